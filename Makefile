@@ -1,0 +1,84 @@
+# Needs make, and Python 3.11 or later with venv. `make` alone lists what there is.
+PYTHON ?= python3
+VENV   ?= .venv
+INDEX  ?= .pincite
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+# Extra options for pip when it installs torch alone, for instance the index that has torch's builds for a CPU.
+TORCH_OPTIONS ?=
+
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
+UV = uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test check bench bench-peers lock clean
+.DELETE_ON_ERROR:
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS, as in: make serve PORT=9000"
+
+install: $(VENV)/installed  ## make .venv with the locked versions
+
+serve: install  ## install, index seeds/ and serve on http://127.0.0.1:8000
+	$(BIN)/pincite serve seeds --index $(INDEX) --host $(HOST) --port $(PORT)
+
+test: $(VENV)/installed-dev  ## run the tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/installed-dev  ## lint, format, types, direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, reports in runs/
+	$(BIN)/python -m eval.bench --out runs
+
+bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cross-encoder
+	$(BIN)/python -m eval.peers --out runs
+
+lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
+	$(PIP) install --quiet $(UV)
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --no-emit-package torch \
+		pyproject.toml --output-file requirements/base.txt
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --no-emit-package torch \
+		--extra dev --extra bench --constraints requirements/base.txt \
+		pyproject.toml --output-file requirements/dev.txt
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --no-emit-package torch \
+		--extra peers --constraints requirements/base.txt \
+		pyproject.toml --output-file requirements/peers.txt
+
+clean:  ## remove .venv, caches and build outputs; the index and runs/ stay
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find eval index prompts service tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c "pass" || { echo "There is no $(PYTHON). Install Python 3.11 or later, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "$$($(PYTHON) --version) is too old: Pincite needs 3.11 or later. Name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" || \
+		{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Torch comes after its own dependencies, so that they keep their locked versions.
+$(VENV)/installed: requirements/base.txt requirements/torch.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing about 80 packages, torch among them: a minute or two, the first time."
+	$(LOCKED) --requirement requirements/base.txt
+	$(PIP) install --quiet --only-binary :all: $(TORCH_OPTIONS) --requirement requirements/torch.txt
+	$(PIP) install --quiet --no-deps --editable .
+	$(PIP) check
+	@touch $@
+
+$(VENV)/installed-dev: requirements/dev.txt $(VENV)/installed
+	$(LOCKED) --requirement requirements/dev.txt
+	@touch $@
+
+$(VENV)/installed-peers: requirements/peers.txt $(VENV)/installed
+	$(LOCKED) --requirement requirements/peers.txt
+	@touch $@
