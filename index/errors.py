@@ -1,0 +1,154 @@
+"""Everything that can go wrong in the index.
+
+PinciteError
+├── DocumentError              one document cannot be taken; the others go on
+│   ├── BinaryFile
+│   ├── UndecodableFile
+│   ├── StatefulEncoding
+│   ├── UnknownEncoding
+│   ├── FormatNotRead
+│   ├── UnreadableFile
+│   ├── DocumentTooLarge
+│   └── BadSource
+├── SourceConflict             the same source from two folders
+├── UploadExists               a build would overwrite an uploaded document
+├── DocumentNotFound
+├── CollectionNotFound
+├── BadPattern
+├── IndexProblem
+│   ├── IndexNotFound
+│   ├── IndexDamaged
+│   ├── IndexVersion           written by another version of Pincite
+│   └── IndexLocked            another process is writing
+└── ModelError
+    ├── ModelNotFound
+    ├── ModelDamaged           the weights are not the published ones
+    ├── NotExportable          the model has no equal in ONNX; sentence-transformers can still run it
+    ├── ExportDamaged          an exported encoder is not what was exported
+    └── EncoderMismatch        the index was built with another encoder
+
+Each class names its facts as keyword arguments; the message names them and the way out.
+"""
+
+from __future__ import annotations
+
+
+class PinciteError(Exception):
+    """An error with facts. `str()` is one clear sentence or two: what is wrong, and the way out."""
+
+    message = "Something went wrong."
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.message.format(**facts))
+
+
+class DocumentError(PinciteError):
+    message = "{source}: cannot be read."
+
+
+class BinaryFile(DocumentError):
+    message = "{source}: looks binary, not text. Convert it to UTF-8 text or Markdown first."
+
+
+class UndecodableFile(DocumentError):
+    message = "{source}: cannot be decoded as {encoding}. Save it as UTF-8."
+
+
+class StatefulEncoding(DocumentError):
+    message = (
+        "{source}: {encoding} is a stateful encoding, in which byte positions have no fixed meaning. Save it as UTF-8."
+    )
+
+
+class UnknownEncoding(DocumentError):
+    message = "{source}: {encoding} is not a known text encoding. Save it as UTF-8."
+
+
+class FormatNotRead(DocumentError):
+    message = "{source}: {media_type} is not read. Plain text (.txt) and Markdown (.md) are."
+
+
+class UnreadableFile(DocumentError):
+    message = "{source}: cannot be opened: {reason}."
+
+
+class DocumentTooLarge(DocumentError):
+    message = "{source}: {bytes} bytes are more than the limit of {limit}. Split the document."
+
+
+class BadSource(DocumentError):
+    message = "{source!r} cannot name a document: {reason}."
+
+
+class SourceConflict(PinciteError):
+    message = (
+        "{source}: comes from {first} and from {second}. "
+        "Rename one of the files, build their common parent folder, or let the new one win with --replace."
+    )
+
+
+class UploadExists(PinciteError):
+    message = "{source}: was uploaded. Overwrite it with --replace, or rename the file."
+
+
+class DocumentNotFound(PinciteError):
+    message = "There is no document {source!r}."
+
+
+class CollectionNotFound(PinciteError):
+    message = "There is no collection {collection!r}. There is: {existing}."
+
+
+class BadPattern(PinciteError):
+    message = "The pattern {pattern!r} cannot be used: {reason}."
+
+
+class IndexProblem(PinciteError):
+    message = "The index cannot be used."
+
+
+class IndexNotFound(IndexProblem):
+    message = "There is no index in {path}. Make one: pincite build SOURCE --index {path}"
+
+
+class IndexDamaged(IndexProblem):
+    message = "The index in {path} is damaged: {reason}. Restore a backup, or build it anew in an empty folder."
+
+
+class IndexVersion(IndexProblem):
+    message = (
+        "The index in {path} has format {found}; this version reads format {supported}. "
+        "Build it anew in an empty folder."
+    )
+
+
+class IndexLocked(IndexProblem):
+    message = "Another process is writing to the index in {path}. Wait for it to end."
+
+
+class ModelError(PinciteError):
+    message = "The model cannot be used."
+
+
+class ModelNotFound(ModelError):
+    message = "There is no model {name!r}: {reason}."
+
+
+class ModelDamaged(ModelError):
+    message = "{path} has the SHA-256 {found}, not {expected}: it is not the published model. Install it again."
+
+
+class NotExportable(ModelError):
+    message = "The model {name!r} cannot be exported to ONNX: {reason}. It can still run on sentence-transformers."
+
+
+class ExportDamaged(ModelError):
+    message = "The exported encoder in {path} cannot be used: {reason}. Delete that folder and build again."
+
+
+class EncoderMismatch(ModelError):
+    message = (
+        "The index was built with the encoder {built_with}, not with {serving}. "
+        "Serve it with its own, or build a new index."
+    )

@@ -1,0 +1,63 @@
+"""Where things lie in an index folder. Whatever is replaced there is replaced by an atomic rename.
+
+DIR/collections/NAME/store.sqlite          the truth: documents, passages, vectors
+DIR/collections/NAME/vectors.CHANGE.faiss  derived: dense search, complete up to that change
+DIR/collections/NAME/terms/                derived: term search
+DIR/collections/NAME/terms.json            the change that terms/ is complete up to
+DIR/collections/NAME/write.lock            held by the one process that writes
+DIR/encoders/HASH/                         encoders exported for serving, by the hash of their weights
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class CollectionLayout(Struct, frozen=True):
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        return self.path / "store.sqlite"
+
+    @property
+    def terms(self) -> Path:
+        return self.path / "terms"
+
+    @property
+    def terms_covered(self) -> Path:
+        return self.path / "terms.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "write.lock"
+
+    def vectors(self, change: int) -> Path:
+        return self.path / f"vectors.{change}.faiss"
+
+    def all_vectors(self) -> list[Path]:
+        """Every file of dense vectors here, the most recent first."""
+        return sorted(self.path.glob("vectors.*.faiss"), key=change_of, reverse=True)
+
+
+class Layout(Struct, frozen=True):
+    root: Path
+
+    def collection(self, name: str) -> CollectionLayout:
+        return CollectionLayout(self.root / "collections" / name)
+
+    def collections(self) -> list[str]:
+        """The names of the collections that have a store."""
+        return sorted(store.parent.name for store in self.root.glob("collections/*/store.sqlite"))
+
+    def encoder(self, sha256: str) -> Path:
+        """The folder of the encoder whose weights have this hash."""
+        return self.root / "encoders" / sha256[:16]
+
+
+def change_of(vectors: Path) -> int:
+    """`vectors.17.faiss` -> 17; a name that carries no number counts as older than everything."""
+    number = vectors.name.split(".")[1]
+    return int(number) if number.isdecimal() else -1

@@ -1,0 +1,106 @@
+"""Passages: windows of whole sentences that fit a budget and the encoder.
+
+Every sentence is in at least one passage and none is cut, except one that fits no window: it is cut into parts for
+retrieval, at white space where there is any, and the parts together are the sentence again.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+import regex
+
+from index.types import Passage, Sentence, Span
+
+Fits = Callable[[str, tuple[str, ...]], bool]  # the text of a passage, the headings above it
+
+LONGEST_PART = 2000  # code points: how far to look ahead for a part; no encoder's window holds more
+GRAPHEME = regex.compile(r"\X")
+SPACE = regex.compile(r"\s+")
+
+
+def split(text: str, sentences: Sequence[Sentence], fits: Fits, overlap: int) -> list[Passage]:
+    """Windows of sentences under one heading, sharing `overlap` sentences: size 3, overlap 1: abcde -> abc, cde."""
+    passages: list[Passage] = []
+    for numbers in sections(sentences):
+        passages += windows(text, sentences, numbers, fits, overlap)
+    return passages
+
+
+def sections(sentences: Sequence[Sentence]) -> list[range]:
+    """Runs of sentences under the same headings; a heading with nothing else below it opens the next section."""
+    runs: list[range] = []
+    opening: tuple[str, ...] = ()  # the path down to the last heading, while it is all that its section holds
+    for headings, group in groupby(range(len(sentences)), key=lambda number: sentences[number].headings):
+        numbers = list(group)
+        inside = bool(opening) and headings[: len(opening)] == opening
+        first = runs.pop()[0] if inside else numbers[0]
+        runs.append(range(first, numbers[-1] + 1))
+        opening = headings if len(numbers) == 1 else ()
+    return runs
+
+
+def context(title: str, headings: tuple[str, ...]) -> str:
+    """What goes in front of a passage where it is embedded, and is never cited: title and headings, one line.
+
+    ("Treaty", ("Treaty", "Scope")) -> "Treaty › Scope" and a line feed
+    """
+    above = headings if title in headings else (title, *headings)
+    return " › ".join(above) + "\n" if any(above) else ""
+
+
+def windows(text: str, sentences: Sequence[Sentence], numbers: range, fits: Fits, overlap: int) -> list[Passage]:
+    """The passages of one section."""
+    headings = sentences[numbers[-1]].headings
+
+    def span(first: int, last: int) -> Span:
+        return Span(sentences[first].span.start, sentences[last].span.end)
+
+    def holds(first: int, last: int) -> bool:
+        start, end = span(first, last)
+        return fits(text[start:end], headings)
+
+    passages = []
+    first, end = numbers[0], numbers[-1]
+    while first <= end:
+        if not holds(first, first):
+            passages += parts(text, first, sentences[first], fits)
+            first += 1
+            continue
+        last = first
+        while last < end and holds(first, last + 1):
+            last += 1
+        passages.append(Passage(first, last, span(first, last), headings))
+        if last == end:
+            break
+        # Share sentences with the next window only where the window still grows past them.
+        first = max(first + 1, last + 1 - overlap)
+        while first <= last and not holds(first, last + 1):
+            first += 1
+    return passages
+
+
+def parts(text: str, number: int, sentence: Sentence, fits: Fits) -> list[Passage]:
+    """Cut a sentence that fits no window into the longest parts that do."""
+    start, end = sentence.span
+    passages = []
+    while start < end:
+        stop = longest_part(text, Span(start, end), lambda part: fits(part, sentence.headings))
+        passages.append(Passage(number, number, Span(start, stop), sentence.headings))
+        blank = SPACE.match(text, stop, end)
+        start = blank.end() if blank else stop
+    return passages
+
+
+def longest_part(text: str, span: Span, fits: Callable[[str], bool]) -> int:
+    """Where the first part of `span` ends: before white space, else between graphemes, else one code point on."""
+    ahead = text[span.start : min(span.end, span.start + LONGEST_PART)]
+    if len(ahead) == span.end - span.start and fits(ahead):
+        return span.end
+    for cuts in ([m.start() for m in SPACE.finditer(ahead)], [m.end() for m in GRAPHEME.finditer(ahead)][:-1]):
+        fitting = bisect_left(cuts, 1, key=lambda cut: int(not fits(ahead[:cut])))
+        if fitting:
+            return span.start + cuts[fitting - 1]
+    return span.start + 1

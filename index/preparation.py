@@ -1,0 +1,72 @@
+"""Preparing a document: bytes to text, sentences, passages, and what is embedded for each of these."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from index import tokens
+from index.config import IndexConfig
+from index.errors import DocumentTooLarge
+from index.formats import extract, stem
+from index.passages import context
+from index.passages import split as split_passages
+from index.sentences import split as split_sentences
+from index.types import Document, Encoder, Passage, Span
+
+LARGEST_DOCUMENT = 64_000_000  # bytes
+CONTEXT_SHARE = 4  # a context may take one part in so many of the encoder's window
+
+
+class Prepared(Struct, frozen=True):
+    """A document ready but for its vectors."""
+
+    document: Document
+    origin: str | None
+    file: bytes
+    spans: list[Span]
+    passages: list[Passage]
+    embedded: list[str]  # of each passage, what the encoder is given
+    keys: list[bytes]  # of each passage, the hash of that
+
+
+def prepare(source: str, data: bytes, origin: str | None, encoder: Encoder, config: IndexConfig) -> Prepared:
+    """Read and split a file. Raises DocumentError."""
+    if len(data) > LARGEST_DOCUMENT:
+        raise DocumentTooLarge(source=source, bytes=len(data), limit=LARGEST_DOCUMENT)
+    extracted = extract(data, source)
+    text = extracted.text
+    title = extracted.title or stem(source)
+    sentences = split_sentences(text, extracted.blocks)
+
+    def embedded(part: str, headings: tuple[str, ...]) -> str:
+        above = context(title, headings)
+        if encoder.count(above) > encoder.window // CONTEXT_SHARE:
+            above = ""  # better no context than hardly any passage
+        return config.passage_prompt.format(context=above, text=part)
+
+    def fits(part: str, headings: tuple[str, ...]) -> bool:
+        return tokens.count(part) <= config.budget and encoder.count(embedded(part, headings)) <= encoder.window
+
+    passages = split_passages(text, sentences, fits, config.overlap)
+    texts = [embedded(text[passage.span.start : passage.span.end], passage.headings) for passage in passages]
+    document = Document(
+        number=0,
+        source=source,
+        document_id=hashlib.blake2b(source.encode(), digest_size=12).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        encoding=extracted.encoding,
+        bom=extracted.bom,
+        media_type=extracted.media_type,
+        anchor=extracted.anchor,
+        title=title,
+        url=extracted.url,
+        date=extracted.date,
+        sentences=len(sentences),
+        updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
+    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys)

@@ -1,0 +1,200 @@
+"""Searching: one immutable view of a collection, dense and term search fused."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from index.derived import save_terms, terms_covered, vectors_at
+from index.encoder import encoder_of
+from index.errors import CollectionNotFound, DocumentNotFound, IndexNotFound
+from index.layout import CollectionLayout, Layout
+from index.positions import PositionMap
+from index.sources import select
+from index.store import Store
+from index.terms import TermIndex
+from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
+from index.vectors import VectorIndex
+
+CANDIDATES = 100  # passages that dense and term search each put up for fusion
+CACHED_CONTENTS = 256  # documents kept decoded
+
+
+class Fusion(Struct, frozen=True):
+    """Reciprocal rank fusion, weighted: score = sum of weight / (constant + rank), ranks from 1.
+
+    Cormack, Clarke and Büttcher, SIGIR 2009. The values are fitted by `eval/fitting.py`.
+    """
+
+    dense: float = 0.5
+    terms: float = 1.0
+    constant: int = 5
+
+    def scores(self, dense: Sequence[int], terms: Sequence[int]) -> dict[int, float]:
+        """The score of each passage in either ranking (best first)."""
+        scores: dict[int, float] = defaultdict(float)
+        for weight, ranking in ((self.dense, dense), (self.terms, terms)):
+            for rank, number in enumerate(ranking, start=1):
+                scores[number] += weight / (self.constant + rank)
+        return scores
+
+
+class Content(Struct, frozen=True):
+    """A document with its text, the spans of its sentences, and its positions in three units."""
+
+    document: Document
+    file: bytes
+    text: str
+    sentences: list[Span]
+    positions: PositionMap
+
+
+class Searcher:
+    """A view of one version of a collection. Safe in many threads at once."""
+
+    def __init__(self, store: Store, encoder: Encoder, change: int, vectors: VectorIndex, terms: TermIndex) -> None:
+        self.encoder = encoder
+        self.version = f"{store.identity}-{change}"
+        self.fusion = Fusion()
+        self._store = store
+        self._vectors = vectors
+        self._terms = terms
+        self._documents = store.documents(change)
+        self._sources = [document.source for document in self._documents]
+        self._by_number = {document.number: document for document in self._documents}
+        self._passage_documents = store.passage_documents(change)
+        self.content = lru_cache(CACHED_CONTENTS)(self._content)
+
+    @classmethod
+    def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
+        """Open a collection, deriving again whatever is missing or damaged.
+
+        Raises IndexNotFound, CollectionNotFound, IndexVersion, IndexDamaged, EncoderMismatch or ModelError.
+        """
+        layout = Layout(index)
+        if not layout.collections():
+            raise IndexNotFound(path=index)
+        if collection not in layout.collections():
+            raise CollectionNotFound(collection=collection, existing=", ".join(layout.collections()))
+        place = layout.collection(collection)
+        store = Store(place.store)
+        return cls.of(place, store, encoder_of(layout, store.config, encoder))
+
+    @classmethod
+    def of(cls, place: CollectionLayout, store: Store, encoder: Encoder) -> Searcher:
+        """The view of a store as it is now."""
+        change = store.change()
+        terms = TermIndex.open(place.terms)
+        if terms is None or terms_covered(place) < change:
+            with FileLock(place.lock):
+                terms = save_terms(place, store)
+        vectors, _ = vectors_at(place, store, change)
+        return cls(store, encoder, change, vectors, terms)
+
+    @property
+    def passages(self) -> int:
+        return len(self._vectors.numbers)
+
+    def close(self) -> None:
+        self._store.close()
+
+    # ---- passages
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts of documents as passages are, without a context."""
+        return self.encoder.encode([self._store.config.passage_prompt.format(context="", text=text) for text in texts])
+
+    def encode_question(self, question: str) -> NDArray[np.float32]:
+        """The vector [dimension] of a question."""
+        prompted = self._store.config.query_prompt.format(text=question)
+        vector: NDArray[np.float32] = self.encoder.encode([prompted])[0]
+        return vector
+
+    def rarity(self, term: str) -> float:
+        """How much finding a term says: its inverse document frequency in this collection."""
+        return self._terms.rarity(term)
+
+    def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
+        """The `depth` best passages, best first; `sources` are patterns of which any may match."""
+        dense, terms = self.rankings(question, sources)
+        scores = self.fusion.scores(list(dense), list(terms))
+        rows = self._store.passages(list(scores))
+        best = sorted(
+            (number for number in scores if number in rows and rows[number].document in self._by_number),
+            key=lambda number: (-scores[number], number),
+        )
+        hits = []
+        for number in best[:depth]:
+            row = rows[number]
+            content = self.content(row.document)
+            text = content.text[row.passage.span.start : row.passage.span.end]
+            passage = StoredPassage(number, content.document, row.passage, text)
+            hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
+        return hits
+
+    def rankings(
+        self, question: str, sources: Sequence[str] | None = None
+    ) -> tuple[dict[int, float], dict[int, float]]:
+        """What dense and term search find: the cosine and the BM25 score of passages by number, each best first."""
+        among = None if sources is None else self._matching(sources)
+        dense = self._vectors.search(self.encode_question(question), CANDIDATES, self._passages_of(among))
+        return dict(dense), dict(self._terms.search(question, CANDIDATES, among))
+
+    def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
+        """Of each passage: its number, its source, its span."""
+        rows = self._store.passages(numbers)
+        return [(n, self._by_number[row.document].source, row.passage.span) for n, row in rows.items()]
+
+    def _matching(self, patterns: Sequence[str]) -> list[int]:
+        matches = select(patterns, self._sources)
+        return [document.number for document, matched in zip(self._documents, matches, strict=True) if matched]
+
+    def _passages_of(self, documents: list[int] | None) -> NDArray[np.int64] | None:
+        if documents is None:
+            return None
+        numbers: NDArray[np.int64] = self._passage_documents[np.isin(self._passage_documents[:, 1], documents), 0]
+        return numbers
+
+    # ---- documents
+
+    @property
+    def document_count(self) -> int:
+        return len(self._documents)
+
+    def documents(self, after: str | None, limit: int) -> list[Document]:
+        """Up to `limit` documents in the order of their sources (by code point), from the one behind `after`."""
+        start = 0 if after is None else bisect_right(self._sources, after)
+        return self._documents[start : start + limit]
+
+    def document(self, source: str) -> Document:
+        place = bisect_right(self._sources, source) - 1
+        if place < 0 or self._sources[place] != source:
+            raise DocumentNotFound(source=source)
+        return self._documents[place]
+
+    def file(self, source: str) -> bytes:
+        """The original bytes, as they were indexed."""
+        return self.content(self.document(source).number).file
+
+    def text(self, source: str) -> str:
+        return self.content(self.document(source).number).text
+
+    def sentences(self, source: str) -> list[Span]:
+        return self.content(self.document(source).number).sentences
+
+    def positions(self, source: str) -> PositionMap:
+        return self.content(self.document(source).number).positions
+
+    def _content(self, number: int) -> Content:
+        document = self._by_number[number]
+        file, sentences = self._store.content(number)
+        text = file[document.bom :].decode(document.encoding)
+        return Content(document, file, text, sentences, PositionMap(text, document.encoding, document.bom))

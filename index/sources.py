@@ -1,0 +1,108 @@
+"""Sources: how documents are named, found in folders, and selected by patterns."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import re2
+from msgspec import Struct
+
+from index.errors import BadPattern, BadSource, DocumentError, SourceConflict
+
+LONGEST_SOURCE = 1024  # bytes in UTF-8
+LONGEST_PATTERN = 1000  # code points
+
+
+class FoundFile(Struct, frozen=True):
+    source: str
+    path: Path
+    origin: str  # the folder or file that the user named
+
+
+def find_files(given: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
+    """The files in the folders and files given, by source, and those whose names cannot be sources.
+
+    Hidden files and folders are left out. Raises SourceConflict where two of them would have one name.
+    """
+    found: dict[str, FoundFile] = {}
+    failed: list[DocumentError] = []
+    for root in given:
+        origin = root.resolve()
+        for source, path in files_under(origin):
+            try:
+                check_source(source)
+            except BadSource as error:
+                failed.append(error)
+                continue
+            other = found.setdefault(source, FoundFile(source, path, str(origin)))
+            if other.path != path:
+                raise SourceConflict(source=source, first=other.origin, second=str(origin))
+    return [found[source] for source in sorted(found)], failed
+
+
+def files_under(root: Path) -> Iterator[tuple[str, Path]]:
+    if root.is_file():
+        yield root.name, root
+        return
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.startswith(".") and path.is_file():
+                yield path.relative_to(root).as_posix(), path
+
+
+def file_of(origin: str, source: str) -> Path:
+    """The file that `source` was built from, when `origin` was given."""
+    root = Path(origin)
+    return root / source if root.is_dir() or root.name != source else root
+
+
+def check_source(source: str) -> None:
+    """Raise BadSource unless `source` is a relative path that means the same everywhere."""
+    segments = source.split("/")
+    reason = None
+    if not source.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in source):
+        reason = "it has control characters or is not valid Unicode"
+    elif len(source.encode()) > LONGEST_SOURCE:
+        reason = f"it is longer than {LONGEST_SOURCE} bytes"
+    elif not all(segments):
+        reason = "it has an empty part, or starts or ends with a slash"
+    elif "." in segments or ".." in segments:
+        reason = "it has '.' or '..' as a part"
+    elif "\\" in source:
+        reason = "it has a backslash"
+    if reason:
+        raise BadSource(source=source, reason=reason)
+
+
+def select(patterns: Sequence[str], sources: Sequence[str]) -> list[bool]:
+    """Which sources match any of the patterns: `*` and `?` stay within a path segment, `**` crosses them.
+
+    Time grows with the length of patterns and sources alone, whatever the patterns are.
+    """
+    matchers = [matcher(pattern) for pattern in patterns]
+    return [any(match.fullmatch(source) for match in matchers) for source in sources]
+
+
+def matcher(pattern: str) -> re2._Regexp:
+    if len(pattern) > LONGEST_PATTERN:
+        raise BadPattern(pattern=pattern[:40] + "…", reason=f"it is longer than {LONGEST_PATTERN} characters")
+    expression = ""
+    rest = pattern
+    while rest:
+        for wildcard, meaning in (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]")):
+            if rest.startswith(wildcard):
+                expression += meaning
+                rest = rest.removeprefix(wildcard)
+                break
+        else:
+            expression += re2.escape(rest[0])
+            rest = rest[1:]
+    try:
+        return re2.compile(f"(?s){expression}")
+    except re2.error as error:
+        raise BadPattern(pattern=pattern, reason=str(error)) from error

@@ -1,0 +1,113 @@
+"""Term search: a BM25 index derived from the store. The only module that imports tantivy."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import tantivy
+
+ANALYZER = "pincite"
+WRITER_MEMORY = 64_000_000  # bytes that tantivy may hold before it writes a segment
+LONGEST_TERM = 64  # bytes; longer ones are encoded data, not words
+# Scripts written without spaces: each character is a term of its own.
+UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+
+
+class TermIndex:
+    """BM25 over passages, as of the moment it was opened."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        self._index = index
+        self._searcher = index.searcher()
+
+    @classmethod
+    def open(cls, path: Path) -> TermIndex | None:
+        """What is in `path`, or None if it is missing or damaged: it can be derived again."""
+        try:
+            index = tantivy.Index.open(str(path))
+            index.register_tokenizer(ANALYZER, analyzer())
+            return cls(index)
+        except (ValueError, OSError):
+            return None
+
+    @classmethod
+    def create(cls, path: Path) -> TermIndex:
+        path.mkdir(parents=True)
+        index = tantivy.Index(schema(), path=str(path))
+        index.register_tokenizer(ANALYZER, analyzer())
+        return cls(index)
+
+    def updated(self, remove: Iterable[int], add: Iterable[tuple[int, int, str]]) -> TermIndex:
+        """Take passages out by number and put in (number, document, text). On disk when it returns.
+
+        Adding a passage that is there already replaces it, so an update that was cut off can be done again.
+        """
+        writer = self._index.writer(heap_size=WRITER_MEMORY, num_threads=1)
+        for number in remove:
+            writer.delete_documents_by_term("number", number)
+        for number, document, text in add:
+            writer.delete_documents_by_term("number", number)
+            writer.add_document(tantivy.Document(number=number, document=document, text=spaced(text)))
+        writer.commit()
+        writer.wait_merging_threads()
+        self._index.reload()
+        return TermIndex(self._index)
+
+    def search(self, question: str, depth: int, documents: list[int] | None = None) -> list[tuple[int, float]]:
+        """The best passages as (number, BM25), best first, ties by number; only of `documents` where given."""
+        any_term = [
+            (tantivy.Occur.Should, tantivy.Query.term_query(self._index.schema, "text", term, index_option="freq"))
+            for term in sorted(set(words(question)))
+        ]
+        if not any_term:
+            return []
+        query = tantivy.Query.boolean_query(any_term)
+        if documents is not None:
+            among = tantivy.Query.const_score_query(
+                tantivy.Query.term_set_query(self._index.schema, "document", documents), 0.0
+            )
+            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, among)])
+        hits = self._searcher.search(query, limit=depth, count=False).hits
+        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        found = [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def rarity(self, term: str) -> float:
+        """The inverse document frequency of a term, as BM25 weighs it: about 0 if it is everywhere, never negative."""
+        passages, holding = self._searcher.num_docs, self._searcher.doc_freq("text", term)
+        return math.log(1 + (passages - holding + 0.5) / (holding + 0.5)) if passages >= holding else 0.0
+
+
+@cache
+def analyzer() -> tantivy.TextAnalyzer:
+    """Words in lower case without accents, reduced to their English stems."""
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(tantivy.Filter.remove_long(LONGEST_TERM))
+        .filter(tantivy.Filter.lowercase())
+        .filter(tantivy.Filter.ascii_fold())
+        .filter(tantivy.Filter.stemmer("English"))
+        .build()
+    )
+
+
+def schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_integer_field("number", indexed=True, fast=True)
+    builder.add_integer_field("document", indexed=True)
+    builder.add_text_field("text", tokenizer_name=ANALYZER, index_option="freq")
+    return builder.build()
+
+
+def spaced(text: str) -> str:
+    return UNSPACED.sub(r" \1 ", text)
+
+
+def words(text: str) -> list[str]:
+    """The terms of a text, in order, as term search sees them."""
+    terms: list[str] = analyzer().analyze(spaced(text))
+    return terms

@@ -1,0 +1,123 @@
+"""The vocabulary of the index: frozen values that every other module may import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]  # [n, dimension], each row of unit length
+Anchor = Literal["exact", "mapped", "page"]
+
+
+class Span(NamedTuple):
+    """A half-open range of code points in a document's text."""
+
+    start: int
+    end: int
+
+
+class Block(Struct, frozen=True):
+    """A run of text that no sentence crosses: a paragraph, a heading, a list item.
+
+    `headings` is the path of headings above it, outermost first; a heading's own block counts itself.
+    """
+
+    span: Span
+    headings: tuple[str, ...] = ()
+
+
+class Extracted(Struct, frozen=True):
+    """What a format makes of a file: its text, and how the text lies in the file."""
+
+    text: str
+    encoding: str  # a Python codec, without BOM: file[byte0:byte1].decode(encoding) is the quote
+    bom: int  # bytes of the byte-order mark, counted in byte positions, not part of the text
+    guessed: bool  # True where nothing in the file or its headers said which encoding it has
+    media_type: str
+    title: str | None
+    blocks: tuple[Block, ...]
+    anchor: Anchor = "exact"
+    url: str | None = None
+    date: str | None = None
+
+
+class Sentence(Struct, frozen=True):
+    """A sentence's place in its document; between two sentences stands nothing but white space."""
+
+    span: Span
+    headings: tuple[str, ...] = ()
+
+
+class Passage(Struct, frozen=True):
+    """A window of whole sentences, or one part of a sentence too long for any window."""
+
+    first: int  # sentence numbers, inclusive
+    last: int
+    span: Span
+    headings: tuple[str, ...] = ()
+
+
+class Document(Struct, frozen=True):
+    """A document as the store knows it, without its text."""
+
+    number: int  # the store's row, never used again after a deletion
+    source: str
+    document_id: str
+    sha256: str
+    bytes: int
+    encoding: str
+    bom: int
+    media_type: str
+    anchor: Anchor
+    title: str
+    url: str | None
+    date: str | None
+    sentences: int
+    updated_at: str  # RFC 3339, UTC
+
+
+class StoredPassage(Struct, frozen=True):
+    """A passage with its number in the store and its document."""
+
+    number: int
+    document: Document
+    passage: Passage
+    text: str
+
+
+class Hit(Struct, frozen=True):
+    """A passage found, with its fused score and the parts that made it."""
+
+    passage: StoredPassage
+    score: float  # reciprocal rank fusion
+    cosine: float | None  # None where dense search did not find it
+    bm25: float | None  # None where term search did not find it
+
+
+class Encoder(Protocol):
+    """Turns text into unit vectors. Equal texts give equal vectors, whatever is encoded beside them."""
+
+    @property
+    def name(self) -> str:
+        """The model as the user names it: `all-MiniLM-L6-v2`, a hub name or a folder."""
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the weights that the vectors come from, in hexadecimal."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def window(self) -> int:
+        """Word pieces that fit, special tokens included."""
+
+    def count(self, text: str) -> int:
+        """How many word pieces `text` takes, special tokens included."""
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Encode each text; one longer than the window is read window by window and averaged."""

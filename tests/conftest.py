@@ -1,0 +1,69 @@
+"""What several test files share: the real encoder, exported once."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from index import models
+from index.layout import Layout
+from index.onnx_encoder import OnnxEncoder
+
+ROOT = Path(__file__).parent.parent
+EXPORTER = ("export.py", "onnx_encoder.py", "pieces.py", "reference.py")
+
+
+@pytest.fixture(scope="session")
+def exported(pytestconfig: pytest.Config) -> Path:
+    """The folder of the default model, exported. Kept in pytest's cache until the model or the exporter changes."""
+    from filelock import FileLock
+
+    sources = b"".join((ROOT / "index" / name).read_bytes() for name in EXPORTER)
+    key = sha256(sources + models.DEFAULT_SHA256.encode()).hexdigest()[:16]
+    cache = pytestconfig.cache.mkdir("encoders") if pytestconfig.cache else ROOT / ".pytest_cache"
+    folder = cache / key
+    with FileLock(cache / f"{key}.lock"):  # pytest-xdist runs this in every worker
+        if not folder.exists():
+            from index.export import export
+
+            export(models.DEFAULT, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def onnx_encoder(exported: Path) -> OnnxEncoder:
+    return OnnxEncoder(exported)
+
+
+FILES = {
+    "harbour/ferry.txt": "The ferry leaves Aldhaven at 7:40 each morning. It returns at noon.\n\nDogs travel free.\n",
+    "harbour/pilots.txt": "Pilots board every ship longer than 90 metres. The pilot station lies on Gull Island.\n",
+    "metals.md": "# Metals\n\nCopper melts at 1,085 degrees Celsius.\n\n## Gold\n\nGold does not rust.\n",
+    "odd name, 100% + ä?#.txt": "Zoë 🙂 sold the yellow bicycle to Ingrid in March.\r\nNobody rides it now.\r\n",
+}
+
+
+@pytest.fixture(scope="session")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small documents, one of them in UTF-16."""
+    folder = tmp_path_factory.mktemp("documents")
+    for source, text in FILES.items():
+        (folder / source).parent.mkdir(parents=True, exist_ok=True)
+        (folder / source).write_bytes(text.encode())
+    (folder / "wide.txt").write_bytes("\ufeffThe lighthouse keeper is called Ørjan.\n".encode("utf-16-le"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index_folder(documents: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of `documents`, built as `pincite build` does, but with the encoder exported before."""
+    from eval.cli import run
+
+    folder = tmp_path_factory.mktemp("index")
+    encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
+    encoder.parent.mkdir(parents=True)
+    encoder.symlink_to(exported)
+    assert run(["build", str(documents), "--index", str(folder)]) == 0
+    return folder
