@@ -1,0 +1,126 @@
+"""The spine: a question goes in, passages are found, read and composed into cited answers."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Self
+
+from index.errors import CollectionNotFound
+from index.layout import Layout
+from index.searcher import Searcher
+from index.types import Hit
+from service import schema
+from service.composing import compose, passage_found
+from service.fitted import FittedReader
+from service.reader import Reader, Reading
+
+DEPTH = 20  # passages found for a reader
+
+
+class Answering:
+    """Answers questions from the collections of an index. Safe in many threads at once."""
+
+    def __init__(self, searchers: dict[str, Searcher], reader: Reader) -> None:
+        self._searchers = searchers
+        self._reader = reader
+        self._reading_time = 0.0  # seconds that the last reading took
+
+    @classmethod
+    def open(cls, index: Path, *, encoder: str | None = None) -> Self:
+        """Open every collection of an index. Raises what `Searcher.open` raises."""
+        names = Layout(index).collections() or ["default"]
+        return cls({name: Searcher.open(index, name, encoder) for name in names}, FittedReader())
+
+    def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
+        """Raises CollectionNotFound or BadPattern."""
+        clock = Clock(request.deadline_ms)
+        searcher = self.searcher(request.collection)
+        hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        retrieved = clock.milliseconds()
+        reading, skipped = self._read(request.question, hits[:DEPTH], searcher, clock)
+        threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
+        answers = compose(reading, searcher, threshold, request.max_answers)
+        returned = max(request.passages, DEPTH if skipped else 0)
+        return schema.AskResponse(
+            request_id=request_id,
+            status="answered" if answers else "abstained",
+            confidence=reading.confidence,
+            answers=answers,
+            passages=found(hits[:returned], searcher),
+            skipped=skipped,
+            index=index_info(searcher),
+            timings_ms=schema.AskTimings(
+                retrieve=retrieved, read=round(clock.milliseconds() - retrieved, 3), total=clock.milliseconds()
+            ),
+        )
+
+    def search(self, request: schema.SearchRequest) -> schema.SearchResponse:
+        """Raises CollectionNotFound or BadPattern."""
+        clock = Clock(None)
+        searcher = self.searcher(request.collection)
+        hits = searcher.search(request.query, request.top_k, request.sources)
+        retrieved = clock.milliseconds()
+        return schema.SearchResponse(
+            passages=found(hits, searcher),
+            index=index_info(searcher),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=clock.milliseconds()),
+        )
+
+    def searcher(self, collection: str) -> Searcher:
+        if collection not in self._searchers:
+            raise CollectionNotFound(collection=collection, existing=", ".join(self._searchers))
+        return self._searchers[collection]
+
+    def ready(self) -> schema.Ready:
+        first = self._searchers.get("default") or next(iter(self._searchers.values()))
+        return schema.Ready(
+            status="ready",
+            index_version=first.version,
+            collections=[
+                schema.CollectionInfo(name=name, documents=searcher.document_count, passages=searcher.passages)
+                for name, searcher in self._searchers.items()
+            ],
+            recall=1.0,  # dense search is exact
+            threshold=self._reader.threshold,
+            models=[
+                schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
+                schema.ModelInfo(role="reader", name=self._reader.name, sha256=self._reader.sha256),
+            ],
+        )
+
+    def close(self) -> None:
+        for searcher in self._searchers.values():
+            searcher.close()
+
+    def _read(self, question: str, hits: list[Hit], searcher: Searcher, clock: Clock) -> tuple[Reading, list[str]]:
+        """Read, unless the last reading took longer than there is time left."""
+        if clock.left() <= self._reading_time:
+            return Reading([]), ["read"]
+        started = time.monotonic()
+        reading = self._reader.read(question, hits, searcher)
+        self._reading_time = time.monotonic() - started
+        return reading, []
+
+
+class Clock:
+    """The time since a request came, and until its deadline."""
+
+    def __init__(self, deadline_ms: int | None) -> None:
+        self._started = time.monotonic()
+        self._deadline = float("inf") if deadline_ms is None else deadline_ms / 1000
+
+    def milliseconds(self) -> float:
+        return round((time.monotonic() - self._started) * 1000, 3)
+
+    def left(self) -> float:
+        """Seconds; infinite without a deadline."""
+        return self._deadline - (time.monotonic() - self._started)
+
+
+def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:
+    return [passage_found(hit, searcher.content(hit.passage.document.number)) for hit in hits]
+
+
+def index_info(searcher: Searcher) -> schema.IndexInfo:
+    return schema.IndexInfo(searcher.version, searcher.document_count, searcher.passages)

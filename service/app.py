@@ -1,0 +1,59 @@
+"""The only wiring: settings and an opened index in, an application out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.types import ASGIApp
+
+from service.answering import Answering
+from service.documentation import asset_routers, openapi_config
+from service.problems import handle
+from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
+from service.routes_questions import ask, ask_batch, search
+from service.routes_state import health, list_collections, ready
+from service.scheduling import Workers
+from service.security import Perimeter
+from service.settings import Settings
+
+HANDLERS = (
+    ask,
+    ask_batch,
+    search,
+    list_documents,
+    get_document,
+    get_file,
+    get_text,
+    list_collections,
+    health,
+    ready,
+)
+
+
+def create_app(answering: Answering, settings: Settings) -> ASGIApp:
+    """The service as an ASGI application. It closes `answering` when it shuts down."""
+    workers = Workers(settings.threads, settings.waiting)
+
+    @asynccontextmanager
+    async def open_for_work(_: Litestar) -> AsyncIterator[None]:
+        yield
+        workers.close()
+        answering.close()
+
+    app = Litestar(
+        route_handlers=[*HANDLERS, *asset_routers()],
+        dependencies={
+            "answering": Provide(lambda: answering, sync_to_thread=False),
+            "workers": Provide(lambda: workers, sync_to_thread=False),
+            "name": Provide(source_of, sync_to_thread=False),
+        },
+        exception_handlers={Exception: handle},
+        lifespan=[open_for_work],
+        openapi_config=openapi_config(),
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+    )
+    return Perimeter(app, local_only=not settings.allow_anonymous)

@@ -1,0 +1,151 @@
+"""From the bytes of a request to its struct, strictly, and with the limit that a value breaks as a fact.
+
+msgspec tells a wrong type from a value out of range by its message only. So a body is first decoded into a copy of the
+struct without limits, where every failure is one of form (400), and then compared with the limits value by value (422).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+from msgspec import Struct, inspect
+
+from service.errors import (
+    BadField,
+    BlankText,
+    LengthOutOfRange,
+    MalformedJson,
+    NulCharacter,
+    NumberOutOfRange,
+    RepeatedField,
+)
+
+T = TypeVar("T", bound=Struct)
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Decode JSON as `kind`.
+
+    Raises MalformedJson, BadField and RepeatedField (400), and what `check` raises.
+
+    >>> decode(b'{"question": "Who?", "max_answers": 0}', AskRequest)
+    NumberOutOfRange: max_answers is 0; it must be 1 to 20.
+    """
+    try:
+        loose = msgspec.json.decode(body, type=_without_limits(kind))
+        _refuse_repeated_fields(body)
+    except msgspec.ValidationError as error:
+        raise BadField(**_parts(str(error))) from None
+    except msgspec.DecodeError as error:
+        raise MalformedJson(reason=str(error)) from None
+    except UnicodeDecodeError:
+        raise MalformedJson(reason="it is not valid UTF-8") from None
+    except RecursionError:
+        raise MalformedJson(reason="it is nested too deeply") from None
+    return check(kind(**{name: getattr(loose, name) for name in kind.__struct_fields__}))
+
+
+def decode_text(raw: bytes | msgspec.Raw, field: str) -> str:
+    """A JSON string. Raises BadField where it is something else, MalformedJson where it cannot be read."""
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except msgspec.ValidationError as error:
+        raise BadField(field=field, reason=f"{_plain(str(error))} - at '{field}'") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise MalformedJson(reason=f"{field} cannot be read") from None
+
+
+def check(request: T) -> T:
+    """The request, every value within its limits.
+
+    Raises NumberOutOfRange, LengthOutOfRange, BlankText and NulCharacter (422).
+    """
+    limits: inspect.Type = inspect.type_info(type(request))
+    if isinstance(limits, inspect.StructType):
+        for field in limits.fields:
+            check_value(getattr(request, field.name), field.type, field.name)
+    return request
+
+
+def check_value(value: object, kind: inspect.Type, field: str) -> None:
+    """Raise where `value` breaks a limit of `kind`; its type is right already."""
+    if isinstance(kind, inspect.UnionType):
+        for member in kind.types:
+            if value is not None and not isinstance(member, inspect.NoneType):
+                check_value(value, member, field)
+    elif isinstance(kind, inspect.IntType | inspect.FloatType) and isinstance(value, int | float):
+        _check_number(value, kind.ge, kind.le, field)
+    elif isinstance(kind, inspect.StrType) and isinstance(value, str):
+        _check_text(value, kind, field)
+    elif isinstance(kind, inspect.ListType) and isinstance(value, list):
+        _check_length(len(value), "items", kind.min_length, kind.max_length, field)
+        for number, item in enumerate(value):
+            check_value(item, kind.item_type, f"{field}[{number}]")
+
+
+def _check_number(value: float, least: float | None, most: float | None, field: str) -> None:
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise NumberOutOfRange(field=field, value=value, minimum=least, maximum=most, limits=_limits(least, most))
+
+
+def _check_length(length: int, unit: str, least: int | None, most: int | None, field: str) -> None:
+    if length < (least or 0) or (most is not None and length > most):
+        limits = _limits(least or 0, most)
+        raise LengthOutOfRange(field=field, length=length, unit=unit, minimum=least or 0, maximum=most, limits=limits)
+
+
+def _check_text(value: str, kind: inspect.StrType, field: str) -> None:
+    _check_length(len(value), "characters", kind.min_length, kind.max_length, field)
+    if "\0" in value:
+        raise NulCharacter(field=field)
+    if kind.pattern is not None and not re.search(kind.pattern, value):
+        raise BlankText(field=field)
+
+
+def _limits(least: float | None, most: float | None) -> str:
+    """`1 to 20`, `1 or more` or `20 or less`."""
+    if least is None:
+        return f"{most:,} or less"
+    return f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
+
+
+@cache
+def _without_limits(kind: type[Struct]) -> type[Struct]:
+    hints = get_type_hints(kind)  # leaves the limits out, as they are in Annotated
+    fields: list[Any] = [
+        (field.name, hints[field.name]) if field.required else (field.name, hints[field.name], field.default)
+        for field in msgspec.structs.fields(kind)
+    ]
+    return msgspec.defstruct(kind.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def _refuse_repeated_fields(body: bytes) -> None:
+    """Readers differ in which value of a repeated field they take, so none is taken."""
+
+    def object_of(pairs: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise RepeatedField(field=name)
+            seen.add(name)
+
+    json.loads(body, object_pairs_hook=object_of)
+
+
+def _parts(message: str) -> dict[str, object]:
+    """The message of msgspec, with the field that it names as a fact of its own.
+
+    >>> _parts("Expected `int`, got `str` - at `$.top_k`")
+    {'reason': "Expected 'int', got 'str' - at 'top_k'", 'field': 'top_k'}
+    """
+    found = re.search(r"field `([^`]*)`|at `\$\.([^`]*)`", message)
+    facts: dict[str, object] = {"reason": _plain(message)}
+    return {**facts, "field": found[1] or found[2]} if found else facts
+
+
+def _plain(message: str) -> str:
+    return message.replace("`", "'").replace("$.", "")

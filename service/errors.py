@@ -1,0 +1,158 @@
+"""Everything that can go wrong between a request and its answer, besides what index/errors.py names.
+
+PinciteError
+├── RequestError                  the caller can put it right
+│   ├── MalformedJson
+│   ├── BadField                  missing, unknown or of the wrong type
+│   ├── RepeatedField
+│   ├── OutOfRange                a value beyond its limits
+│   │   ├── NumberOutOfRange
+│   │   ├── LengthOutOfRange
+│   │   └── BlankText
+│   ├── NulCharacter
+│   ├── UnknownPath
+│   ├── WrongMethod
+│   ├── BodyTooLarge
+│   ├── UnsupportedMedia
+│   ├── NotAcceptable
+│   ├── BadParameter              of a query string: missing, unknown, repeated or of the wrong type
+│   ├── BadCursor
+│   ├── BadHeader
+│   ├── BadPath
+│   ├── VersionGone
+│   ├── RangeNotSatisfiable
+│   └── ForeignRequest
+│       ├── ForeignHost
+│       └── ForeignOrigin
+├── Overloaded
+└── StartError                    the service cannot be started
+    ├── BadSetting
+    ├── OpenToOthers
+    ├── CannotListen
+    └── NothingToServe
+
+Each class names its facts as keyword arguments, as in index/errors.py.
+"""
+
+from __future__ import annotations
+
+from index.errors import PinciteError
+
+
+class RequestError(PinciteError):
+    message = "The request cannot be answered."
+
+
+class MalformedJson(RequestError):
+    message = "The body is not JSON in UTF-8: {reason}."
+
+
+class BadField(RequestError):
+    message = "The body does not fit: {reason}."
+
+
+class RepeatedField(RequestError):
+    message = "The field {field!r} is given more than once."
+
+
+class OutOfRange(RequestError):
+    message = "{field} is out of range."
+
+
+class NumberOutOfRange(OutOfRange):
+    message = "{field} is {value}; it must be {limits}."
+
+
+class LengthOutOfRange(OutOfRange):
+    message = "{field} has {length} {unit}; it must have {limits}."
+
+
+class BlankText(OutOfRange):
+    message = "{field} is blank."
+
+
+class NulCharacter(RequestError):
+    message = "{field} contains a NUL character (U+0000)."
+
+
+class UnknownPath(RequestError):
+    message = "There is nothing at this path."
+
+
+class WrongMethod(RequestError):
+    message = "This path takes {allowed} only."
+
+
+class BodyTooLarge(RequestError):
+    message = "The body has more than {limit} bytes."
+
+
+class UnsupportedMedia(RequestError):
+    message = "The body is {given}; send it as {expected}."
+
+
+class NotAcceptable(RequestError):
+    message = "The answer is {produced}, which the Accept header leaves out."
+
+
+class BadParameter(RequestError):
+    message = "The parameter {parameter!r} {reason}."
+
+
+class BadCursor(RequestError):
+    message = "The cursor is not one that this service gave. Begin again without it."
+
+
+class BadHeader(RequestError):
+    message = "The Host or the Content-Length header cannot be read."
+
+
+class BadPath(RequestError):
+    message = "The path is not percent-encoded UTF-8."
+
+
+class VersionGone(RequestError):
+    message = "This version of {source!r} is not kept. The present one has the SHA-256 {present}."
+
+
+class RangeNotSatisfiable(RequestError):
+    message = "The range lies outside of the file, which has {bytes} bytes."
+
+
+class ForeignRequest(RequestError):
+    message = "This service answers its own machine only."
+
+
+class ForeignHost(ForeignRequest):
+    message = "This service answers its own machine only, and the Host header names another."
+
+
+class ForeignOrigin(ForeignRequest):
+    message = "This service answers its own machine only, and the request comes from a page of another."
+
+
+class Overloaded(PinciteError):
+    message = "Too many questions are waiting. Try again in {retry_after} s."
+
+
+class StartError(PinciteError):
+    message = "The service cannot be started."
+
+
+class BadSetting(StartError):
+    message = "{variable} is {value!r}; it must be {expected}."
+
+
+class OpenToOthers(StartError):
+    message = (
+        "{host} can be reached from other machines, and no keys are set up. "
+        "Serve this machine alone (--host 127.0.0.1), or let anyone ask: --allow-anonymous"
+    )
+
+
+class CannotListen(StartError):
+    message = "Cannot listen on {host}, port {port}: {reason}."
+
+
+class NothingToServe(StartError):
+    message = "The collection {collection!r} has no documents: none of the files could be read."

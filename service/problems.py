@@ -1,0 +1,170 @@
+"""From an error to its answer: one table, which the documentation prints as well."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+
+from index.errors import (
+    BadPattern,
+    CollectionNotFound,
+    DocumentNotFound,
+    IndexProblem,
+    ModelError,
+    PinciteError,
+)
+from service import errors
+
+logger = logging.getLogger("pincite")
+
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:pincite:problem:"
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+
+AppRequest = Request[object, object, State]
+
+
+class Kind(NamedTuple):
+    """A type of problem. Only the facts named here leave the service: others may hold paths."""
+
+    status: int
+    name: str
+    title: str
+    facts: tuple[str, ...] = ()
+    detail: str | None = None  # where the error's own message must not leave the service
+
+
+FAILED = "The service failed. Its log says why, under this request's id."
+INTERNAL = Kind(500, "internal", "The service failed", detail=FAILED)
+LIMITS = ("minimum", "maximum")
+UNAVAILABLE = "The index or a model cannot be used. The log of the service says why."
+
+KINDS: dict[type[Exception], Kind] = {
+    errors.MalformedJson: Kind(400, "malformed-json", "The body is not JSON"),
+    errors.BadField: Kind(400, "bad-field", "A field is missing, unknown or of the wrong type", ("field",)),
+    errors.RepeatedField: Kind(400, "repeated-field", "A field is given twice", ("field",)),
+    errors.BadParameter: Kind(400, "bad-parameter", "A parameter of the address cannot be used", ("parameter",)),
+    errors.BadCursor: Kind(400, "bad-cursor", "The cursor is unknown"),
+    errors.BadHeader: Kind(400, "bad-header", "A header cannot be read"),
+    errors.BadPath: Kind(400, "bad-path", "The path is not percent-encoded UTF-8"),
+    errors.ForeignHost: Kind(403, "foreign-host", "The Host header names another machine"),
+    errors.ForeignOrigin: Kind(403, "foreign-origin", "The request comes from a page of another machine"),
+    CollectionNotFound: Kind(404, "unknown-collection", "There is no such collection", ("collection",)),
+    DocumentNotFound: Kind(404, "unknown-document", "There is no such document", ("source", "collection")),
+    errors.UnknownPath: Kind(404, "unknown-path", "There is nothing at this path"),
+    errors.WrongMethod: Kind(405, "wrong-method", "The path does not take this method", ("allowed",)),
+    errors.NotAcceptable: Kind(406, "not-acceptable", "The Accept header leaves the format out", ("produced",)),
+    errors.VersionGone: Kind(410, "version-gone", "This version is not kept", ("source", "present")),
+    errors.BodyTooLarge: Kind(413, "too-large", "The body is too large", ("limit",)),
+    errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body cannot be read", ("given", "expected")),
+    errors.RangeNotSatisfiable: Kind(416, "range-not-satisfiable", "The range lies outside of the file", ("bytes",)),
+    errors.NumberOutOfRange: Kind(422, "out-of-range", "A number is out of range", ("field", "value", *LIMITS)),
+    errors.LengthOutOfRange: Kind(422, "bad-length", "Too short or too long", ("field", "length", *LIMITS)),
+    errors.BlankText: Kind(422, "blank", "A text is blank", ("field",)),
+    errors.NulCharacter: Kind(422, "nul-character", "A text contains NUL", ("field",)),
+    BadPattern: Kind(422, "bad-pattern", "A pattern cannot be used", ("pattern", "reason")),
+    errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
+    IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),
+    ModelError: Kind(503, "model-unavailable", "A model cannot be used", detail=UNAVAILABLE),
+}
+
+
+def kind_of(error: Exception) -> Kind:
+    """The nearest class in the table; an error that it does not know is the service's own failure."""
+    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), INTERNAL)
+
+
+def problem_of(error: Exception, request_id: str) -> dict[str, object]:
+    """The members of the problem, the facts among them.
+
+    >>> problem_of(BadCursor(), "0192")["type"]
+    'urn:pincite:problem:bad-cursor'
+    """
+    kind = kind_of(error)
+    facts = error.facts if isinstance(error, PinciteError) else {}
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.Overloaded):
+        log_failure(error, request_id)
+    return {
+        "type": TYPE + kind.name,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.detail or str(error),
+        "instance": f"urn:uuid:{request_id}",
+        **{name: facts[name] for name in kind.facts if name in facts},
+    }
+
+
+def log_failure(error: Exception, request_id: str) -> None:
+    """The stack and the error's class. A foreign message is left out: it may quote the question."""
+    stack = "".join(traceback.format_tb(error.__traceback__))
+    message = str(error) if isinstance(error, PinciteError) else ""
+    logger.error("request %s failed: %s %s\n%s", request_id, type(error).__name__, message, stack)
+
+
+def encode_problem(error: Exception, request_id: str) -> bytes:
+    return msgspec.json.encode(problem_of(error, request_id))
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """The headers that belong to the answer to `error`."""
+    facts = error.facts if isinstance(error, PinciteError) else {}
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, errors.RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{facts['bytes']}"
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = str(facts["retry_after"])
+    if isinstance(error, errors.WrongMethod):
+        headers["Allow"] = str(facts["allowed"])
+    return headers
+
+
+def handle(request: AppRequest, error: Exception) -> Response[bytes]:
+    """The one exception handler of the service."""
+    told = _in_our_words(request, error) if isinstance(error, HTTPException) else error
+    return Response(
+        encode_problem(told, request.scope["state"]["request_id"]),
+        status_code=kind_of(told).status,
+        media_type=MEDIA_TYPE,
+        headers=headers_of(told),
+    )
+
+
+def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
+    """What the framework refuses, as an error of the table."""
+    if isinstance(error, NotFoundException):
+        return errors.UnknownPath()
+    if isinstance(error, MethodNotAllowedException):
+        return errors.WrongMethod(allowed=", ".join(_methods_of(request)))
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        return _bad_value(error.extra)
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return errors.BadHeader()
+    return error
+
+
+def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:
+    if found[0].get("key") == "data":
+        return errors.MalformedJson(reason="it is empty")
+    return errors.BadParameter(parameter=found[0].get("key"), reason="does not have the right type")
+
+
+def _methods_of(request: AppRequest) -> list[str]:
+    return [method for method in METHODS if _takes(request, method)]
+
+
+def _takes(request: AppRequest, method: str) -> bool:
+    try:
+        request.app.asgi_router.handle_routing(path=request.url.path, method=method)
+    except HTTPException:
+        return method == "HEAD" and _takes(request, "GET")
+    return True

@@ -1,0 +1,146 @@
+"""Calls that ask: one question, many, or for passages alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from litestar import post
+from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.openapi.spec import Example
+from litestar.params import Body
+from litestar.response import Stream
+
+from index.errors import BadPattern, CollectionNotFound
+from service import errors, examples
+from service.answering import Answering
+from service.contract import (
+    LINES,
+    NO_STORE,
+    JsonBody,
+    acceptable,
+    json_sent,
+    known_parameters,
+    problem_specs,
+    success,
+)
+from service.decoding import check, decode_text
+from service.problems import AppRequest, encode_problem
+from service.scheduling import Workers
+from service.schema import AskParameters, AskRequest, AskResponse, BatchRequest, SearchRequest, SearchResponse
+
+GUARDS = [json_sent, known_parameters, acceptable]
+PROBLEMS = problem_specs(
+    errors.MalformedJson,
+    errors.BadField,
+    errors.RepeatedField,
+    CollectionNotFound,
+    errors.NotAcceptable,
+    errors.BodyTooLarge,
+    errors.UnsupportedMedia,
+    errors.NumberOutOfRange,
+    errors.LengthOutOfRange,
+    errors.BlankText,
+    errors.NulCharacter,
+    BadPattern,
+    errors.Overloaded,
+)
+
+
+def sent(example: object) -> object:
+    return Body(media_type=RequestEncodingType.JSON, examples=[Example(id="request", value=example)])
+
+
+@post(
+    "/v1/ask",
+    operation_id="ask",
+    summary="Answer a question with quotations",
+    tags=["questions"],
+    dto=JsonBody[AskRequest],
+    return_dto=None,
+    guards=GUARDS,
+    status_code=200,
+    response_headers=NO_STORE,
+    responses={200: success(AskResponse, "Answers, or an abstention", examples.example(examples.ANSWERED)), **PROBLEMS},
+)
+async def ask(
+    request: AppRequest,
+    data: Annotated[AskRequest, sent(examples.ASK)],
+    answering: NamedDependency[Answering],
+    workers: NamedDependency[Workers],
+) -> AskResponse:
+    """`status` tells whether there is an answer. Each answer is quoted from the documents word for word."""
+    return await workers.run(partial(answering.ask, data, request.scope["state"]["request_id"]))
+
+
+@post(
+    "/v1/ask/batch",
+    operation_id="askBatch",
+    summary="Answer up to 1,000 questions",
+    tags=["questions"],
+    dto=JsonBody[BatchRequest],
+    return_dto=None,
+    guards=GUARDS,
+    status_code=200,
+    media_type=LINES,
+    opt={"produces": LINES},
+    responses={
+        200: success(
+            AskResponse,
+            "A line for each question, in order, as soon as it is answered: a response as of /v1/ask, or a problem",
+            examples.example(examples.ANSWERED),
+            LINES,
+        ),
+        **PROBLEMS,
+    },
+)
+async def ask_batch(
+    request: AppRequest,
+    data: Annotated[BatchRequest, sent(examples.BATCH)],
+    answering: NamedDependency[Answering],
+    workers: NamedDependency[Workers],
+) -> Stream:
+    """A question that cannot be asked is a problem object on its own line; the others are answered."""
+    answering.searcher(data.collection)  # an unknown collection fails the whole request, not each line
+    request_id = request.scope["state"]["request_id"]
+    works = [partial(answer_line, answering, data, number, request_id) for number in range(len(data.questions))]
+    return Stream(lines(workers, works), media_type=LINES, headers=NO_STORE)
+
+
+async def lines(workers: Workers, works: Sequence[Callable[[], bytes]]) -> AsyncIterator[bytes]:
+    async for line in workers.in_order(works):
+        yield line + b"\n"
+
+
+def answer_line(answering: Answering, batch: BatchRequest, number: int, request_id: str) -> bytes:
+    """The response to one question of a batch, or its problem."""
+    try:
+        question = decode_text(batch.questions[number], f"questions[{number}]")
+        shared = {name: getattr(batch, name) for name in AskParameters.__struct_fields__}
+        return msgspec.json.encode(answering.ask(check(AskRequest(question=question, **shared)), request_id))
+    except Exception as error:  # noqa: BLE001  # the response has begun, so nothing may be raised any more
+        return encode_problem(error, request_id)
+
+
+@post(
+    "/v1/search",
+    operation_id="search",
+    summary="Find passages",
+    tags=["questions"],
+    dto=JsonBody[SearchRequest],
+    return_dto=None,
+    guards=GUARDS,
+    status_code=200,
+    response_headers=NO_STORE,
+    responses={200: success(SearchResponse, "Passages, best first", examples.example(examples.FOUND)), **PROBLEMS},
+)
+async def search(
+    data: Annotated[SearchRequest, sent(examples.SEARCH)],
+    answering: NamedDependency[Answering],
+    workers: NamedDependency[Workers],
+) -> SearchResponse:
+    """Retrieval alone, without reading."""
+    return await workers.run(partial(answering.search, data))

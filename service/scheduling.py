@@ -1,0 +1,51 @@
+"""Threads that compute, so that the event loop never does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from service.errors import Overloaded
+
+T = TypeVar("T")
+
+
+class Workers:
+    """`threads` that compute, and at most `waiting` calls that queue for them."""
+
+    def __init__(self, threads: int, waiting: int) -> None:
+        self.threads = threads
+        self.room = threads + waiting
+        self._calls = 0
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises. Raises Overloaded at once where there is no room to wait."""
+        if self._calls >= self.room:
+            raise Overloaded(retry_after=1)
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._calls -= 1
+
+    async def in_order(self, works: Iterable[Callable[[], T]]) -> AsyncIterator[T]:
+        """The results in the order of `works`, one work a thread under way. Whoever stops listening stops the rest."""
+        loop = asyncio.get_running_loop()
+        under_way: deque[asyncio.Future[T]] = deque()
+        try:
+            for work in works:
+                under_way.append(loop.run_in_executor(self._pool, work))
+                if len(under_way) >= self.threads:
+                    yield await under_way.popleft()
+            while under_way:
+                yield await under_way.popleft()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)

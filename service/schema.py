@@ -1,0 +1,208 @@
+"""The wire structs of the HTTP contract. The OpenAPI document is generated from these types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+
+Pair = tuple[int, int]
+Question = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"\S")]  # the pattern: not blank
+Glob = Annotated[str, Meta(min_length=1, max_length=1000)]
+Globs = Annotated[list[Glob], Meta(max_length=100)]
+
+
+class AskParameters(Struct, forbid_unknown_fields=True, kw_only=True):
+    """What `ask` and `ask/batch` have in common."""
+
+    max_answers: Annotated[int, Meta(ge=1, le=20)] = 3
+    passages: Annotated[int, Meta(ge=0, le=50)] = 0
+    collection: str = "default"
+    sources: Globs | None = None
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    deadline_ms: Annotated[int, Meta(ge=1, le=3_600_000)] | None = None
+
+
+class AskRequest(AskParameters, kw_only=True):
+    question: Question
+
+
+class BatchRequest(AskParameters, kw_only=True):
+    """Questions stay undecoded, so that a bad one spoils its own line only."""
+
+    questions: Annotated[list[Raw], Meta(min_length=1, max_length=1000)]
+
+
+class SearchRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    query: Question
+    top_k: Annotated[int, Meta(ge=1, le=100)] = 10
+    collection: str = "default"
+    sources: Globs | None = None
+
+
+class Range(Struct, frozen=True):
+    """The same half-open range in three units; `byte` counts bytes of the original file."""
+
+    codepoint: Pair
+    utf16: Pair
+    byte: Pair | None
+
+
+class SentenceRange(Struct, frozen=True):
+    first: int
+    last: int
+    total: int
+
+
+class Quote(Struct, frozen=True):
+    exact: str
+    prefix: str
+    suffix: str
+
+
+class PageBoxes(Struct, frozen=True):
+    page: int
+    boxes: list[tuple[float, float, float, float]]
+
+
+class Citation(Struct, frozen=True, kw_only=True):
+    source: str
+    document_id: str
+    sha256: str
+    title: str
+    url: str | None
+    date: str | None
+    media_type: str
+    encoding: str
+    anchor: Literal["exact", "mapped", "page"]
+    sentences: SentenceRange
+    range: Range
+    quote: Quote
+    text_fragment: str
+    pages: list[PageBoxes] | None = None
+    also: list[Citation] = []
+
+
+class Highlight(Struct, frozen=True):
+    citation: int
+    text: str
+    codepoint: Pair
+    utf16: Pair
+    byte: Pair | None
+
+
+class Answer(Struct, frozen=True):
+    text: str
+    confidence: float
+    highlight: Highlight | None
+    citations: list[Citation]
+
+
+class FoundPassage(Struct, frozen=True):
+    source: str
+    document_id: str
+    sha256: str
+    sentences: SentenceRange
+    range: Range
+    text: str
+    score: float
+
+
+class IndexInfo(Struct, frozen=True):
+    version: str
+    documents: int
+    passages: int
+
+
+class AskTimings(Struct, frozen=True):
+    retrieve: float
+    read: float
+    total: float
+
+
+class SearchTimings(Struct, frozen=True):
+    retrieve: float
+    total: float
+
+
+class AskResponse(Struct, frozen=True):
+    request_id: str
+    status: Literal["answered", "conflicting", "abstained"]
+    confidence: float
+    answers: list[Answer]
+    passages: list[FoundPassage]
+    skipped: list[str]
+    index: IndexInfo
+    timings_ms: AskTimings
+
+
+class SearchResponse(Struct, frozen=True):
+    passages: list[FoundPassage]
+    index: IndexInfo
+    timings_ms: SearchTimings
+
+
+class DocumentRecord(Struct, frozen=True):
+    source: str
+    document_id: str
+    sha256: str
+    bytes: int
+    encoding: str
+    media_type: str
+    title: str
+    url: str | None
+    date: str | None
+    sentences: int
+    updated_at: str
+
+
+class DocumentList(Struct, frozen=True):
+    documents: list[DocumentRecord]
+    next: str | None
+
+
+class TextView(Struct, frozen=True):
+    text: str
+    encoding: str
+    sha256: str
+    anchor: Literal["exact", "mapped", "page"]
+    sentences: list[Range]
+
+
+class CollectionInfo(Struct, frozen=True):
+    name: str
+    documents: int
+    passages: int
+
+
+class CollectionList(Struct, frozen=True):
+    collections: list[CollectionInfo]
+
+
+class ModelInfo(Struct, frozen=True):
+    role: Literal["encoder", "reader"]
+    name: str
+    sha256: str
+
+
+class Ready(Struct, frozen=True):
+    status: Literal["ready"]
+    index_version: str
+    collections: list[CollectionInfo]
+    recall: float | None  # recall@10 of the vectors against exact search; null where nothing was measured
+    threshold: float  # confidence from which an answer is given
+    models: list[ModelInfo]
+
+
+class Health(Struct, frozen=True):
+    status: Literal["alive"]
+
+
+class Problem(Struct, frozen=True):
+    """RFC 9457 problem details. The facts of each problem are further members, listed with its type."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
