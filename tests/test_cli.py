@@ -1,0 +1,252 @@
+"""The `pincite` command from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from index.cli import printable
+from service.printing import line_at
+
+ROOT = Path(__file__).parent.parent
+PINCITE = (sys.executable, "-m", "eval.cli")
+HEAVY = ("torch", "transformers", "sentence_transformers")
+
+
+def pincite(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*PINCITE, *map(str, arguments)]
+    environment = os.environ | (env or {})
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running service and its address, taken from the line that says that it is ready."""
+    command = [*PINCITE, "serve", *map(str, arguments), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, ready_line(process)
+        finally:
+            process.kill()
+
+
+def ready_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.search(r"Pincite is ready at (http://\S+)", line):
+            return found[1]
+    assert process.stderr
+    pytest.fail(process.stderr.read())
+
+
+def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:
+    loaded = "import sys, eval.cli; print([name for name in sys.modules])"
+    names = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for heavy in (*HEAVY, "numpy", "litestar", "onnxruntime", "rich"):
+        assert f"'{heavy}'" not in names
+    for command in ("build", "serve", "ask", "list"):
+        told = pincite(command, "--help")
+        assert told.returncode == 0
+        options = set(re.findall(r"^  (--[a-z-]+)", told.stdout, re.MULTILINE)) - {"--help"}
+        for option in options:
+            variable = "PINCITE_" + option.strip("-").replace("-", "_").upper()
+            assert variable in re.sub(r"\s+", " ", told.stdout).replace("_ ", "_"), (command, option)
+        assert {"--index", "--collection"} <= options
+
+
+def test_building_again_changes_nothing_and_prints_no_control_characters(index_folder: Path, documents: Path) -> None:
+    told = pincite("build", documents, "--index", index_folder)
+    assert told.returncode == 0, told.stderr
+    assert "0 added, 0 updated, 5 unchanged, 0 removed" in told.stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.stdout + told.stderr)
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_built(index_folder: Path, tmp_path: Path) -> None:
+    index, given = tmp_path / "index", tmp_path / "given"
+    (index / "encoders").mkdir(parents=True)
+    for encoder in (index_folder / "encoders").iterdir():
+        (index / "encoders" / encoder.name).symlink_to(encoder.resolve())
+    given.mkdir()
+    (given / "good.txt").write_text("Owls hunt at night.")
+    (given / "bad.txt").write_bytes(bytes(range(256)))
+    told = pincite("build", given, "--index", index)
+    assert told.returncode == 1
+    assert "Could not be read: 1" in told.stderr
+    assert "bad.txt" in told.stderr
+    assert pincite("list", "--index", index).stdout.splitlines()[1].startswith("good.txt\t1\t19\tutf-8")
+
+    with serving(given, "--index", index) as (_, address):
+        assert httpx.get(f"{address}/ready").json()["collections"][0]["documents"] == 1
+
+    (given / "good.txt").unlink()
+    told = pincite("serve", given, "--index", index, "--port", "0")
+    assert told.returncode == 1
+    assert "no documents" in told.stderr
+
+
+def test_a_wrong_call_exits_with_2(index_folder: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ("build", tmp_path / "nowhere", "--index", index_folder),
+        ("build", "--index", index_folder),
+        ("build", tmp_path),
+        ("ask", " ", "--index", index_folder),
+        ("ask", "x" * 3000, "--index", index_folder),
+        ("ask", "Who?", "--index", index_folder, "--max-answers", "0"),
+        ("list", "--index", index_folder, "--collection", "../default"),
+        ("serve", "--index", index_folder, "--port", "70000"),
+        ("serve", "--index", index_folder, "--host", "0.0.0.0"),  # noqa: S104
+        ("serve", "--index", index_folder, "--nonsense"),
+    ):
+        told = pincite(*arguments)
+        assert told.returncode == 2, (arguments, told.stderr)
+        assert told.stdout == ""
+        assert "Traceback" not in told.stderr
+    told = pincite("serve", "--index", index_folder, env={"PINCITE_THREADS": "many"})
+    assert (told.returncode, told.stderr) == (
+        2,
+        "pincite: PINCITE_THREADS is 'many'; it must be a whole number from 1 up.\n",
+    )
+
+
+def test_what_is_not_there_is_one_clear_line_and_exits_with_1(index_folder: Path, tmp_path: Path) -> None:
+    for arguments, said in (
+        (("ask", "Who?", "--index", tmp_path), "There is no index in"),
+        (("list", "--index", tmp_path / "none"), "There is no index in"),
+        (("serve", "--index", tmp_path, "--port", "0"), "There is no index in"),
+        (("list", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
+        (("ask", "Who?", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
+    ):
+        told = pincite(*arguments)
+        assert (told.returncode, told.stdout) == (1, "")
+        assert told.stderr.startswith(f"pincite: {said}")
+        assert told.stderr.count("\n") == 1
+
+
+def test_an_answer_is_printed_with_its_place(index_folder: Path) -> None:
+    told = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "0")
+    assert told.returncode == 0
+    assert "Dogs travel free." in told.stdout.replace("**", "")
+    assert "harbour/ferry.txt, line 3, sentence 3 of 3, characters 69 to 86, bytes 69 to 86" in told.stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.stdout)
+
+
+def test_no_answer_is_said_plainly_with_the_nearest_passages(index_folder: Path) -> None:
+    told = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "1")
+    assert told.returncode == 0
+    assert told.stdout.startswith("The documents do not seem to answer this.")
+    assert "Nearest passages:" in told.stdout
+    assert "harbour/ferry.txt, line" in told.stdout
+
+
+def test_json_is_the_response_of_the_service(index_folder: Path) -> None:
+    question = "Where is the pilot station?"
+    told = pincite("ask", question, "--index", index_folder, "--json", "--max-answers", "3", "--passages", "0")
+    printed = json.loads(told.stdout)
+    with serving("--index", index_folder) as (_, address):
+        served = httpx.post(f"{address}/v1/ask", json={"question": question}, timeout=30).json()
+    for changing in ("request_id", "timings_ms"):
+        del printed[changing], served[changing]
+    assert printed == served
+
+
+def test_serving_imports_nothing_heavy_and_sigterm_ends_it_with_0(index_folder: Path) -> None:
+    with serving("--index", index_folder) as (process, address):
+        assert httpx.get(f"{address}/ready", timeout=10).status_code == 200
+        answer = httpx.post(f"{address}/v1/ask", json={"question": "When does the ferry leave?"}, timeout=30)
+        assert answer.json()["status"] in ("answered", "abstained")
+        mapped = Path(f"/proc/{process.pid}/maps")
+        if mapped.exists():
+            assert "libtorch" not in mapped.read_text()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=15) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
+def test_answering_imports_nothing_heavy(index_folder: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from litestar.testing import TestClient
+from service.answering import Answering
+from service.app import create_app
+from service.settings import Settings
+app = create_app(Answering.open(Path({str(index_folder)!r})), Settings.from_env({{}}, allow_anonymous=True))
+with TestClient(app) as client:
+    assert client.post("/v1/ask", json={{"question": "When does the ferry leave?"}}).status_code == 200
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.stdout == "[]\n", told.stderr
+
+
+def test_sigint_ends_with_130(index_folder: Path) -> None:
+    with serving("--index", index_folder) as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=15) == 130
+
+
+def test_a_question_in_flight_is_answered_before_the_service_ends(index_folder: Path) -> None:
+    with serving("--index", index_folder) as (process, address):
+        questions = {"questions": ["When does the ferry leave?"] * 20}
+        with httpx.stream("POST", f"{address}/v1/ask/batch", json=questions, timeout=60) as response:
+            lines = response.iter_lines()
+            next(lines)
+            process.send_signal(signal.SIGTERM)
+            assert len(list(lines)) == 19
+        assert process.wait(timeout=15) == 0
+
+
+def test_a_port_in_use_is_one_clear_line(index_folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = pincite("serve", "--index", index_folder, "--port", port)
+    assert told.returncode == 1
+    assert told.stderr == f"pincite: Cannot listen on 127.0.0.1, port {port}: address already in use.\n"
+
+
+def test_a_big_body_is_refused_by_the_real_server(index_folder: Path) -> None:
+    with serving("--index", index_folder) as (_, address):
+        headers = {"Content-Type": "application/json"}
+        response = httpx.post(f"{address}/v1/ask", content=b'"' + b"a" * 10_000_000 + b'"', headers=headers, timeout=30)
+        assert response.status_code == 413
+        head = httpx.head(f"{address}/v1/files/metals.md")
+        assert (head.status_code, head.content) == (200, b"")
+        assert "server" not in head.headers
+
+
+def test_nothing_printed_can_command_a_terminal() -> None:
+    assert printable("a\x1b[2J\x9b1m\r\nb\tc") == "a\ufffd[2J\ufffd1m  b c"
+
+
+def test_lines_end_with_cr_lf_or_both() -> None:
+    assert [line_at("a\r\nb\rc\nd", place) for place in (0, 3, 5, 7)] == [1, 2, 3, 4]
+
+
+def test_list_shows_a_table_on_a_terminal(index_folder: Path) -> None:
+    script = shutil.which("script")
+    if script is None:
+        pytest.skip("needs the `script` command for a terminal")
+    command = f"{sys.executable} -m eval.cli list --index {index_folder}"
+    told = subprocess.run(
+        [script, "-qec", f"env COLUMNS=120 {command}", "/dev/null"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 0
+    assert "│ harbour/ferry.txt" in told.stdout
