@@ -1,0 +1,130 @@
+"""Measures every test set at hand and rewrites its part of the table of record.
+
+    python -m eval.bench --out runs --data ../shared/data/dev
+
+Each corpus is indexed anew, so that building is measured as well.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from eval import beir, questions, squad
+from eval.cli import config_of
+from eval.client import InProcess
+from eval.commands import run
+from eval.datasets import Dataset, load, write_corpus
+from eval.metrics import METRICS
+from eval.results import markdown_table, provenance, write_part
+from eval.runs import ALL, Group, RunFolder
+from eval.times import TimeSummary, summary
+from index import models
+from index.encoder import make_encoder
+from index.layout import Layout
+from index.writer import build
+
+OWN = Path(__file__).parent / "data"
+DATA = Path("../shared/data/dev")
+
+
+class Built(Struct, frozen=True):
+    index: Path
+    documents: int
+    passages: int
+    seconds: float
+
+    @property
+    def passages_per_second(self) -> float:
+        return self.passages / self.seconds
+
+
+class Measured(Struct, frozen=True):
+    dataset: Dataset
+    built: Built
+    group: Group
+    times: TimeSummary
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
+@click.option("--data", envvar="DATA", type=click.Path(path_type=Path), default=DATA, show_default=True)
+@click.option("--only", multiple=True, help="The name of a set; may be repeated. RESULTS.md is left as it is then.")
+def main(out: Path, data: Path, only: tuple[str, ...]) -> None:
+    """Index, ask, score and report every test set in --data and in eval/data."""
+    measured = []
+    for path in sets_in(OWN, data):
+        dataset = load(path)
+        if only and dataset.name not in only:
+            continue
+        click.echo(f"{dataset.name}: {len(dataset.questions)} questions, {len(dataset.dropped)} dropped")
+        measured.append(measure(dataset, out))
+    text = f"## Pincite\n\n{table(measured)}\n\n{provenance('make bench')}"
+    click.echo(text)
+    if not only:
+        write_part("bench", text)
+
+
+def sets_in(*folders: Path) -> Iterator[Path]:
+    """The test sets directly in these folders, by name; a folder that is not there has none."""
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if any(layout.recognises(path) for layout in (squad, beir, questions)):
+                yield path
+
+
+def measure(dataset: Dataset, out: Path) -> Measured:
+    built = fresh_index(dataset, out / "indexes" / dataset.name)
+    target = InProcess.open(built.index)
+    folder = out / f"{dataset.name}-{target.ready().index_version}"
+    try:
+        groups = run(dataset, target, folder, "default", 1)
+    finally:
+        target.close()
+    click.echo(f"  {folder / 'report.html'}")
+    return Measured(dataset, built, groups[ALL], summary(RunFolder(folder).read_times(), 1))
+
+
+def fresh_index(dataset: Dataset, index: Path) -> Built:
+    """Build the index anew. The encoder, which is exported once for an index, is not part of the time."""
+    shutil.rmtree(index, ignore_errors=True)
+    corpus = write_corpus(dataset, index.with_name(f"{index.name}-corpus"))
+    model = models.find(models.DEFAULT)
+    make_encoder(model.name, Layout(index).encoder(model.sha256))
+    started = time.perf_counter()
+    report = build([corpus], index, config=config_of)
+    return Built(index, report.documents, report.passages, time.perf_counter() - started)
+
+
+def table(measured: Sequence[Measured]) -> str:
+    names = [metric.name for metric in METRICS if any(metric.name in each.group.metrics for each in measured)]
+    rows = [
+        ["questions", *(f"{len(each.dataset.questions):,}" for each in measured)],
+        ["documents", *(f"{each.built.documents:,}" for each in measured)],
+        ["passages", *(f"{each.built.passages:,}" for each in measured)],
+        *([name, *(cell(each.group, name) for each in measured)] for name in names),
+        ["time p50, ms", *(f"{each.times.stages['wall'].p50:.0f}" for each in measured)],
+        ["time p95, ms", *(f"{each.times.stages['wall'].p95:.0f}" for each in measured)],
+        ["time p99, ms", *(f"{each.times.stages['wall'].p99:.0f}" for each in measured)],
+        ["questions/s, one by one", *(f"{each.times.questions_per_second:.1f}" for each in measured)],
+        ["passages indexed/s", *(f"{each.built.passages_per_second:.0f}" for each in measured)],
+    ]
+    return markdown_table(["", *(each.dataset.name for each in measured)], rows)
+
+
+def cell(group: Group, name: str) -> str:
+    """`.812 (.790–.833)`, or a dash where the set does not allow the metric."""
+    each = group.metrics.get(name)
+    if each is None:
+        return "–"
+    value, low, high = (f"{number:.3f}".removeprefix("0") for number in (each.value, each.low, each.high))
+    return f"{value} ({low}–{high})"
+
+
+if __name__ == "__main__":
+    main()
