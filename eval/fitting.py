@@ -19,6 +19,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 from rich.progress import track
+from scipy.optimize import minimize
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
@@ -34,6 +36,7 @@ Floats = NDArray[np.float64]
 
 FOLDS = 5
 DEPTH = 20
+PENALTY = 1e-6  # on the squares of the weights
 KEPT = 0.9  # of the right answers, the share that the threshold shows
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONSTANTS = (2, 5, 10, 20, 40, 60)
@@ -122,17 +125,30 @@ def ask_all(searchers: dict[str, Searcher], questions: list[tuple[str, Question]
     return asked
 
 
-def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | None = None) -> Logistic:
-    fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, right, weights)
+def fit_logistic(features: Floats, right: NDArray[np.bool_]) -> Logistic:
+    fitted = LogisticRegression(C=10.0, max_iter=1000).fit(features, right)
     return Logistic(fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
 
 
 def fit_sentences(asked: Sequence[Asked]) -> Logistic:
-    """From answerable questions; those of each data set weigh as much as those of another."""
-    share = {name: 1 / sum(each.dataset == name for each in asked) for name in {each.dataset for each in asked}}
+    """The weights that make the softmax over a question's lines fall on right ones: it is their order that counts.
+
+    From answerable questions; those of each data set weigh as much as those of another.
+    """
     used = [each for each in asked if each.right.any()]
-    weights = np.concatenate([np.full(len(each.right), share[each.dataset] * len(asked)) for each in used])
-    return fit_logistic(np.concatenate([e.features for e in used]), np.concatenate([e.right for e in used]), weights)
+    share = {name: 1 / sum(each.dataset == name for each in used) for name in {each.dataset for each in used}}
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        value, gradient = PENALTY * float(weights @ weights), 2 * PENALTY * weights
+        for each in used:
+            chances = softmax(each.features @ weights)
+            right = chances * each.right
+            value -= share[each.dataset] * float(np.log(right.sum() + 1e-12))
+            gradient -= share[each.dataset] * (each.features.T @ (right / (right.sum() + 1e-12) - chances))
+        return value, gradient
+
+    best = minimize(loss, np.zeros(used[0].features.shape[1]), jac=True, method="L-BFGS-B")
+    return Logistic(best.x.tolist(), 0.0)
 
 
 def ranked(curve: Logistic, each: Asked) -> tuple[Floats, bool]:

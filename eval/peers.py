@@ -33,15 +33,13 @@ from eval.ranking import Place, of_passages
 from eval.ranking import measure as measure_ranking
 from eval.results import markdown_table, provenance, write_part
 from eval.runs import ALL, RunFolder
-from eval.systems import PassageText, open_system
+from eval.systems import PassageText, open_system, passages_of
 from eval.textbook import TextbookReader, open_cross_encoder
 from eval.times import Latency, percentiles, summary
 from index import models
 from index.encoder import make_encoder
 from index.layout import Layout
-from index.passages import context
 from index.searcher import Searcher
-from index.store import Store
 from service.answering import Answering
 
 SYSTEMS = {"Pincite": None, "Haystack": "haystack", "txtai": "txtai"}  # and the module of each
@@ -120,20 +118,6 @@ def prepare(dataset: Dataset, place: Path) -> Work:
     make_encoder(model.name, Layout(place / "measured").encoder(model.sha256))
     (place / "work.json").write_bytes(msgspec.json.encode(work))
     return work
-
-
-def passages_of(index: Path) -> list[PassageText]:
-    """Every passage of an index, as it is embedded."""
-    store = Store(Layout(index).collection("default").store)
-    searcher = Searcher.open(index)
-    found = []
-    for row, _ in store.added_passages(-1, store.change()):
-        content, span = searcher.content(row.document), row.passage.span
-        above = context(content.document.title, row.passage.headings)
-        found.append(PassageText(content.document.source, *span, above + content.text[span.start : span.end]))
-    searcher.close()
-    store.close()
-    return found
 
 
 def installed(name: str, module: str | None) -> bool:

@@ -12,8 +12,11 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from index.layout import Layout
 from index.models import packaged
+from index.passages import context
 from index.searcher import Searcher
+from index.store import Store
 from index.writer import build
 
 TOP = 20
@@ -28,6 +31,20 @@ class PassageText(Struct, frozen=True):
     @property
     def key(self) -> str:
         return f"{self.source} {self.start} {self.end}"
+
+
+def passages_of(index: Path) -> list[PassageText]:
+    """Every passage of an index, as it is embedded."""
+    store = Store(Layout(index).collection("default").store)
+    searcher = Searcher.open(index)
+    found = []
+    for row, _ in store.added_passages(-1, store.change()):
+        content, span = searcher.content(row.document), row.passage.span
+        above = context(content.document.title, row.passage.headings)
+        found.append(PassageText(content.document.source, *span, above + content.text[span.start : span.end]))
+    searcher.close()
+    store.close()
+    return found
 
 
 class System(Protocol):

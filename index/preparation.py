@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import cache
 
 from msgspec import Struct
 
@@ -41,11 +42,14 @@ def prepare(source: str, data: bytes, origin: str | None, encoder: Encoder, conf
     title = extracted.title or stem(source)
     sentences = split_sentences(text, extracted.blocks)
 
+    @cache
+    def above(headings: tuple[str, ...]) -> str:
+        line = context(title, headings)
+        fits_beside_text = encoder.count(line) <= encoder.window // CONTEXT_SHARE
+        return line if fits_beside_text else ""  # better no context than hardly any passage
+
     def embedded(part: str, headings: tuple[str, ...]) -> str:
-        above = context(title, headings)
-        if encoder.count(above) > encoder.window // CONTEXT_SHARE:
-            above = ""  # better no context than hardly any passage
-        return config.passage_prompt.format(context=above, text=part)
+        return config.passage_prompt.format(context=above(headings), text=part)
 
     def fits(part: str, headings: tuple[str, ...]) -> bool:
         return tokens.count(part) <= config.budget and encoder.count(embedded(part, headings)) <= encoder.window
