@@ -19,7 +19,7 @@ from tests.evaluating import evaluate
 DOCUMENTS = ROOT.parent / "shared" / "seeds"
 
 
-@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason=f"needs {DOCUMENTS.name} beside the checkout: its texts are another's")
+@pytest.mark.skipif(not DOCUMENTS.is_dir(), reason="the two documents are not beside the checkout")
 def test_two_questions_in_three_are_answered_right_and_every_citation_is_exact(exported: Path, tmp_path: Path) -> None:
     encoder = Layout(tmp_path / "index").encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)
