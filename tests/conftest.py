@@ -6,10 +6,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from index import models
 from index.layout import Layout
 from index.onnx_encoder import OnnxEncoder
+
+settings.register_profile("pincite", deadline=None)  # how fast an example is says more of the machine than of the code
+settings.load_profile("pincite")
 
 ROOT = Path(__file__).parent.parent
 EXPORTER = ("export.py", "onnx_encoder.py", "pieces.py", "reference.py")

@@ -114,7 +114,7 @@ def decoded(file: bytes, encoding: str) -> str:
     return file.decode(encoding).removeprefix("\ufeff")
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.tuples(documents, st.sampled_from(ENCODINGS), st.sampled_from(["txt", "md"])), min_size=1, max_size=4)
 )

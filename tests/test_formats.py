@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,11 +164,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_markdown_takes_seconds_at_most(name: str) -> None:
-    start = time.perf_counter()
+def test_hostile_markdown_is_read_like_any_other(name: str) -> None:
     extracted = extract(HOSTILE[name].encode(), "a.md")
     assert extracted.text == HOSTILE[name]
-    assert time.perf_counter() - start < 10
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 
 import pytest
@@ -47,11 +46,9 @@ def test_a_position_outside_the_text_is_an_error(codepoint: int) -> None:
 
 def test_the_map_grows_with_the_runs_not_with_the_text() -> None:
     text = "a" * 1_000_000 + "é" + "b" * 1_000_000
-    start = time.perf_counter()
     tracemalloc.start()
     positions = PositionMap(text, "utf-8")
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 20_000
-    assert time.perf_counter() - start < 1
     assert positions.byte(2_000_001) == 2_000_002

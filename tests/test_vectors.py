@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from index.types import Vectors
@@ -20,7 +20,6 @@ def brute_force(numbers: list[int], vectors: Vectors, query: Vectors, depth: int
     return [number for _, number in sorted(zip((-cosines).tolist(), numbers, strict=True))[:depth]]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(1, 70), st.integers(0, 99), st.data())
 def test_search_finds_what_brute_force_finds(n: int, depth: int, seed: int, data: st.DataObject) -> None:
     numbers = np.arange(n) * 3 + 5
