@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eval.commands import compare_command, eval_command
-from index.cli import build_command, list_command, printable
+from index.cli import build_command, delete_command, list_command, printable
 from index.errors import PinciteError
 from service.cli import ask_command, serve_command
 from service.errors import BadSetting, OpenToOthers, RequestError
@@ -42,7 +42,16 @@ def config_of(encoder: Encoder) -> IndexConfig:
     )
 
 
-for command in (build_command(config_of), serve_command, ask_command, list_command, eval_command, compare_command):
+COMMANDS = (
+    build_command(config_of),
+    serve_command,
+    ask_command,
+    list_command,
+    delete_command,
+    eval_command,
+    compare_command,
+)
+for command in COMMANDS:
     pincite.add_command(command)
 
 

@@ -37,6 +37,7 @@ from eval.systems import PassageText, open_system, passages_of
 from eval.textbook import TextbookReader, open_cross_encoder
 from eval.times import Latency, percentiles, summary
 from index import models
+from index.collection import Collection
 from index.encoder import make_encoder
 from index.layout import Layout
 from index.searcher import Searcher
@@ -208,7 +209,7 @@ def answers_text(dataset: Dataset, place: Path, cross_encoder: Path | None) -> s
     if cross_encoder is None or not cross_encoder.is_dir():
         return "The textbook pipeline was not measured: no cross-encoder was given (PINCITE_CROSS_ENCODER)."
     index = place / "index"
-    textbook = Answering({"default": Searcher.open(index)}, TextbookReader(open_cross_encoder(cross_encoder)))
+    textbook = Answering({"default": Collection.open(index)}, TextbookReader(open_cross_encoder(cross_encoder)))
     rows = []
     folders = {"Pincite": place / "run-pincite", "textbook pipeline": place / "run-textbook"}
     targets = {"Pincite": InProcess.open(index), "textbook pipeline": InProcess(textbook, index, "default")}

@@ -170,6 +170,21 @@ def list_command(index: Path, collection: str) -> None:
     print_table(("source", "sentences", "bytes", "encoding", "title", "updated"), rows)
 
 
+@click.command(name="delete")
+@click.argument("sources", nargs=-1, required=True)
+@index_option
+@collection_option
+def delete_command(sources: tuple[str, ...], index: Path, collection: str) -> None:
+    """Take documents out of an index, by the names that `pincite list` shows: all of them, or none.
+
+    The index may be served meanwhile: no later answer cites them.
+    """
+    from index.writer import delete
+
+    delete(sources, index, collection)
+    click.echo(f"Deleted: {len(sources)}")
+
+
 def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -15,36 +15,46 @@ from index.terms import TermIndex
 from index.types import Document
 from index.vectors import VectorIndex
 
+LOOSE = 1000  # vectors that may lie beside the base, or one part in LOOSE_SHARE of all where that is more
+LOOSE_SHARE = 20
+
 
 def vectors_at(place: CollectionLayout, store: Store, change: int) -> tuple[VectorIndex, int]:
     """Dense vectors of all passages as of `change`, and the change that the file they came from covers."""
-    covered, index = 0, nothing(store.config.dimension)
+    covered, index = 0, VectorIndex.of(np.empty(0, np.int64), np.empty((0, store.config.dimension), np.float32))
     for path in place.all_vectors():
-        opened = VectorIndex.open(path, store.config.dimension) if 0 < change_of(path) <= change else None
+        opened = VectorIndex.open(path, store.config.dimension) if usable(change_of(path), store, change) else None
         if opened is not None:
             covered, index = change_of(path), opened
             break
-    if covered == change:
-        return index, covered
-    live = store.passage_documents(change)[:, 0]
-    added = [(row.number, vector) for row, vector in store.added_passages(covered, change)]
+    return moved_vectors(index, store, covered, change), covered
+
+
+def usable(covered: int, store: Store, change: int) -> bool:
+    """Whether what covers one change can be brought to another by the rows of the store."""
+    return store.purged() <= covered <= change and covered > 0
+
+
+def moved_vectors(index: VectorIndex, store: Store, after: int, change: int) -> VectorIndex:
+    """An index as of one change, brought to another."""
+    if after == change:
+        return index
+    added = [(row.number, vector) for row, vector in store.added_passages(after, change)]
     numbers = np.array([number for number, _ in added], np.int64)
     vectors = np.frombuffer(b"".join(vector for _, vector in added), np.float16)
     rows = vectors.astype(np.float32).reshape(-1, store.config.dimension)
-    return index.updated(live, numbers, rows), covered
+    return index.updated(store.removed_passages(after, change), numbers, rows)
 
 
-def nothing(dimension: int) -> VectorIndex:
-    return VectorIndex.of(np.empty(0, np.int64), np.empty((0, dimension), np.float32))
-
-
-def save_vectors(place: CollectionLayout, store: Store) -> None:
+def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) -> None:
+    """Write the vectors as of now, if much lies beside the last file, or the `whole` is wanted in one."""
     change = store.change()
     index, covered = vectors_at(place, store, change)
-    if covered != change:
-        index.save(place.vectors(change))
+    if covered != change and (whole or index.loose > max(LOOSE, index.count // LOOSE_SHARE) or not covered):
+        index.consolidated().save(place.vectors(change))
+        covered = change
     for path in place.all_vectors():
-        if change_of(path) != change:
+        if change_of(path) != covered:
             path.unlink()
 
 
@@ -55,24 +65,37 @@ def terms_covered(place: CollectionLayout) -> int:
         return 0
 
 
-def save_terms(place: CollectionLayout, store: Store) -> TermIndex:
-    """Bring the term index on disk up to the present change. Only the process that holds the write lock may."""
+def save_terms(place: CollectionLayout, store: Store) -> None:
+    """Bring the term index on disk up to the present change. Only the holder of the change lock may."""
     change = store.change()
     index, covered = TermIndex.open(place.terms), terms_covered(place)
-    if index is None or not 0 < covered <= change:
-        shutil.rmtree(place.terms, ignore_errors=True)
-        index, covered = TermIndex.create(place.terms), 0
-    if covered < change:
-        index = index.updated(store.removed_passages(covered), passage_texts(store, covered, change))
-        unfinished = place.terms_covered.with_suffix(".new")
-        unfinished.write_bytes(msgspec.json.encode(change))
-        unfinished.replace(place.terms_covered)
-    return index
+    if index is None or not usable(covered, store, change):
+        rebuild_terms(place, store)
+    elif covered < change:
+        index.updated(store.removed_passages(covered, change).tolist(), passage_texts(store, covered, change))
+        cover_terms(place, change)
+
+
+def rebuild_terms(place: CollectionLayout, store: Store) -> None:
+    """Make the term index from nothing: what was in the old one is in no file afterwards."""
+    change = store.change()
+    unfinished = place.terms.with_suffix(".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+    shutil.rmtree(place.terms, ignore_errors=True)
+    unfinished.rename(place.terms)
+    cover_terms(place, change)
+
+
+def cover_terms(place: CollectionLayout, change: int) -> None:
+    unfinished = place.terms_covered.with_suffix(".new")
+    unfinished.write_bytes(msgspec.json.encode(change))
+    unfinished.replace(place.terms_covered)
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:
     """(passage, document, text with its context) of the passages that came after one change, as of another."""
-    documents = {document.number: document for document in store.documents(change)}
+    documents = {document.number: document for document in store.added_documents(after, change)}
     text, of = "", 0
     for row, _ in store.added_passages(after, change):
         document = documents[row.document]

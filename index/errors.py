@@ -14,12 +14,15 @@ PinciteError
 ├── UploadExists               a build would overwrite an uploaded document
 ├── DocumentNotFound
 ├── CollectionNotFound
+├── CollectionExists
 ├── BadPattern
 ├── IndexProblem
 │   ├── IndexNotFound
 │   ├── IndexDamaged
 │   ├── IndexVersion           written by another version of Pincite
-│   └── IndexLocked            another process is writing
+│   ├── IndexLocked            another process is writing
+│   ├── StorageFull
+│   └── StorageReadOnly
 └── ModelError
     ├── ModelNotFound
     ├── ModelDamaged           the weights are not the published ones
@@ -100,6 +103,10 @@ class CollectionNotFound(PinciteError):
     message = "There is no collection {collection!r}. There is: {existing}."
 
 
+class CollectionExists(PinciteError):
+    message = "There is a collection {collection!r} already."
+
+
 class BadPattern(PinciteError):
     message = "The pattern {pattern!r} cannot be used: {reason}."
 
@@ -125,6 +132,14 @@ class IndexVersion(IndexProblem):
 
 class IndexLocked(IndexProblem):
     message = "Another process is writing to the index in {path}. Wait for it to end."
+
+
+class StorageFull(IndexProblem):
+    message = "The disk of the index in {path} is full. Nothing was changed; make room and try again."
+
+
+class StorageReadOnly(IndexProblem):
+    message = "The index in {path} cannot be written to. Nothing was changed; check the folder's permissions."
 
 
 class ModelError(PinciteError):

@@ -4,7 +4,8 @@ DIR/collections/NAME/store.sqlite          the truth: documents, passages, vecto
 DIR/collections/NAME/vectors.CHANGE.faiss  derived: dense search, complete up to that change
 DIR/collections/NAME/terms/                derived: term search
 DIR/collections/NAME/terms.json            the change that terms/ is complete up to
-DIR/collections/NAME/write.lock            held by the one process that writes
+DIR/collections/NAME/write.lock            held by a build, for as long as it runs
+DIR/collections/NAME/change.lock           held while a change is written, by a build or a service
 DIR/encoders/HASH/                         encoders exported for serving, by the hash of their weights
 """
 
@@ -33,6 +34,10 @@ class CollectionLayout(Struct, frozen=True):
     @property
     def lock(self) -> Path:
         return self.path / "write.lock"
+
+    @property
+    def change_lock(self) -> Path:
+        return self.path / "change.lock"
 
     def vectors(self, change: int) -> Path:
         return self.path / f"vectors.{change}.faiss"

@@ -33,13 +33,28 @@ class Prepared(Struct, frozen=True):
     keys: list[bytes]  # of each passage, the hash of that
 
 
-def prepare(source: str, data: bytes, origin: str | None, encoder: Encoder, config: IndexConfig) -> Prepared:
+class Told(Struct, frozen=True):
+    """What the sender of a document said about it; it wins over what the file says."""
+
+    media_type: str | None = None
+    charset: str | None = None
+    title: str | None = None
+    url: str | None = None
+    date: str | None = None
+
+
+NOTHING_TOLD = Told()
+
+
+def prepare(
+    source: str, data: bytes, origin: str | None, encoder: Encoder, config: IndexConfig, *, told: Told = NOTHING_TOLD
+) -> Prepared:
     """Read and split a file. Raises DocumentError."""
     if len(data) > LARGEST_DOCUMENT:
         raise DocumentTooLarge(source=source, bytes=len(data), limit=LARGEST_DOCUMENT)
-    extracted = extract(data, source)
+    extracted = extract(data, source, told.media_type, told.charset)
     text = extracted.text
-    title = extracted.title or stem(source)
+    title = told.title or extracted.title or stem(source)
     sentences = split_sentences(text, extracted.blocks)
 
     @cache
@@ -67,8 +82,8 @@ def prepare(source: str, data: bytes, origin: str | None, encoder: Encoder, conf
         media_type=extracted.media_type,
         anchor=extracted.anchor,
         title=title,
-        url=extracted.url,
-        date=extracted.date,
+        url=told.url or extracted.url,
+        date=told.date or extracted.date,
         sentences=len(sentences),
         updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )

@@ -5,27 +5,23 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from index.derived import save_terms, terms_covered, vectors_at
-from index.encoder import encoder_of
-from index.errors import CollectionNotFound, DocumentNotFound, IndexNotFound
-from index.layout import CollectionLayout, Layout
+from index.contents import Content, Contents
+from index.errors import DocumentNotFound
+from index.layout import CollectionLayout
+from index.opening import open_collection
 from index.positions import PositionMap
 from index.sources import select
 from index.store import Store
-from index.terms import TermIndex
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
-from index.vectors import VectorIndex
+from index.views import View, moved_view, view_of
 
 CANDIDATES = 100  # passages that dense and term search each put up for fusion
-CACHED_CONTENTS = 256  # documents kept decoded
 
 
 class Fusion(Struct, frozen=True):
@@ -47,31 +43,22 @@ class Fusion(Struct, frozen=True):
         return scores
 
 
-class Content(Struct, frozen=True):
-    """A document with its text, the spans of its sentences, and its positions in three units."""
-
-    document: Document
-    file: bytes
-    text: str
-    sentences: list[Span]
-    positions: PositionMap
-
-
 class Searcher:
-    """A view of one version of a collection. Safe in many threads at once."""
+    """A view of one version of a collection, which never changes. Safe in many threads at once."""
 
-    def __init__(self, store: Store, encoder: Encoder, change: int, vectors: VectorIndex, terms: TermIndex) -> None:
+    def __init__(self, store: Store, encoder: Encoder, contents: Contents, view: View) -> None:
         self.encoder = encoder
-        self.version = f"{store.identity}-{change}"
+        self.change = view.change
+        self.version = f"{store.identity}-{view.change}"
         self.fusion = Fusion()
         self._store = store
-        self._vectors = vectors
-        self._terms = terms
-        self._documents = store.documents(change)
+        self._contents = contents
+        self._view = view
+        self._vectors = view.vectors
+        self._terms = view.terms
+        self._documents = view.documents
         self._sources = [document.source for document in self._documents]
         self._by_number = {document.number: document for document in self._documents}
-        self._passage_documents = store.passage_documents(change)
-        self.content = lru_cache(CACHED_CONTENTS)(self._content)
 
     @classmethod
     def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
@@ -79,29 +66,22 @@ class Searcher:
 
         Raises IndexNotFound, CollectionNotFound, IndexVersion, IndexDamaged, EncoderMismatch or ModelError.
         """
-        layout = Layout(index)
-        if not layout.collections():
-            raise IndexNotFound(path=index)
-        if collection not in layout.collections():
-            raise CollectionNotFound(collection=collection, existing=", ".join(layout.collections()))
-        place = layout.collection(collection)
-        store = Store(place.store)
-        return cls.of(place, store, encoder_of(layout, store.config, encoder))
+        place, store, made = open_collection(index, collection, encoder)
+        return cls.of(place, store, made)
 
     @classmethod
     def of(cls, place: CollectionLayout, store: Store, encoder: Encoder) -> Searcher:
         """The view of a store as it is now."""
-        change = store.change()
-        terms = TermIndex.open(place.terms)
-        if terms is None or terms_covered(place) < change:
-            with FileLock(place.lock):
-                terms = save_terms(place, store)
-        vectors, _ = vectors_at(place, store, change)
-        return cls(store, encoder, change, vectors, terms)
+        return cls(store, encoder, Contents(store), view_of(place, store))
+
+    def moved(self, place: CollectionLayout) -> Searcher:
+        """The view of the same store as it is now; this one where nothing changed."""
+        view = moved_view(self._view, place, self._store)
+        return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
 
     @property
     def passages(self) -> int:
-        return len(self._vectors.numbers)
+        return self._vectors.count
 
     def close(self) -> None:
         self._store.close()
@@ -160,7 +140,8 @@ class Searcher:
     def _passages_of(self, documents: list[int] | None) -> NDArray[np.int64] | None:
         if documents is None:
             return None
-        numbers: NDArray[np.int64] = self._passage_documents[np.isin(self._passage_documents[:, 1], documents), 0]
+        pairs = self._view.passage_documents
+        numbers: NDArray[np.int64] = pairs[np.isin(pairs[:, 1], documents), 0]
         return numbers
 
     # ---- documents
@@ -193,8 +174,6 @@ class Searcher:
     def positions(self, source: str) -> PositionMap:
         return self.content(self.document(source).number).positions
 
-    def _content(self, number: int) -> Content:
-        document = self._by_number[number]
-        file, sentences = self._store.content(number)
-        text = file[document.bom :].decode(document.encoding)
-        return Content(document, file, text, sentences, PositionMap(text, document.encoding, document.bom))
+    def content(self, number: int) -> Content:
+        """A document by its number."""
+        return self._contents.of(self._by_number[number])

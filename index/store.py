@@ -17,77 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.config import IndexConfig
-from index.errors import IndexDamaged, IndexNotFound, IndexVersion
-from index.types import Document, Passage, Span
-
-FORMAT = 1  # raised whenever what is stored changes its meaning
-APPLICATION = 0x50696E63  # "Pinc", so that no other SQLite file is taken for an index
-KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations in flight
-
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE document (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    source TEXT NOT NULL,
-    document_id TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    bytes INTEGER NOT NULL,
-    encoding TEXT NOT NULL,
-    bom INTEGER NOT NULL,
-    media_type TEXT NOT NULL,
-    anchor TEXT NOT NULL,
-    title TEXT NOT NULL,
-    url TEXT,
-    date TEXT,
-    sentences INTEGER NOT NULL,
-    updated_at TEXT NOT NULL,
-    origin TEXT,          -- the folder or file that it was built from; null for an upload
-    added INTEGER NOT NULL,
-    removed INTEGER,
-    removed_at REAL       -- seconds since the epoch
-);
-CREATE UNIQUE INDEX live_document ON document (source) WHERE removed IS NULL;
-CREATE TABLE content (
-    document INTEGER PRIMARY KEY REFERENCES document (number) ON DELETE CASCADE,
-    file BLOB NOT NULL,
-    spans BLOB NOT NULL   -- int32 [sentences, 2], code points
-);
-CREATE TABLE passage (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    document INTEGER NOT NULL REFERENCES document (number) ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    start INTEGER NOT NULL,
-    end INTEGER NOT NULL,
-    headings TEXT NOT NULL,
-    key BLOB NOT NULL,    -- hash of the embedded text
-    vector BLOB NOT NULL  -- float16 [dimension]
-);
-CREATE INDEX passage_of_document ON passage (document);
-"""
-
-DOCUMENT_FIELDS = ", ".join(Document.__struct_fields__)
-COLUMNS = (*Document.__struct_fields__[1:], "origin", "added")
-
-
-class NewPassage(msgspec.Struct, frozen=True):
-    passage: Passage
-    key: bytes
-    vector: NDArray[np.float16]
-
-
-class NewDocument(msgspec.Struct, frozen=True):
-    document: Document  # its number is given by the store
-    origin: str | None
-    file: bytes
-    spans: Sequence[Span]
-    passages: Sequence[NewPassage]
-
-
-class PassageRow(msgspec.Struct, frozen=True):
-    number: int
-    document: int
-    passage: Passage
+from index.errors import IndexDamaged, IndexNotFound, IndexVersion, StorageFull, StorageReadOnly
+from index.tables import (
+    APPLICATION,
+    DOCUMENT_FIELDS,
+    FORMAT,
+    KEPT_SECONDS,
+    SCHEMA,
+    NewDocument,
+    PassageRow,
+    insert,
+    passage_row,
+)
+from index.types import Document, Span
 
 
 class Store:
@@ -156,11 +98,13 @@ class Store:
         )
         return {row[0]: passage_row(row) for row in rows}
 
-    def passage_documents(self, change: int) -> NDArray[np.int64]:
-        """[passages, 2]: the number of each passage as of `change`, ascending, and that of its document."""
+    def passage_documents(self, after: int, change: int) -> NDArray[np.int64]:
+        """[n, 2]: the passages that came after one change and are there as of another, each with its document."""
         rows = self._rows(
-            "SELECT passage.number, document FROM passage JOIN document ON document.number = document "
-            "WHERE added <= ?1 AND (removed IS NULL OR removed > ?1) ORDER BY passage.number",
+            "SELECT passage.number, document FROM document JOIN passage ON document.number = document "
+            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
+            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
+            after,
             change,
         )
         return np.array(list(rows), np.int64).reshape(-1, 2)
@@ -169,8 +113,9 @@ class Store:
         """The passages, with their vectors, that came after one change and are there as of another."""
         rows = self._rows(
             "SELECT passage.number, document, first, last, start, end, headings, vector "
-            "FROM passage JOIN document ON document.number = document "
-            "WHERE added > ?1 AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
+            "FROM document JOIN passage ON document.number = document "
+            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
+            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
             after,
             change,
         )
@@ -186,36 +131,107 @@ class Store:
         )
         return {key: np.frombuffer(vector, np.float16) for key, vector in rows}
 
-    def removed_passages(self, after: int) -> list[int]:
-        """The passages removed after a change."""
+    def removed_passages(self, after: int, change: int) -> NDArray[np.int64]:
+        """The passages removed after one change, up to another."""
         rows = self._rows(
-            "SELECT passage.number FROM passage JOIN document ON document.number = document WHERE removed > ?", after
+            "SELECT passage.number FROM document JOIN passage ON document.number = document "
+            "WHERE removed > ? AND removed <= ?",
+            after,
+            change,
         )
-        return [number for (number,) in rows]
+        return np.array([number for (number,) in rows], np.int64)
+
+    def added_documents(self, after: int, change: int) -> list[Document]:
+        """The documents that came after one change and are there as of another."""
+        rows = self._rows(
+            f"SELECT {DOCUMENT_FIELDS} FROM document "
+            "WHERE number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
+            "AND added > ?1 AND added <= ?2 AND (removed IS NULL OR removed > ?2)",
+            after,
+            change,
+        )
+        return [Document(*row) for row in rows]
+
+    def removed_documents(self, after: int, change: int) -> set[int]:
+        rows = self._rows("SELECT number FROM document WHERE removed > ? AND removed <= ?", after, change)
+        return {number for (number,) in rows}
+
+    def version(self, source: str, sha256: str, now: float) -> tuple[Document, bytes] | None:
+        """A version of a source that is the present one, or was replaced within KEPT_SECONDS before `now`."""
+        rows = self._rows(
+            f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND sha256 = ? "
+            "AND (removed IS NULL OR removed_at >= ?) ORDER BY number DESC LIMIT 1",
+            source,
+            sha256,
+            now - KEPT_SECONDS,
+        )
+        found = [Document(*row) for row in rows]
+        return (found[0], self.content(found[0].number)[0]) if found else None
+
+    def live(self, source: str) -> Document | None:
+        """The present document of a source."""
+        rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND removed IS NULL", source)
+        return next((Document(*row) for row in rows), None)
+
+    def purged(self) -> int:
+        """Rows removed up to this change may be gone: nothing derived before can catch up by them."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'purged'")
+        return next((int(value) for (value,) in rows), 0)
 
     # ---- writing
 
     def commit(self, put: Sequence[NewDocument], remove: Iterable[str], at: float) -> int:
         """Add or replace documents and remove sources, all or nothing. Durable on return; gives the change number."""
-        connection = self._connection()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction() as connection:
             change = int(connection.execute("SELECT value FROM meta WHERE key = 'change'").fetchone()[0]) + 1
-            gone = [(change, at, source) for source in [*remove, *(new.document.source for new in put)]]
-            connection.executemany(
-                "UPDATE document SET removed = ?, removed_at = ? WHERE source = ? AND removed IS NULL", gone
-            )
+            removing = "UPDATE document SET removed = ?, removed_at = ? WHERE source = ? AND removed IS NULL"
+            for source in remove:
+                connection.execute(removing, (change, 0, source))
+                connection.execute("UPDATE document SET removed_at = 0 WHERE source = ?", (source,))
             for new in put:
+                connection.execute(removing, (change, at, new.document.source))
                 insert(connection, new, change)
-            connection.execute("DELETE FROM document WHERE removed_at < ?", (at - KEPT_SECONDS,))
             connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
         return change
 
+    def expired(self, settled: int, at: float) -> int:
+        """The last change that removed documents which nobody may ask for any more, up to `settled`; 0 if none did."""
+        ((last,),) = self._rows(
+            "SELECT coalesce(max(removed), 0) FROM document WHERE removed <= ? AND removed_at < ?",
+            settled,
+            at - KEPT_SECONDS,
+        )
+        return int(last)
+
+    def purge(self, settled: int, at: float) -> None:
+        """Erase what `expired` speaks of, so that its bytes are in no file. What is derived must not need it."""
+        with self._transaction() as connection:
+            last = self.expired(settled, at)
+            connection.execute(
+                "DELETE FROM document WHERE removed <= ? AND removed_at < ?", (settled, at - KEPT_SECONDS)
+            )
+            connection.execute(
+                "INSERT INTO meta VALUES ('purged', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+                (str(max(last, self.purged())),),
+            )
+        self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     # ---- connections
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Raises StorageFull or StorageReadOnly where the disk does not take it."""
+        connection = self._connection()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise refused(error, self.path.parent) from error
+            raise
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -224,6 +240,7 @@ class Store:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")
             self._local.connection = connection
             self._connections.append(connection)
         return connection
@@ -260,24 +277,11 @@ class Store:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
 
 
-def passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]  # as SQLite gives it
-    number, document, first, last, start, end, headings = row
-    path = tuple(msgspec.json.decode(headings, type=list[str]))
-    return PassageRow(number, document, Passage(first, last, Span(start, end), path))
-
-
-def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> None:
-    columns = msgspec.structs.asdict(new.document) | {"origin": new.origin, "added": change}
-    number = connection.execute(
-        f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES (:{', :'.join(COLUMNS)})", columns
-    ).lastrowid
-    spans = np.array(new.spans, np.int32).tobytes()
-    connection.execute("INSERT INTO content VALUES (?, ?, ?)", (number, new.file, spans))
-    connection.executemany(
-        "INSERT INTO passage (document, first, last, start, end, headings, key, vector) VALUES (?,?,?,?,?,?,?,?)",
-        [
-            (number, p.first, p.last, *p.span, msgspec.json.encode(p.headings).decode(), row.key, row.vector.tobytes())
-            for row in new.passages
-            for p in (row.passage,)
-        ],
-    )
+def refused(error: sqlite3.OperationalError, path: Path) -> Exception:
+    """What SQLite says of a disk that takes nothing more, in our words."""
+    code = error.sqlite_errorcode & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull(path=path)
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+        return StorageReadOnly(path=path)
+    return error

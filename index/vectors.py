@@ -13,18 +13,22 @@ from index.types import Vectors
 
 
 class VectorIndex:
-    """Exact inner-product search over numbered vectors. Never changed once made: `updated` gives a new one."""
+    """Inner-product search over numbered vectors: a base, what came after it, and what is gone of both.
 
-    def __init__(self, numbered: faiss.IndexIDMap) -> None:
-        self._numbered = numbered
-        self.numbers: NDArray[np.int64] = faiss.vector_to_array(numbered.id_map)  # the passage of each row, ascending
+    Never changed once made: `updated` gives a new one that shares the base, so a small change costs little.
+    """
+
+    def __init__(self, base: faiss.IndexIDMap, tail: faiss.IndexIDMap, gone: NDArray[np.int64]) -> None:
+        self._base = base
+        self._tail = tail
+        self._gone = gone
+        self._numbers = np.concatenate([numbers_of(base), numbers_of(tail)])
+        self.count = len(self._numbers) - len(gone)
 
     @classmethod
     def of(cls, numbers: NDArray[np.int64], vectors: Vectors) -> VectorIndex:
-        """An index of `vectors` [n, dimension] for the passages `numbers` [n], ascending."""
-        numbered = faiss.IndexIDMap(faiss.IndexFlatIP(vectors.shape[1]))
-        numbered.add_with_ids(vectors, numbers)
-        return cls(numbered)
+        """An index of `vectors` [n, dimension] for the passages `numbers` [n]."""
+        return cls(numbered(numbers, vectors), nothing(vectors.shape[1]), np.empty(0, np.int64))
 
     @classmethod
     def open(cls, path: Path, dimension: int) -> VectorIndex | None:
@@ -35,21 +39,38 @@ class VectorIndex:
             return None
         if not isinstance(index, faiss.IndexIDMap) or index.d != dimension or index.ntotal != index.id_map.size():
             return None
-        return cls(index)
+        return cls(index, nothing(dimension), np.empty(0, np.int64))
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The passages that are here."""
+        return self._numbers[~np.isin(self._numbers, self._gone)]
+
+    @property
+    def loose(self) -> int:
+        """How many vectors are not in the base, or are there and should not be."""
+        return int(self._tail.ntotal) + len(self._gone)
 
     def save(self, path: Path) -> None:
+        """Write the base. `consolidated` gives an index that is all base."""
         unfinished = path.with_suffix(".new")
-        faiss.write_index(self._numbered, str(unfinished))
+        faiss.write_index(self._base, str(unfinished))
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
 
-    def updated(self, live: NDArray[np.int64], numbers: NDArray[np.int64], vectors: Vectors) -> VectorIndex:
-        """Keep what belongs to the passages `live`; add `vectors` [n, dimension] for the passages `numbers` [n]."""
-        kept = np.isin(self.numbers, live)
-        return VectorIndex.of(
-            np.concatenate([self.numbers[kept], numbers]), np.concatenate([self._vectors()[kept], vectors])
+    def updated(self, gone: NDArray[np.int64], numbers: NDArray[np.int64], vectors: Vectors) -> VectorIndex:
+        """Leave out the passages `gone`; add `vectors` [n, dimension] for the passages `numbers` [n]."""
+        tail = numbered(
+            np.concatenate([numbers_of(self._tail), numbers]), np.concatenate([vectors_of(self._tail), vectors])
         )
+        return VectorIndex(self._base, tail, np.union1d(self._gone, gone[np.isin(gone, self._numbers)]))
+
+    def consolidated(self) -> VectorIndex:
+        """The same, all in one base."""
+        kept = ~np.isin(self._numbers, self._gone)
+        vectors = np.concatenate([vectors_of(self._base), vectors_of(self._tail)])
+        return VectorIndex.of(self._numbers[kept], vectors[kept])
 
     def search(self, query: Vectors, depth: int, among: NDArray[np.int64] | None = None) -> list[tuple[int, float]]:
         """The best passages for `query` [dimension], as (number, cosine), best first, ties by number.
@@ -57,21 +78,40 @@ class VectorIndex:
         `among` restricts the search to the passages with these numbers.
         """
         parameters = None
-        if among is not None:
+        if among is not None or len(self._gone):
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(self._bitmap(among)))
-        cosines, numbers = self._numbered.search(
-            query[None, :], max(1, min(depth, len(self.numbers))), params=parameters
-        )
-        found = numbers[0] >= 0  # FAISS pads short results with -1
-        hits = zip(numbers[0][found].tolist(), cosines[0][found].tolist(), strict=True)
-        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))
+        hits: list[tuple[int, float]] = []
+        for part in (self._base, self._tail):
+            if part.ntotal:
+                cosines, numbers = part.search(query[None, :], min(depth, part.ntotal), params=parameters)
+                found = numbers[0] >= 0  # FAISS pads short results with -1
+                hits += zip(numbers[0][found].tolist(), cosines[0][found].tolist(), strict=True)
+        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:depth]
 
-    def _bitmap(self, numbers: NDArray[np.int64]) -> NDArray[np.uint8]:
-        marked = np.zeros(int(self.numbers.max(initial=-1)) + 1, bool)
-        marked[numbers[numbers < len(marked)]] = True
+    def _bitmap(self, among: NDArray[np.int64] | None) -> NDArray[np.uint8]:
+        marked = np.full(int(self._numbers.max(initial=-1)) + 1, among is None, bool)
+        if among is not None:
+            marked[among[among < len(marked)]] = True
+        marked[self._gone] = False
         return np.packbits(marked, bitorder="little")
 
-    def _vectors(self) -> Vectors:
-        flat = faiss.downcast_index(self._numbered.index)
-        vectors: Vectors = flat.reconstruct_n(0, flat.ntotal).reshape(-1, flat.d)
-        return vectors
+
+def nothing(dimension: int) -> faiss.IndexIDMap:
+    return faiss.IndexIDMap(faiss.IndexFlatIP(dimension))
+
+
+def numbered(numbers: NDArray[np.int64], vectors: Vectors) -> faiss.IndexIDMap:
+    index = nothing(vectors.shape[1])
+    index.add_with_ids(vectors, numbers)
+    return index
+
+
+def numbers_of(index: faiss.IndexIDMap) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = faiss.vector_to_array(index.id_map)
+    return numbers
+
+
+def vectors_of(index: faiss.IndexIDMap) -> Vectors:
+    flat = faiss.downcast_index(index.index)
+    vectors: Vectors = flat.reconstruct_n(0, flat.ntotal).reshape(-1, flat.d)
+    return vectors

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +16,30 @@ from msgspec import Struct
 
 from index import models
 from index.config import IndexConfig
-from index.derived import save_terms, save_vectors
+from index.derived import rebuild_terms, save_terms, save_vectors
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
+    CollectionExists,
     DocumentError,
+    DocumentNotFound,
     IndexLocked,
     SourceConflict,
+    StorageFull,
+    StorageReadOnly,
     UnreadableFile,
     UploadExists,
 )
 from index.layout import CollectionLayout, Layout
-from index.preparation import Prepared, prepare
-from index.sources import FoundFile, file_of, find_files
-from index.store import NewDocument, NewPassage, Store
-from index.types import Encoder
+from index.opening import open_collection
+from index.preparation import NOTHING_TOLD, Prepared, Told, prepare
+from index.sources import FoundFile, check_source, file_of, find_files
+from index.store import Store
+from index.tables import NewDocument, NewPassage
+from index.types import Document, Encoder
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
+Configure = Callable[[Encoder], IndexConfig]
+Guard = Callable[[Document | None], None]
 
 BATCH = 512  # passages encoded and committed together
 
@@ -52,7 +61,7 @@ def build(
     *,
     collection: str = "default",
     encoder: str | None = None,
-    config: Callable[[Encoder], IndexConfig],
+    config: Configure,
     replace: bool = False,
     progress: Progress = lambda *_: None,
 ) -> BuildReport:
@@ -72,9 +81,25 @@ def build(
         raise IndexLocked(path=index) from error
 
 
-def open_writer(
-    layout: Layout, place: CollectionLayout, encoder: str | None, config: Callable[[Encoder], IndexConfig]
-) -> Writer:
+def delete(sources: Sequence[str], index: Path, collection: str = "default") -> None:
+    """Take documents out of a collection, and their bytes off the disk. Raises DocumentNotFound; all or none."""
+    place, store, encoder = open_collection(index, collection, None)
+    with closing(Writer(place, store, encoder)) as writer:
+        writer.delete(sources)
+
+
+def create(index: Path, collection: str, encoder: str | None, config: Configure) -> None:
+    """Make an empty collection. Raises CollectionExists."""
+    layout = Layout(index)
+    place = layout.collection(collection)
+    place.path.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.lock):
+        if place.store.exists():
+            raise CollectionExists(collection=collection)
+        open_writer(layout, place, encoder, config).close()
+
+
+def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None, config: Configure) -> Writer:
     """A writer on the collection in `place`, which is made if it is not there."""
     if place.store.exists():
         store = Store(place.store)
@@ -92,6 +117,7 @@ class Writer:
         self.store = store
         self.encoder = encoder
         self.config = store.config
+        self.known = store.origins()  # what a build takes for the present state of each source
 
     def close(self) -> None:
         self.store.close()
@@ -99,6 +125,7 @@ class Writer:
     def build(self, given: Sequence[Path], *, replace: bool, progress: Progress) -> BuildReport:
         files, failed = find_files(given)
         known = self.store.origins()
+        self.known = dict(known)
         check_origins(files, known, replace=replace)
         origins = {str(root.resolve()) for root in given}
         present = {file.source for file in files}
@@ -123,18 +150,16 @@ class Writer:
         if batch or gone:
             self.commit(batch, gone)
         progress("documents", len(files), len(files))
-        progress("search indexes", 0, 2)
-        save_vectors(self.place, self.store)
-        progress("search indexes", 1, 2)
-        save_terms(self.place, self.store)
-        progress("search indexes", 2, 2)
+        with self.changing():
+            save_vectors(self.place, self.store)
+            save_terms(self.place, self.store)
         change = self.store.change()
         return BuildReport(
             **counts,
             removed=len(gone),
             failed=failed,
             documents=len(self.store.documents(change)),
-            passages=len(self.store.passage_documents(change)),
+            passages=len(self.store.passage_documents(0, change)),
             version=f"{self.store.identity}-{change}",
         )
 
@@ -148,11 +173,71 @@ class Writer:
             return None
         return self.prepare(file.source, data, file.origin)
 
-    def prepare(self, source: str, data: bytes, origin: str | None) -> Prepared:
-        return prepare(source, data, origin, self.encoder, self.config)
+    def prepare(self, source: str, data: bytes, origin: str | None, told: Told = NOTHING_TOLD) -> Prepared:
+        return prepare(source, data, origin, self.encoder, self.config, told=told)
+
+    def put(self, source: str, data: bytes, told: Told, guard: Guard) -> tuple[Document, bool]:
+        """Add or replace an uploaded document. Durable and searchable on return; True where it is new.
+
+        `guard` is given the present document and raises where it is not as expected. Raises DocumentError as well.
+        """
+        check_source(source)
+        new = self.encoded([self.prepare(source, data, None, told)])
+        with self.changing():
+            before = self.store.live(source)
+            guard(before)
+            self.store.commit(new, [], at=time.time())
+            save_terms(self.place, self.store)
+            after = self.store.live(source)
+        return after or new[0].document, before is None
+
+    def delete(self, sources: Sequence[str], guard: Guard = lambda _: None) -> None:
+        """Take documents out, all or none. Durable on return. Raises DocumentNotFound."""
+        with self.changing():
+            for source in sources:
+                document = self.store.live(source)
+                guard(document)
+                if document is None:
+                    raise DocumentNotFound(source=source)
+            self.store.commit([], sources, at=time.time())
+            save_terms(self.place, self.store)
+
+    def compact(self, settled: int) -> bool:
+        """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
+
+        What is derived is made anew without it. False where there is nothing to erase.
+        """
+        with self.changing():
+            if not self.store.expired(settled, time.time()):
+                return False
+            save_vectors(self.place, self.store, whole=True)
+            rebuild_terms(self.place, self.store)
+            self.store.purge(settled, time.time())
+        return True
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Alone with the collection, for one change."""
+        try:
+            with FileLock(self.place.change_lock):
+                yield
+        except OSError as error:
+            raise refused_by_disk(error, self.place.path) from error
 
     def commit(self, batch: Sequence[Prepared], gone: Sequence[str]) -> None:
-        """Encode what is new in these documents and commit them, together with the removal of others."""
+        """Commit documents of a build and the removal of others, unless somebody else changed them meanwhile."""
+        documents = self.encoded(batch)
+        with self.changing():
+            now = self.store.origins()
+            kept = [new for new in documents if self.known.get(new.document.source) == now.get(new.document.source)]
+            left = [source for source in gone if self.known.get(source) == now.get(source)]
+            self.store.commit(kept, left, at=time.time())
+            save_terms(self.place, self.store)
+        for new in kept:
+            self.known[new.document.source] = (new.origin, new.document.sha256)
+
+    def encoded(self, batch: Sequence[Prepared]) -> list[NewDocument]:
+        """Documents with their vectors: of what the index holds already, or encoded where it is new."""
         vectors: dict[bytes, np.ndarray] = {}
         for prepared in batch:
             vectors |= self.store.vectors_by_key(prepared.document.source)
@@ -164,7 +249,7 @@ class Writer:
         }
         encoded = self.encoder.encode(list(missing.values())).astype(np.float16)
         vectors |= dict(zip(missing, encoded, strict=True))
-        documents = [
+        return [
             NewDocument(
                 prepared.document,
                 prepared.origin,
@@ -177,7 +262,6 @@ class Writer:
             )
             for prepared in batch
         ]
-        self.store.commit(documents, gone, at=time.time())
 
 
 def check_origins(files: Sequence[FoundFile], known: dict[str, tuple[str | None, str]], *, replace: bool) -> None:
@@ -190,3 +274,10 @@ def check_origins(files: Sequence[FoundFile], known: dict[str, tuple[str | None,
             raise UploadExists(source=file.source)
         if file_of(origin, file.source) != file.path:
             raise SourceConflict(source=file.source, first=origin, second=file.origin)
+
+
+def refused_by_disk(error: OSError, path: Path) -> Exception:
+    """What the system says of a disk that takes nothing more, in our words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(path=path)
+    return StorageReadOnly(path=path) if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else error

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from index.collection import Collection
 from index.errors import CollectionNotFound
 from index.layout import Layout
 from index.searcher import Searcher
@@ -21,8 +22,8 @@ DEPTH = 20  # passages found for a reader
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, searchers: dict[str, Searcher], reader: Reader) -> None:
-        self._searchers = searchers
+    def __init__(self, collections: dict[str, Collection], reader: Reader) -> None:
+        self._collections = collections
         self._reader = reader
         self._reading_time = 0.0  # seconds that the last reading took
 
@@ -30,7 +31,7 @@ class Answering:
     def open(cls, index: Path, *, encoder: str | None = None) -> Self:
         """Open every collection of an index. Raises what `Searcher.open` raises."""
         names = Layout(index).collections() or ["default"]
-        return cls({name: Searcher.open(index, name, encoder) for name in names}, FittedReader())
+        return cls({name: Collection.open(index, name, encoder) for name in names}, FittedReader())
 
     def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
         """Raises CollectionNotFound or BadPattern."""
@@ -67,19 +68,24 @@ class Answering:
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=clock.milliseconds()),
         )
 
+    def collection(self, name: str) -> Collection:
+        if name not in self._collections:
+            raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
+        return self._collections[name]
+
     def searcher(self, collection: str) -> Searcher:
-        if collection not in self._searchers:
-            raise CollectionNotFound(collection=collection, existing=", ".join(self._searchers))
-        return self._searchers[collection]
+        """The view of a collection as of its last change."""
+        return self.collection(collection).searcher()
 
     def ready(self) -> schema.Ready:
-        first = self._searchers.get("default") or next(iter(self._searchers.values()))
+        searchers = {name: collection.searcher() for name, collection in self._collections.items()}
+        first = searchers.get("default") or next(iter(searchers.values()))
         return schema.Ready(
             status="ready",
             index_version=first.version,
             collections=[
                 schema.CollectionInfo(name=name, documents=searcher.document_count, passages=searcher.passages)
-                for name, searcher in self._searchers.items()
+                for name, searcher in searchers.items()
             ],
             recall=1.0,  # dense search is exact
             threshold=self._reader.threshold,
@@ -90,8 +96,13 @@ class Answering:
         )
 
     def close(self) -> None:
-        for searcher in self._searchers.values():
-            searcher.close()
+        for collection in self._collections.values():
+            collection.close()
+
+    def compact(self) -> None:
+        """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        for collection in self._collections.values():
+            collection.compact()
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, clock: Clock) -> tuple[Reading, list[str]]:
         """Read, unless the last reading took longer than there is time left."""

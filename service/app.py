@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from index.errors import IndexProblem
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import health, list_collections, ready
+from service.routes_writing import delete_document, put_document
 from service.scheduling import Workers
 from service.security import Perimeter
 from service.settings import Settings
+
+COMPACT_S = 60  # longer than any question takes
 
 HANDLERS = (
     ask,
@@ -27,10 +32,20 @@ HANDLERS = (
     get_document,
     get_file,
     get_text,
+    put_document,
+    delete_document,
     list_collections,
     health,
     ready,
 )
+
+
+async def compact_now_and_then(answering: Answering) -> None:
+    """In a thread of its own, beside the questions."""
+    while True:
+        await asyncio.sleep(COMPACT_S)
+        with suppress(IndexProblem):  # a full disk now may have room the next time
+            await asyncio.to_thread(answering.compact)
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
@@ -39,7 +54,9 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
+        compacting = asyncio.create_task(compact_now_and_then(answering))
         yield
+        compacting.cancel()
         workers.close()
         answering.close()
 

@@ -6,8 +6,8 @@ from urllib.parse import quote as percent_encoded
 
 import regex
 
+from index.contents import Content
 from index.positions import PositionMap
-from index.searcher import Content
 from index.types import Span
 from service import schema
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from index.searcher import Content, Searcher
+from index.contents import Content
+from index.searcher import Searcher
 from index.types import Hit
 from service import schema
 from service.citations import cite, range_of

@@ -21,6 +21,7 @@ PinciteError
 │   ├── BadPath
 │   ├── VersionGone
 │   ├── RangeNotSatisfiable
+│   ├── PreconditionFailed
 │   └── ForeignRequest
 │       ├── ForeignHost
 │       └── ForeignOrigin
@@ -112,11 +113,15 @@ class BadPath(RequestError):
 
 
 class VersionGone(RequestError):
-    message = "This version of {source!r} is not kept. The present one has the SHA-256 {present}."
+    message = "This version of {source!r} is not kept: it was deleted, or replaced more than 10 minutes ago."
 
 
 class RangeNotSatisfiable(RequestError):
     message = "The range lies outside of the file, which has {bytes} bytes."
+
+
+class PreconditionFailed(RequestError):
+    message = "{source!r} is not as If-Match or If-None-Match expects. Its present SHA-256 is {present}."
 
 
 class ForeignRequest(RequestError):

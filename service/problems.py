@@ -15,11 +15,17 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 
 from index.errors import (
     BadPattern,
+    BadSource,
     CollectionNotFound,
+    DocumentError,
     DocumentNotFound,
+    DocumentTooLarge,
     IndexProblem,
     ModelError,
     PinciteError,
+    StorageFull,
+    StorageReadOnly,
+    UndecodableFile,
 )
 from service import errors
 
@@ -45,6 +51,8 @@ class Kind(NamedTuple):
 FAILED = "The service failed. Its log says why, under this request's id."
 INTERNAL = Kind(500, "internal", "The service failed", detail=FAILED)
 LIMITS = ("minimum", "maximum")
+FULL = "The disk of the index is full. Nothing was changed."
+READ_ONLY = "The index cannot be written to now. Nothing was changed."
 UNAVAILABLE = "The index or a model cannot be used. The log of the service says why."
 
 KINDS: dict[type[Exception], Kind] = {
@@ -63,6 +71,17 @@ KINDS: dict[type[Exception], Kind] = {
     errors.WrongMethod: Kind(405, "wrong-method", "The path does not take this method", ("allowed",)),
     errors.NotAcceptable: Kind(406, "not-acceptable", "The Accept header leaves the format out", ("produced",)),
     errors.VersionGone: Kind(410, "version-gone", "This version is not kept", ("source", "present")),
+    errors.PreconditionFailed: Kind(
+        412, "precondition-failed", "The document is not as expected", ("source", "present")
+    ),
+    DocumentTooLarge: Kind(413, "document-too-large", "The document is too large", ("source", "bytes", "limit")),
+    DocumentError: Kind(
+        415, "unreadable-document", "The document cannot be read", ("source", "media_type", "encoding")
+    ),
+    UndecodableFile: Kind(422, "undecodable-document", "The document is not in its encoding", ("source", "encoding")),
+    BadSource: Kind(422, "bad-source", "The source cannot name a document", ("source", "reason")),
+    StorageFull: Kind(507, "storage-full", "The disk is full", detail=FULL),
+    StorageReadOnly: Kind(503, "storage-read-only", "The index cannot be written to", detail=READ_ONLY),
     errors.BodyTooLarge: Kind(413, "too-large", "The body is too large", ("limit",)),
     errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body cannot be read", ("given", "expected")),
     errors.RangeNotSatisfiable: Kind(416, "range-not-satisfiable", "The range lies outside of the file", ("bytes",)),

@@ -178,16 +178,19 @@ async def get_file(
 
 
 def file_of(answering: Answering, collection: str, source: str, version: str | None) -> tuple[Document, bytes]:
+    """The present version, or the one asked for, if it was replaced of late. Raises DocumentNotFound and VersionGone.
+
+    A citation names a version that was there, so one that is not there any more is gone, not unknown.
+    """
     searcher = answering.searcher(collection)
-    return present(searcher, source, version), searcher.file(source)
-
-
-def present(searcher: Searcher, source: str, version: str | None) -> Document:
-    """The document, if `version` is the present one or none is named. Raises DocumentNotFound and VersionGone."""
-    document = searcher.document(source)
-    if version is not None and version.lower() != document.sha256:
-        raise errors.VersionGone(source=source, present=document.sha256)
-    return document
+    if version is None:
+        content = searcher.content(searcher.document(source).number)
+        return content.document, content.file
+    found = answering.collection(collection).version(source, version.lower())
+    if found is None:
+        live = answering.collection(collection).store.live(source)
+        raise errors.VersionGone(source=source, present=live and live.sha256)
+    return found
 
 
 def document_headers(etag: str) -> dict[str, str]:

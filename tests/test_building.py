@@ -24,7 +24,8 @@ from index.errors import (
 )
 from index.layout import CollectionLayout, Layout
 from index.searcher import Fusion, Searcher
-from index.store import FORMAT, Store
+from index.store import Store
+from index.tables import FORMAT
 from index.types import Encoder, Vectors
 from index.writer import BuildReport, Writer, build
 from tests.fakes import FakeEncoder
@@ -169,7 +170,7 @@ def test_derived_indexes_that_lag_behind_catch_up(corpus: Corpus) -> None:
     corpus.write(a="Cats sleep.", b="Dogs bark.")
     corpus.build()
     writer = Writer(corpus.place, corpus.store, corpus.encoder)
-    writer.commit([writer.prepare("c.txt", b"Cows moo.", origin=None)], gone=["a.txt"])
+    corpus.store.commit(writer.encoded([writer.prepare("c.txt", b"Cows moo.", origin=None)]), ["a.txt"], at=0)
     assert terms_covered(corpus.place) < corpus.store.change()
     assert set(corpus.search("cats dogs cows")) == {"Dogs bark.", "Cows moo."}
 

@@ -56,7 +56,7 @@ def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:
     names = subprocess.run([sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for heavy in (*HEAVY, "numpy", "litestar", "onnxruntime", "rich"):
         assert f"'{heavy}'" not in names
-    for command in ("build", "serve", "ask", "list"):
+    for command in ("build", "serve", "ask", "list", "delete"):
         told = pincite(command, "--help")
         assert told.returncode == 0
         options = set(re.findall(r"^  (--[a-z-]+)", told.stdout, re.MULTILINE)) - {"--help"}
@@ -94,6 +94,31 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_built(index_folder:
     told = pincite("serve", given, "--index", index, "--port", "0")
     assert told.returncode == 1
     assert "no documents" in told.stderr
+
+
+def test_an_index_is_built_and_deleted_from_while_it_is_served(
+    index_folder: Path, documents: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(index_folder, index, symlinks=True)
+    (tmp_path / "heron.txt").write_text("The heron nests in the old quarry.")
+    with serving("--index", index) as (_, address):
+
+        def sources() -> list[str]:
+            listed = httpx.get(f"{address}/v1/documents", timeout=10).json()["documents"]
+            return [document["source"] for document in listed]
+
+        assert pincite("build", tmp_path / "heron.txt", "--index", index).returncode == 0
+        assert "heron.txt" in sources()
+        assert httpx.put(f"{address}/v1/documents/owl.txt", content=b"Owls hunt.", timeout=30).status_code == 201
+        assert pincite("build", documents, "--index", index).returncode == 0
+        assert {"owl.txt", "heron.txt"} < set(sources())
+        told = pincite("delete", "heron.txt", "owl.txt", "--index", index)
+        assert (told.returncode, told.stdout) == (0, "Deleted: 2\n")
+        assert not {"owl.txt", "heron.txt"} & set(sources())
+        told = pincite("delete", "metals.md", "owl.txt", "--index", index)
+        assert (told.returncode, told.stderr) == (1, "pincite: There is no document 'owl.txt'.\n")
+        assert "metals.md" in sources()
 
 
 def test_a_wrong_call_exits_with_2(index_folder: Path, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.collection import Collection
 from index.config import IndexConfig
 from index.layout import Layout
-from index.searcher import Searcher
 from index.store import Store
 from index.writer import Writer
 from service.answering import Answering
@@ -72,7 +72,7 @@ def answering_of(folder: Path, files: dict[str, bytes]) -> tuple[Answering, list
     config = IndexConfig(encoder.name, encoder.sha256, encoder.dimension, budget=60)
     store = Store.create(place.store, config, "test")
     report = Writer(place, store, encoder).build([corpus], replace=False, progress=lambda *_: None)
-    return Answering({"default": Searcher.of(place, store, encoder)}, FittedReader()), [
+    return Answering({"default": Collection(place, store, encoder)}, FittedReader()), [
         str(error.facts["source"]) for error in report.failed
     ]
 

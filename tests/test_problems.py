@@ -158,7 +158,7 @@ def test_unknown_paths_and_methods_are_problems(client: TestClient[Any]) -> None
     assert facts(told) == {"allowed": "POST, OPTIONS"}
     assert client.get("/v1/ask").headers["allow"] == "POST, OPTIONS"
     assert client.post("/health").headers["allow"] == "GET, HEAD, OPTIONS"
-    problem(client.delete("/v1/documents/metals.md"), 405, "wrong-method")
+    problem(client.delete("/v1/files/metals.md"), 405, "wrong-method")
 
 
 def test_bad_parameters_are_problems(client: TestClient[Any]) -> None:

@@ -1,0 +1,106 @@
+"""The tables of the store, and what is put into them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from index.types import Document, Passage, Span
+
+FORMAT = 1  # raised whenever what is stored changes its meaning
+APPLICATION = 0x50696E63  # "Pinc", so that no other SQLite file is taken for an index
+KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations in flight
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE document (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    document_id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    encoding TEXT NOT NULL,
+    bom INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    anchor TEXT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT,
+    date TEXT,
+    sentences INTEGER NOT NULL,
+    updated_at TEXT NOT NULL,
+    origin TEXT,          -- the folder or file that it was built from; null for an upload
+    added INTEGER NOT NULL,
+    removed INTEGER,
+    removed_at REAL       -- seconds since the epoch; 0 where it was deleted, not replaced
+);
+CREATE UNIQUE INDEX live_document ON document (source) WHERE removed IS NULL;
+CREATE INDEX document_of_source ON document (source);
+CREATE INDEX removed_document ON document (removed) WHERE removed IS NOT NULL;
+CREATE TABLE content (
+    document INTEGER PRIMARY KEY REFERENCES document (number) ON DELETE CASCADE,
+    file BLOB NOT NULL,
+    spans BLOB NOT NULL   -- int32 [sentences, 2], code points
+);
+CREATE TABLE passage (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER NOT NULL REFERENCES document (number) ON DELETE CASCADE,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    end INTEGER NOT NULL,
+    headings TEXT NOT NULL,
+    key BLOB NOT NULL,    -- hash of the embedded text
+    vector BLOB NOT NULL  -- float16 [dimension]
+);
+CREATE INDEX passage_of_document ON passage (document);
+"""
+
+DOCUMENT_FIELDS = ", ".join(Document.__struct_fields__)
+COLUMNS = (*Document.__struct_fields__[1:], "origin", "added")
+
+
+class NewPassage(msgspec.Struct, frozen=True):
+    passage: Passage
+    key: bytes
+    vector: NDArray[np.float16]
+
+
+class NewDocument(msgspec.Struct, frozen=True):
+    document: Document  # its number is given by the store
+    origin: str | None
+    file: bytes
+    spans: Sequence[Span]
+    passages: Sequence[NewPassage]
+
+
+class PassageRow(msgspec.Struct, frozen=True):
+    number: int
+    document: int
+    passage: Passage
+
+
+def passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]  # as SQLite gives it
+    number, document, first, last, start, end, headings = row
+    path = tuple(msgspec.json.decode(headings, type=list[str]))
+    return PassageRow(number, document, Passage(first, last, Span(start, end), path))
+
+
+def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> None:
+    columns = msgspec.structs.asdict(new.document) | {"origin": new.origin, "added": change}
+    number = connection.execute(
+        f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES (:{', :'.join(COLUMNS)})", columns
+    ).lastrowid
+    spans = np.array(new.spans, np.int32).tobytes()
+    connection.execute("INSERT INTO content VALUES (?, ?, ?)", (number, new.file, spans))
+    connection.executemany(
+        "INSERT INTO passage (document, first, last, start, end, headings, key, vector) VALUES (?,?,?,?,?,?,?,?)",
+        [
+            (number, p.first, p.last, *p.span, msgspec.json.encode(p.headings).decode(), row.key, row.vector.tobytes())
+            for row in new.passages
+            for p in (row.passage,)
+        ],
+    )

@@ -1,0 +1,224 @@
+"""A collection that is searched while it is written to."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from index.collection import Collection
+from index.config import IndexConfig
+from index.errors import DocumentNotFound
+from index.layout import CollectionLayout, Layout
+from index.preparation import NOTHING_TOLD, Told
+from index.store import Store
+from index.tables import KEPT_SECONDS
+from index.types import Vectors
+from tests.fakes import FakeEncoder
+
+
+def made(folder: Path) -> Collection:
+    encoder = FakeEncoder()
+    place = Layout(folder).collection("default")
+    store = Store.create(place.store, IndexConfig("fake", encoder.sha256, encoder.dimension, budget=12), "test")
+    return Collection(place, store, encoder)
+
+
+def again(place: CollectionLayout) -> Collection:
+    """The same collection, as another process would open it."""
+    return Collection(place, Store(place.store), FakeEncoder())
+
+
+def put(collection: Collection, source: str, text: str, told: Told = NOTHING_TOLD) -> bool:
+    return collection.writer.put(source, text.encode(), told, lambda _: None)[1]
+
+
+def found(collection: Collection, question: str) -> list[str]:
+    return [hit.passage.text for hit in collection.searcher().search(question, 100)]
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Collection:
+    return made(tmp_path)
+
+
+def test_the_next_question_sees_a_change_in_this_process_and_in_another(collection: Collection) -> None:
+    other = again(collection.place)
+    assert put(collection, "a.txt", "Cats sleep.")
+    assert not put(collection, "a.txt", "Cats are awake.")
+    put(collection, "b.txt", "Dogs bark.")
+    for each in (collection, other):
+        assert set(found(each, "cats dogs")) == {"Cats are awake.", "Dogs bark."}
+    other.writer.delete(["a.txt"])
+    for each in (collection, other):
+        assert found(each, "cats dogs") == ["Dogs bark."]
+    with pytest.raises(DocumentNotFound):
+        other.writer.delete(["b.txt", "a.txt"])
+    assert found(collection, "dogs") == ["Dogs bark."]
+
+
+def test_a_question_in_flight_keeps_its_version_which_is_freed_when_it_is_done(collection: Collection) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    old = collection.searcher()
+    collection.writer.delete(["a.txt"])
+    assert found(collection, "cats") == []
+    assert [hit.passage.text for hit in old.search("cats", 5)] == ["Cats sleep."]
+    gone = weakref.ref(old)
+    gc.disable()
+    try:
+        del old
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_unchanged_passages_of_a_changed_document_keep_their_vectors(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(collection, "a.txt", "Paragraph one speaks of one.\n\nParagraph two speaks of two and more than that.")
+    encoded: list[str] = []
+    encode = collection.writer.encoder.encode
+
+    def counted(texts: Sequence[str]) -> Vectors:
+        encoded.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(collection.writer.encoder, "encode", counted)
+    put(collection, "a.txt", "Paragraph one speaks of one.\n\nThe last one is quite new and speaks of change.")
+    assert len(encoded) == 1
+
+
+def test_a_change_that_is_being_written_does_not_keep_questions_waiting(collection: Collection) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    collection.searcher()
+    new = collection.writer.encoded([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
+    with FileLock(collection.place.change_lock):
+        collection.store.commit(new, [], at=0)
+        answered: list[list[str]] = []
+        asking = threading.Thread(target=lambda: answered.append(found(collection, "cats dogs")))
+        asking.start()
+        asking.join(10)
+        assert answered == [["Cats sleep."]]
+    assert set(found(collection, "cats dogs")) == {"Cats sleep.", "Dogs bark."}
+
+
+def test_a_replaced_version_is_kept_for_a_while_and_a_deleted_one_is_not(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    first = collection.searcher().document("a.txt").sha256
+    put(collection, "a.txt", "Cats are awake.")
+    kept = collection.version("a.txt", first)
+    assert kept is not None
+    assert kept[1] == b"Cats sleep."
+    later = time.time() + KEPT_SECONDS + 1
+    with monkeypatch.context() as patched:
+        patched.setattr("index.collection.time.time", lambda: later)
+        assert collection.version("a.txt", first) is None
+    collection.writer.delete(["a.txt"])
+    assert collection.version("a.txt", first) is None
+
+
+def test_deleted_bytes_are_in_no_file_after_compaction(collection: Collection) -> None:
+    words = [b"xylophagous", b"quetzalcoatl", b"rhododendron"]
+    put(collection, "a.txt", "The xylophagous beetle met quetzalcoatl.", Told(title="rhododendron"))
+    for number in range(30):
+        put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
+    collection.searcher()
+    collection.writer.delete(["a.txt"])
+    collection.compact()
+    assert collection.compact()
+    assert not collection.compact()
+    files = [path for path in collection.place.path.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    for path in files:
+        for word in words:
+            assert word[:8] not in path.read_bytes(), path
+    assert len(found(collection, "cats sleep")) == 30
+    assert len(found(again(collection.place), "cats sleep")) == 30
+
+
+def test_a_process_that_missed_a_compaction_opens_anew(collection: Collection) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    put(collection, "b.txt", "Dogs bark.")
+    sleeper = again(collection.place)
+    sleeper.searcher()
+    collection.writer.delete(["a.txt"])
+    collection.compact()
+    collection.compact()
+    assert found(sleeper, "cats dogs") == ["Dogs bark."]
+    assert sleeper.searcher().passages == 1
+
+
+WORDS = ["cats", "dogs", "owls", "sleep", "bark", "hunt", "night", "day"]
+
+
+class Updates(RuleBasedStateMachine):
+    """Random changes, compared with a dictionary and a product of matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.collection = made(Path(self.folder.name))
+        self.texts: dict[str, str] = {}
+
+    def teardown(self) -> None:
+        self.collection.close()
+        self.folder.cleanup()
+
+    @rule(name=st.integers(0, 20), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=6))
+    def replace(self, name: int, words: list[str]) -> None:
+        source = f"{name}.txt"
+        text = " ".join(words) + "."
+        assert put(self.collection, source, text) == (source not in self.texts)
+        self.texts[source] = text
+
+    @precondition(lambda self: self.texts)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        source = data.draw(st.sampled_from(sorted(self.texts)))
+        self.collection.writer.delete([source])
+        del self.texts[source]
+
+    @rule()
+    def compact(self) -> None:
+        self.collection.compact()
+
+    @rule()
+    def reopen(self) -> None:
+        place = self.collection.place
+        self.collection.close()
+        self.collection = again(place)
+
+    @invariant()
+    def search_finds_what_brute_force_finds(self) -> None:
+        searcher = self.collection.searcher()
+        encoder = FakeEncoder()
+        sources = sorted(self.texts)
+        assert [document.source for document in searcher.documents(None, 100)] == sources
+        dense, terms = searcher.rankings("cats hunt by day")
+        places = {number: source for number, source, _ in searcher.places([*dense, *terms])}
+        assert {places[number] for number in dense} == set(sources)
+        query = encoder.encode(["cats hunt by day"])[0]
+        for number, cosine in dense.items():
+            source = places[number]
+            stored = encoder.encode([f"{source[:-4]}\n{self.texts[source]}"])[0].astype(np.float16)
+            assert cosine == pytest.approx(float(stored.astype(np.float32) @ query), abs=1e-4)
+        having = {s for s in sources if {"cats", "hunt", "day"} & set(self.texts[s][:-1].split())}
+        assert {places[number] for number in terms} >= having
+
+
+TestUpdates = Updates.TestCase
+TestUpdates.settings = settings(max_examples=8, stateful_step_count=25, deadline=None)
