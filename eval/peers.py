@@ -40,7 +40,6 @@ from index import models
 from index.collection import Collection
 from index.encoder import make_encoder
 from index.layout import Layout
-from index.searcher import Searcher
 from service.answering import Answering
 
 SYSTEMS = {"Pincite": None, "Haystack": "haystack", "txtai": "txtai"}  # and the module of each
