@@ -28,6 +28,7 @@ from index.tables import (
     PassageRow,
     insert,
     passage_row,
+    upgrade,
 )
 from index.types import Document, Span
 
@@ -259,7 +260,10 @@ class Store:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is not a store of Pincite")
-        if version != FORMAT:
+        if version == 1:
+            with self._transaction():
+                upgrade(connection)
+        elif version != FORMAT:
             raise IndexVersion(path=self.path.parent, found=version, supported=FORMAT)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()

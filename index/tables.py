@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from index.types import Document, Passage, Span
 
-FORMAT = 1  # raised whenever what is stored changes its meaning
+FORMAT = 2  # raised whenever what is stored changes its meaning
 APPLICATION = 0x50696E63  # "Pinc", so that no other SQLite file is taken for an index
 KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations in flight
 
@@ -43,7 +44,9 @@ CREATE INDEX removed_document ON document (removed) WHERE removed IS NOT NULL;
 CREATE TABLE content (
     document INTEGER PRIMARY KEY REFERENCES document (number) ON DELETE CASCADE,
     file BLOB NOT NULL,
-    spans BLOB NOT NULL   -- int32 [sentences, 2], code points
+    -- spans: int32 [sentences, 2], code points; checksum: over the document's row, its spans and its passages
+    spans BLOB NOT NULL,
+    checksum BLOB
 );
 CREATE TABLE passage (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,6 +64,7 @@ CREATE INDEX passage_of_document ON passage (document);
 
 DOCUMENT_FIELDS = ", ".join(Document.__struct_fields__)
 COLUMNS = (*Document.__struct_fields__[1:], "origin", "added")
+PASSAGE_FIELDS = "first, last, start, end, headings, key, vector"
 
 
 class NewPassage(msgspec.Struct, frozen=True):
@@ -95,12 +99,37 @@ def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> Non
         f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES (:{', :'.join(COLUMNS)})", columns
     ).lastrowid
     spans = np.array(new.spans, np.int32).tobytes()
-    connection.execute("INSERT INTO content VALUES (?, ?, ?)", (number, new.file, spans))
+    connection.execute("INSERT INTO content (document, file, spans) VALUES (?, ?, ?)", (number, new.file, spans))
     connection.executemany(
-        "INSERT INTO passage (document, first, last, start, end, headings, key, vector) VALUES (?,?,?,?,?,?,?,?)",
+        f"INSERT INTO passage ({PASSAGE_FIELDS}, document) VALUES (?,?,?,?,?,?,?,?)",
         [
-            (number, p.first, p.last, *p.span, msgspec.json.encode(p.headings).decode(), row.key, row.vector.tobytes())
+            (p.first, p.last, *p.span, msgspec.json.encode(p.headings).decode(), row.key, row.vector.tobytes(), number)
             for row in new.passages
             for p in (row.passage,)
         ],
     )
+    connection.execute(
+        "UPDATE content SET checksum = ? WHERE document = ?", (checksum(connection, number or 0), number)
+    )
+
+
+def checksum(connection: sqlite3.Connection, document: int) -> bytes:
+    """A hash over all that is stored of a document, but for its file, which has a hash in its row."""
+    hashed = blake2b(digest_size=16)
+    for query in (
+        f"SELECT {', '.join(COLUMNS)} FROM document WHERE number = ?",
+        "SELECT spans FROM content WHERE document = ?",
+        f"SELECT number, {PASSAGE_FIELDS} FROM passage WHERE document = ? ORDER BY number",
+    ):
+        for row in connection.execute(query, (document,)):
+            hashed.update(msgspec.msgpack.encode(row))
+    return hashed.digest()
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a store of format 1 to format 2, inside a transaction: there were no checksums."""
+    connection.execute("ALTER TABLE content ADD COLUMN checksum BLOB")
+    for (document,) in connection.execute("SELECT document FROM content").fetchall():
+        values = (checksum(connection, document), document)
+        connection.execute("UPDATE content SET checksum = ? WHERE document = ?", values)
+    connection.execute(f"PRAGMA user_version = {FORMAT}")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tantivy
 
+from index.seals import flaws
+
 ANALYZER = "pincite"
 WRITER_MEMORY = 64_000_000  # bytes that tantivy may hold before it writes a segment
 LONGEST_TERM = 64  # bytes; longer ones are encoded data, not words
@@ -27,6 +29,8 @@ class TermIndex:
     @classmethod
     def open(cls, path: Path) -> TermIndex | None:
         """What is in `path`, or None if it is missing or damaged: it can be derived again."""
+        if flaws(path, contents=False):
+            return None
         try:
             index = tantivy.Index.open(str(path))
             index.register_tokenizer(ANALYZER, analyzer())
@@ -75,6 +79,14 @@ class TermIndex:
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         found = [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def numbers(self) -> list[int]:
+        """The passages that are here, in order."""
+        if not self._searcher.num_docs:
+            return []
+        hits = self._searcher.search(tantivy.Query.all_query(), limit=self._searcher.num_docs, count=False).hits
+        found = self._searcher.fast_field_values("number", [address for _, address in hits])
+        return sorted(int(number or 0) for number in found)
 
     def rarity(self, term: str) -> float:
         """The inverse document frequency of a term, as BM25 weighs it: about 0 if it is everywhere, never negative."""

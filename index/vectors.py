@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.seals import seal, sealed
 from index.types import Vectors
 
 
@@ -33,9 +34,11 @@ class VectorIndex:
     @classmethod
     def open(cls, path: Path, dimension: int) -> VectorIndex | None:
         """What was saved, or None where the file is damaged or of another dimension: it can be derived again."""
+        if not sealed(path):
+            return None
         try:
             index = faiss.read_index(str(path))
-        except RuntimeError:
+        except (RuntimeError, MemoryError):  # a size that is not true may ask for any amount
             return None
         if not isinstance(index, faiss.IndexIDMap) or index.d != dimension or index.ntotal != index.id_map.size():
             return None
@@ -55,6 +58,7 @@ class VectorIndex:
         """Write the base. `consolidated` gives an index that is all base."""
         unfinished = path.with_suffix(".new")
         faiss.write_index(self._base, str(unfinished))
+        seal(unfinished)
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)

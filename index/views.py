@@ -61,15 +61,16 @@ def searchable(place: CollectionLayout, store: Store) -> int:
 
     A change that a crash left half derived is finished here. A disk that takes nothing leaves it as it is.
     """
-    change, covered = store.change(), terms_covered(place)
-    if covered >= change:
+    covered = terms_covered(place)  # read first: it is never ahead, unless the store was put back to an older state
+    change = store.change()
+    if covered == change:
         return change
     try:
         with FileLock(place.change_lock, timeout=0):
             save_terms(place, store)
             return store.change()
     except (Timeout, OSError, ValueError, IndexProblem):
-        return terms_covered(place)
+        return min(terms_covered(place), change)
 
 
 def opened(place: CollectionLayout) -> TermIndex:

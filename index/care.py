@@ -1,0 +1,76 @@
+"""Commands that look after an index. Heavy modules are imported where they are used, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from index.cli import collection_name, index_option, printable, progress_bar
+
+if TYPE_CHECKING:
+    from index.checking import Checked
+
+
+@click.command(name="check")
+@index_option
+@click.option(
+    "--collection",
+    envvar="PINCITE_COLLECTION",
+    show_envvar=True,
+    callback=lambda context, parameter, name: name and collection_name(context, parameter, name),
+    help="Only this collection.  [default: all]",
+)
+@click.option(
+    "--repair",
+    envvar="PINCITE_REPAIR",
+    show_envvar=True,
+    is_flag=True,
+    help="Make damaged derived files again from the store; encodes nothing.",
+)
+@click.option(
+    "--save-to",
+    envvar="PINCITE_SAVE_TO",
+    show_envvar=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the original files of all documents that can be read into this folder.",
+)
+@click.pass_context
+def check_command(
+    context: click.Context, /, *, index: Path, collection: str | None, repair: bool, save_to: Path | None
+) -> None:
+    """Check everything that an index holds; exit status 1 where something is off.
+
+    Every document against its hash, its sentences, passages and vectors against the document, dense and term search
+    against the store. The index may be served meanwhile.
+    """
+    from index.checking import check
+
+    with progress_bar() as progress:
+        checked = check(index, collection, repair=repair, progress=progress)
+    for each in checked:
+        tell(each)
+    if save_to is not None:
+        save(index, [each.collection for each in checked], save_to)
+    if any(each.findings for each in checked):
+        context.exit(1)
+
+
+def tell(checked: Checked) -> None:
+    """Counts on standard output; what is off on standard error, with what to do about it."""
+    state = f"{len(checked.findings)} findings" if checked.findings else "all is well"
+    click.echo(f"{checked.collection}: {checked.documents} documents, {checked.passages} passages, {state}.")
+    for finding in checked.findings:
+        click.echo(f"  {printable(finding.where)}: {printable(finding.what)}", err=True)
+    for remedy in dict.fromkeys(finding.remedy for finding in checked.findings):
+        click.echo(f"  {remedy}", err=True)
+
+
+def save(index: Path, collections: list[str], folder: Path) -> None:
+    from index.layout import Layout
+    from index.salvage import salvage
+
+    for name in collections:
+        saved, lost = salvage(Layout(index).collection(name).store, folder / name)
+        click.echo(f"{name}: {len(saved)} documents written to {folder / name}, {lost} could not be read.")

@@ -1,0 +1,73 @@
+"""Finding damage in derived files, and making them anew from the store without encoding anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from filelock import FileLock
+
+from index.derived import rebuild_terms, save_vectors, terms_covered, vectors_at
+from index.layout import CollectionLayout
+from index.seals import flaws, intact
+from index.store import Store
+from index.terms import TermIndex
+from index.types import Vectors
+from index.vectors import VectorIndex
+
+SAMPLE = 1000  # passages that are looked up by their own vectors
+NEAR = 0.98  # the cosine of a vector to what dense search holds of it, which may be compressed
+
+
+def derived_flaws(place: CollectionLayout) -> list[tuple[str, str]]:
+    """(file, what is wrong with it), after reading every byte of every derived file. A missing file is no flaw."""
+    told = [
+        (path.name, "it is damaged or cut short") for path in place.all_vectors() if not intact(path) and path.exists()
+    ]
+    if place.terms.exists():
+        told += [("terms", flaw) for flaw in flaws(place.terms, contents=True)]
+    return told
+
+
+def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, str]]:
+    """(file, in what it differs from the store). The collection may be written to meanwhile."""
+    change = store.change()
+    vectors, _ = vectors_at(place, store, change)
+    live = store.passage_documents(0, change)[:, 0]
+    if not np.array_equal(np.sort(vectors.numbers), live):
+        yield "vectors", "dense search does not hold just the passages of the store"
+    elif not all(near(vectors, *each) for each in sample(store, change, len(live))):
+        yield "vectors", "dense search holds other vectors than the store"
+    before = terms_covered(place)
+    terms = TermIndex.open(place.terms)
+    if terms is None:
+        if change:
+            yield "terms", "term search is missing"
+        return
+    numbers = terms.numbers()
+    after = store.change()
+    if not any(np.array_equal(store.passage_documents(0, each)[:, 0], numbers) for each in range(before, after + 1)):
+        yield "terms", "term search does not hold just the passages of the store"
+
+
+def sample(store: Store, change: int, count: int) -> Iterator[tuple[int, Vectors]]:
+    """Some passages, evenly spread, with their vectors."""
+    every = max(1, count // SAMPLE)
+    for row, vector in islice(store.added_passages(0, change), 0, None, every):
+        yield row.number, np.frombuffer(vector, np.float16).astype(np.float32)
+
+
+def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
+    """Whether dense search holds this vector, or nearly so, for a passage."""
+    found = index.search(vector, 1, np.array([number]))
+    return bool(found) and found[0][1] >= NEAR
+
+
+def rebuild(place: CollectionLayout, store: Store) -> None:
+    """Throw away what is derived and make it again."""
+    with FileLock(place.change_lock):
+        for path in place.all_vectors():
+            path.unlink()
+        save_vectors(place, store, whole=True)
+        rebuild_terms(place, store)

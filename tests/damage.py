@@ -1,0 +1,49 @@
+"""Damaging files, as disks do, and small collections to damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+from index.collection import Collection
+from index.config import IndexConfig
+from index.layout import CollectionLayout, Layout
+from index.preparation import NOTHING_TOLD
+from index.store import Store
+from tests.fakes import FakeEncoder
+
+TEXTS = {f"{animal}.txt": f"The {animal} sleeps at night. By day it hunts." for animal in ("cat", "dog", "owl", "hen")}
+
+
+def made(folder: Path, name: str = "default") -> Collection:
+    """A collection of TEXTS, with every derived file on the disk."""
+    encoder = FakeEncoder()
+    place = Layout(folder).collection(name)
+    store = Store.create(place.store, IndexConfig("fake", encoder.sha256, encoder.dimension, budget=12), "test")
+    collection = Collection(place, store, encoder)
+    for source, text in TEXTS.items():
+        collection.writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None)
+    collection.writer.delete(["hen.txt"])
+    collection.writer.build([], replace=False, progress=lambda *_: None)
+    return collection
+
+
+def again(place: CollectionLayout) -> Collection:
+    """The same collection, as another process would open it."""
+    return Collection(place, Store(place.store), FakeEncoder())
+
+
+def found(collection: Collection, question: str) -> list[str]:
+    return [hit.passage.text for hit in collection.searcher().search(question, 100)]
+
+
+def flip(path: Path, random: Random) -> None:
+    """Change one bit."""
+    data = bytearray(path.read_bytes())
+    data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+    path.write_bytes(data)
+
+
+def cut(path: Path, random: Random) -> None:
+    """Leave out the end."""
+    path.write_bytes(path.read_bytes()[: random.randrange(path.stat().st_size)])
