@@ -74,3 +74,28 @@ def save(index: Path, collections: list[str], folder: Path) -> None:
     for name in collections:
         saved, lost = salvage(Layout(index).collection(name).store, folder / name)
         click.echo(f"{name}: {len(saved)} documents written to {folder / name}, {lost} could not be read.")
+
+
+@click.command(name="backup")
+@click.argument("folder", type=click.Path(path_type=Path))
+@index_option
+def backup_command(folder: Path, index: Path) -> None:
+    """Copy an index into FOLDER, uploads and encoders included. It may be served and written to meanwhile."""
+    from index.backup import backup
+
+    with progress_bar() as progress:
+        names = backup(index, folder, progress)
+    click.echo(f"Copied to {folder}: {', '.join(names)}")
+
+
+@click.command(name="restore")
+@click.argument("backup", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@index_option
+def restore_command(backup: Path, index: Path) -> None:
+    """Make an index from BACKUP, a folder that `pincite backup` wrote; it is checked first."""
+    from index.backup import restore
+
+    with progress_bar() as progress:
+        checked = restore(backup, index, progress)
+    for each in checked:
+        tell(each)

@@ -21,6 +21,8 @@ PinciteError
 │   ├── IndexDamaged
 │   ├── IndexVersion           written by another version of Pincite
 │   ├── IndexLocked            another process is writing
+│   ├── AlreadyThere           a backup or an index would take the place of something
+│   ├── BackupDamaged
 │   ├── StorageFull
 │   └── StorageReadOnly
 └── ModelError
@@ -120,7 +122,10 @@ class IndexNotFound(IndexProblem):
 
 
 class IndexDamaged(IndexProblem):
-    message = "The index in {path} is damaged: {reason}. Restore a backup, or build it anew in an empty folder."
+    message = (
+        "The index in {path} is damaged: {reason}. Restore a backup, or save what can be read: "
+        "pincite check --save-to FOLDER"
+    )
 
 
 class IndexVersion(IndexProblem):
@@ -132,6 +137,14 @@ class IndexVersion(IndexProblem):
 
 class IndexLocked(IndexProblem):
     message = "Another process is writing to the index in {path}. Wait for it to end."
+
+
+class AlreadyThere(IndexProblem):
+    message = "{path} is there already, and not empty. Name a folder that is not there."
+
+
+class BackupDamaged(IndexProblem):
+    message = "The backup in {path} is damaged, and nothing was restored: {reason}."
 
 
 class StorageFull(IndexProblem):

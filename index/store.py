@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.config import IndexConfig
-from index.errors import IndexDamaged, IndexNotFound, IndexVersion, StorageFull, StorageReadOnly
+from index.disk import refused_by_disk
+from index.errors import IndexDamaged, IndexNotFound, IndexVersion
 from index.tables import (
     APPLICATION,
     DOCUMENT_FIELDS,
@@ -231,7 +232,7 @@ class Store:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
-                raise refused(error, self.path.parent) from error
+                raise refused_by_disk(error, self.path.parent) from error
             raise
 
     def _connection(self) -> sqlite3.Connection:
@@ -279,13 +280,3 @@ class Store:
             raise  # the disk or a lock, not the contents
         except (sqlite3.DatabaseError, ValueError, msgspec.DecodeError) as error:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
-
-
-def refused(error: sqlite3.OperationalError, path: Path) -> Exception:
-    """What SQLite says of a disk that takes nothing more, in our words."""
-    code = error.sqlite_errorcode & 0xFF
-    if code == sqlite3.SQLITE_FULL:
-        return StorageFull(path=path)
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
-        return StorageReadOnly(path=path)
-    return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import time
 import uuid
@@ -17,6 +16,7 @@ from msgspec import Struct
 from index import models
 from index.config import IndexConfig
 from index.derived import rebuild_terms, save_terms, save_vectors
+from index.disk import refused_by_disk
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
     CollectionExists,
@@ -24,8 +24,6 @@ from index.errors import (
     DocumentNotFound,
     IndexLocked,
     SourceConflict,
-    StorageFull,
-    StorageReadOnly,
     UnreadableFile,
     UploadExists,
 )
@@ -274,10 +272,3 @@ def check_origins(files: Sequence[FoundFile], known: dict[str, tuple[str | None,
             raise UploadExists(source=file.source)
         if file_of(origin, file.source) != file.path:
             raise SourceConflict(source=file.source, first=origin, second=file.origin)
-
-
-def refused_by_disk(error: OSError, path: Path) -> Exception:
-    """What the system says of a disk that takes nothing more, in our words."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFull(path=path)
-    return StorageReadOnly(path=path) if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) else error

@@ -1,0 +1,99 @@
+"""Copying an index while it is used, and putting the copy back. What is derived is left out and made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from index.checking import Checked, Progress, check
+from index.disk import refused_by_disk
+from index.errors import AlreadyThere, BackupDamaged, IndexNotFound
+from index.layout import Layout
+from index.store import Store
+
+
+def backup(index: Path, target: Path, progress: Progress = lambda *_: None) -> list[str]:
+    """Copy every collection and the encoders to the folder `target`, which appears complete or not at all.
+
+    Each collection is copied as of one change, whatever is written meanwhile. Gives the names of the collections.
+    Raises IndexNotFound, AlreadyThere, StorageFull, StorageReadOnly or IndexDamaged.
+    """
+    source = Layout(index)
+    names = source.collections()
+    if not names:
+        raise IndexNotFound(path=index)
+    with made_whole(target) as making:
+        copied = Layout(making)
+        for done, name in enumerate(names):
+            progress("collections", done, len(names))
+            place = source.collection(name)
+            with closing(Store(place.store)) as store:
+                copy_store(place.store, copied.collection(name).store)
+                copy_encoder(source, copied, store.config.encoder_sha256)
+        progress("collections", len(names), len(names))
+    return names
+
+
+def restore(saved: Path, index: Path, progress: Progress = lambda *_: None) -> list[Checked]:
+    """Make the folder `index` from a backup, checked, with everything derived made again; or leave nothing there.
+
+    Raises IndexNotFound, AlreadyThere, BackupDamaged, StorageFull or StorageReadOnly.
+    """
+    if not Layout(saved).collections():
+        raise IndexNotFound(path=saved)
+    with made_whole(index) as making:
+        shutil.copytree(saved, making, dirs_exist_ok=True)
+        checked = check(making, repair=True, progress=progress)
+        for each in checked:
+            if each.findings:
+                first = each.findings[0]
+                raise BackupDamaged(path=saved, reason=f"{first.where} in {each.collection}: {first.what}")
+    return checked
+
+
+@contextmanager
+def made_whole(target: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `target` if nothing fails, synced to the disk."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise AlreadyThere(path=target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        making = Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise refused_by_disk(error, target) from error
+    try:
+        yield making
+        making.chmod(0o755)
+        for path in [*making.rglob("*"), making]:
+            sync(path)
+        making.rename(target)
+        sync(target.parent)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise refused_by_disk(error, target) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def copy_store(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        here.backup(there)  # in one step: as of one change, and writers do not wait
+
+
+def copy_encoder(source: Layout, target: Layout, sha256: str) -> None:
+    folder, copy = source.encoder(sha256), target.encoder(sha256)
+    if folder.exists() and not copy.exists():
+        shutil.copytree(folder, copy)
+
+
+def sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
