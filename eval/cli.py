@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from eval.commands import compare_command, eval_command
-from index.care import backup_command, check_command, restore_command
+from index.care import backup_command, check_command, collections_command, restore_command
 from index.cli import build_command, delete_command, list_command, printable
 from index.errors import PinciteError
 from service.cli import ask_command, serve_command
@@ -52,6 +52,7 @@ COMMANDS = (
     check_command,
     backup_command,
     restore_command,
+    collections_command(config_of),
     eval_command,
     compare_command,
 )

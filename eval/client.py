@@ -58,7 +58,7 @@ class InProcess:
     @classmethod
     def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> InProcess:
         """Raises what `Answering.open` raises, and CollectionNotFound."""
-        return cls(Answering.open(index, encoder=encoder), index, collection)
+        return cls(Answering.open(index, encoder=encoder, collection=collection), index, collection)
 
     def ready(self) -> schema.Ready:
         return self.answering.ready()

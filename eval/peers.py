@@ -41,6 +41,7 @@ from index.collection import Collection
 from index.encoder import make_encoder
 from index.layout import Layout
 from service.answering import Answering
+from service.catalogue import Catalogue
 
 SYSTEMS = {"Pincite": None, "Haystack": "haystack", "txtai": "txtai"}  # and the module of each
 QUESTIONS = 250
@@ -208,7 +209,9 @@ def answers_text(dataset: Dataset, place: Path, cross_encoder: Path | None) -> s
     if cross_encoder is None or not cross_encoder.is_dir():
         return "The textbook pipeline was not measured: no cross-encoder was given (PINCITE_CROSS_ENCODER)."
     index = place / "index"
-    textbook = Answering({"default": Collection.open(index)}, TextbookReader(open_cross_encoder(cross_encoder)))
+    textbook = Answering(
+        Catalogue({"default": Collection.open(index)}), TextbookReader(open_cross_encoder(cross_encoder))
+    )
     rows = []
     folders = {"Pincite": place / "run-pincite", "textbook pipeline": place / "run-textbook"}
     targets = {"Pincite": InProcess.open(index), "textbook pipeline": InProcess(textbook, index, "default")}

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli import collection_name, index_option, printable, progress_bar
+from index.cli import collection_name, encoder_option, index_option, printable, progress_bar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from index.checking import Checked
+    from index.config import IndexConfig
+    from index.types import Encoder
 
 
 @click.command(name="check")
@@ -99,3 +103,47 @@ def restore_command(backup: Path, index: Path) -> None:
         checked = restore(backup, index, progress)
     for each in checked:
         tell(each)
+
+
+def collections_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
+    """`pincite collections`, with new ones configured by `config`."""
+
+    @click.group(name="collections")
+    def collections() -> None:
+        """List, make and drop the collections of an index, which may be served meanwhile."""
+
+    @collections.command(name="list")
+    @index_option
+    def list_them(index: Path) -> None:
+        """List the collections, with their encoders."""
+        from index.collections import place_of
+        from index.layout import Layout
+        from index.store import Store
+
+        for name in Layout(index).collections():
+            store = Store(place_of(index, name).store)
+            click.echo(f"{name}\t{len(store.documents(store.change()))} documents\t{printable(store.config.encoder)}")
+            store.close()
+
+    @collections.command(name="make")
+    @click.argument("name")
+    @index_option
+    @encoder_option
+    def make_it(name: str, index: Path, encoder: str | None) -> None:
+        """Make the empty collection NAME."""
+        from index.collections import make
+
+        make(index, name, encoder, config)
+        click.echo(f"Made: {name}")
+
+    @collections.command(name="drop")
+    @click.argument("name")
+    @index_option
+    def drop_it(name: str, index: Path) -> None:
+        """Drop the collection NAME with all its documents."""
+        from index.collections import drop
+
+        drop(index, name)
+        click.echo(f"Dropped: {name}")
+
+    return collections

@@ -24,7 +24,6 @@ class Collection:
         self.writer = Writer(place, store, encoder)
         self._searcher = Searcher.of(place, store, encoder)
         self._moving = threading.Lock()
-        self._file = place.store.stat().st_ino
         self._settled = store.change()
 
     @classmethod
@@ -53,10 +52,7 @@ class Collection:
     @property
     def current(self) -> bool:
         """False once the collection was dropped, though another of the same name may have taken its place."""
-        try:
-            return self.place.store.stat().st_ino == self._file
-        except OSError:
-            return False
+        return self.store.present
 
     def close(self) -> None:
         self.store.close()

@@ -15,6 +15,8 @@ PinciteError
 ├── DocumentNotFound
 ├── CollectionNotFound
 ├── CollectionExists
+├── BadCollectionName
+├── DefaultCollection          it cannot be dropped
 ├── BadPattern
 ├── IndexProblem
 │   ├── IndexNotFound
@@ -107,6 +109,14 @@ class CollectionNotFound(PinciteError):
 
 class CollectionExists(PinciteError):
     message = "There is a collection {collection!r} already."
+
+
+class BadCollectionName(PinciteError):
+    message = "{collection!r} cannot name a collection: 1 to 64 lower-case letters, digits and hyphens can."
+
+
+class DefaultCollection(PinciteError):
+    message = "The collection {collection!r} is always there. Delete its documents instead."
 
 
 class BadPattern(PinciteError):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from index.config import IndexConfig
 from index.disk import refused_by_disk
-from index.errors import IndexDamaged, IndexNotFound, IndexVersion
+from index.errors import CollectionNotFound, IndexDamaged, IndexNotFound, IndexVersion
 from index.tables import (
     APPLICATION,
     DOCUMENT_FIELDS,
@@ -44,6 +44,7 @@ class Store:
         self.path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._file = path.stat().st_ino
         with self._named_damage():
             self._check_header()
             self.config = msgspec.json.decode(self._meta("config"), type=IndexConfig)
@@ -61,6 +62,20 @@ class Store:
         connection.close()
         unfinished.rename(path)
         return cls(path)
+
+    @property
+    def present(self) -> bool:
+        """False once the store was taken away, though another may have taken its place."""
+        try:
+            return self.path.stat().st_ino == self._file
+        except OSError:
+            return False
+
+    def require_present(self) -> None:
+        """Raise CollectionNotFound once the store was taken away, even if another has taken its place."""
+        if not self.present:
+            others = sorted(path.parent.name for path in self.path.parent.parent.glob(f"*/{self.path.name}"))
+            raise CollectionNotFound(collection=self.path.parent.name, existing=", ".join(others))
 
     def close(self) -> None:
         for connection in self._connections:
@@ -238,13 +253,24 @@ class Store:
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection = self._connected()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")
             self._local.connection = connection
             self._connections.append(connection)
+        return connection
+
+    def _connected(self) -> sqlite3.Connection:
+        """Never makes a file, and never takes the store of another collection, of the same name, for this one."""
+        try:
+            uri = f"{self.path.absolute().as_uri()}?mode=rw"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+            connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
+        except sqlite3.OperationalError:
+            self.require_present()
+            raise
+        self.require_present()
         return connection
 
     def _rows(self, query: str, *values: object) -> Iterator[tuple]:  # type: ignore[type-arg]  # as SQLite gives them

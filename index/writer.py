@@ -19,7 +19,6 @@ from index.derived import rebuild_terms, save_terms, save_vectors
 from index.disk import refused_by_disk
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
-    CollectionExists,
     DocumentError,
     DocumentNotFound,
     IndexLocked,
@@ -84,17 +83,6 @@ def delete(sources: Sequence[str], index: Path, collection: str = "default") -> 
     place, store, encoder = open_collection(index, collection, None)
     with closing(Writer(place, store, encoder)) as writer:
         writer.delete(sources)
-
-
-def create(index: Path, collection: str, encoder: str | None, config: Configure) -> None:
-    """Make an empty collection. Raises CollectionExists."""
-    layout = Layout(index)
-    place = layout.collection(collection)
-    place.path.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.lock):
-        if place.store.exists():
-            raise CollectionExists(collection=collection)
-        open_writer(layout, place, encoder, config).close()
 
 
 def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None, config: Configure) -> Writer:
@@ -215,11 +203,13 @@ class Writer:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Alone with the collection, for one change."""
+        """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
         try:
             with FileLock(self.place.change_lock):
+                self.store.require_present()
                 yield
         except OSError as error:
+            self.store.require_present()
             raise refused_by_disk(error, self.place.path) from error
 
     def commit(self, batch: Sequence[Prepared], gone: Sequence[str]) -> None:

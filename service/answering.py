@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from index.collection import Collection
-from index.errors import CollectionNotFound
-from index.layout import Layout
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
+from service.catalogue import Catalogue
 from service.composing import compose, passage_found
 from service.fitted import FittedReader
 from service.reader import Reader, Reading
@@ -22,16 +22,20 @@ DEPTH = 20  # passages found for a reader
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, collections: dict[str, Collection], reader: Reader) -> None:
-        self._collections = collections
+    def __init__(self, catalogue: Catalogue, reader: Reader) -> None:
+        self._catalogue = catalogue
         self._reader = reader
         self._reading_time = 0.0  # seconds that the last reading took
 
     @classmethod
-    def open(cls, index: Path, *, encoder: str | None = None) -> Self:
-        """Open every collection of an index. Raises what `Searcher.open` raises."""
-        names = Layout(index).collections() or ["default"]
-        return cls({name: Collection.open(index, name, encoder) for name in names}, FittedReader())
+    def open(
+        cls, index: Path, *, encoder: str | None = None, collection: str = "default", program: Sequence[str] = ()
+    ) -> Self:
+        """Open every collection of an index. Raises what `Collection.open` raises of this one.
+
+        `encoder` is what this collection must have been built with; `program` runs the `pincite` command.
+        """
+        return cls(Catalogue.open(index, collection, encoder, program), FittedReader())
 
     def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
         """Raises CollectionNotFound or BadPattern."""
@@ -69,24 +73,34 @@ class Answering:
         )
 
     def collection(self, name: str) -> Collection:
-        if name not in self._collections:
-            raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
-        return self._collections[name]
+        return self._catalogue[name]
+
+    def collections(self) -> list[schema.CollectionInfo]:
+        return [info_of(name, collection) for name, collection in self._catalogue.present().items()]
+
+    def collection_info(self, name: str) -> schema.CollectionInfo:
+        return info_of(name, self._catalogue[name])
+
+    def make_collection(self, name: str, encoder: str | None) -> bool:
+        """True where it is new. Raises what `Catalogue.make` raises."""
+        return self._catalogue.make(name, encoder)
+
+    def drop_collection(self, name: str) -> None:
+        """Raises what `Catalogue.drop` raises."""
+        self._catalogue.drop(name)
 
     def searcher(self, collection: str) -> Searcher:
         """The view of a collection as of its last change."""
         return self.collection(collection).searcher()
 
     def ready(self) -> schema.Ready:
-        searchers = {name: collection.searcher() for name, collection in self._collections.items()}
-        first = searchers.get("default") or next(iter(searchers.values()))
+        collections = self._catalogue.present()
+        name = "default" if "default" in collections else next(iter(collections), "default")
+        first = self.searcher(name)
         return schema.Ready(
             status="ready",
             index_version=first.version,
-            collections=[
-                schema.CollectionInfo(name=name, documents=searcher.document_count, passages=searcher.passages)
-                for name, searcher in searchers.items()
-            ],
+            collections=[info_of(name, collection) for name, collection in collections.items()],
             recall=1.0,  # dense search is exact
             threshold=self._reader.threshold,
             models=[
@@ -96,12 +110,11 @@ class Answering:
         )
 
     def close(self) -> None:
-        for collection in self._collections.values():
-            collection.close()
+        self._catalogue.close()
 
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
-        for collection in self._collections.values():
+        for collection in self._catalogue.present().values():
             collection.compact()
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, clock: Clock) -> tuple[Reading, list[str]]:
@@ -135,3 +148,8 @@ def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:
 
 def index_info(searcher: Searcher) -> schema.IndexInfo:
     return schema.IndexInfo(searcher.version, searcher.document_count, searcher.passages)
+
+
+def info_of(name: str, collection: Collection) -> schema.CollectionInfo:
+    searcher = collection.searcher()
+    return schema.CollectionInfo(name, searcher.document_count, searcher.passages, searcher.encoder.name)

@@ -14,9 +14,10 @@ from index.errors import IndexProblem
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
+from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
-from service.routes_state import health, list_collections, ready
+from service.routes_state import health, ready
 from service.routes_writing import delete_document, put_document
 from service.scheduling import Workers
 from service.security import Perimeter
@@ -35,6 +36,9 @@ HANDLERS = (
     put_document,
     delete_document,
     list_collections,
+    get_collection,
+    put_collection,
+    delete_collection,
     health,
     ready,
 )

@@ -69,7 +69,7 @@ def serve_command(
     port: int,
     allow_anonymous: bool,
 ) -> None:
-    """Serve an index over HTTP; with SOURCES, build or update it first.
+    """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
 
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
@@ -89,7 +89,9 @@ def serve_command(
     from service.answering import Answering
     from service.app import create_app
 
-    answering = Answering.open(index, encoder=encoder)
+    make_default(index, program)
+    answering = Answering.open(index, encoder=encoder, collection=collection, program=program)
+    answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
     serve_on(bound, create_app(answering, settings), lambda: click.echo(f"Pincite is ready at {address_of(bound)}"))
@@ -99,6 +101,20 @@ def build_options(index: Path, collection: str, encoder: str | None, *, replace:
     """The options for a build in a process of its own: it imports much that a service does not need."""
     options = ["--index", str(index), "--collection", collection, "--unreadable-status", str(SOME_UNREADABLE)]
     return [*options, *(["--encoder", encoder] if encoder else []), *(["--replace"] if replace else [])]
+
+
+def make_default(index: Path, program: Sequence[str]) -> None:
+    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch."""
+    from index.layout import Layout
+
+    present = Layout(index).collections()
+    if "default" in present:
+        return
+    status = subprocess.run(
+        [*program, "collections", "make", "default", "--index", str(index)], check=False, stdout=subprocess.DEVNULL
+    ).returncode
+    if status and not present:
+        sys.exit(status if status > 0 else 1)
 
 
 def build_first(command: Sequence[str]) -> None:
@@ -178,7 +194,7 @@ def ask_command(
 
     from service.answering import Answering
 
-    answering = Answering.open(index, encoder=encoder)
+    answering = Answering.open(index, encoder=encoder, collection=collection)
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
     finally:

@@ -22,10 +22,12 @@ PinciteError
 │   ├── VersionGone
 │   ├── RangeNotSatisfiable
 │   ├── PreconditionFailed
+│   ├── UnknownEncoder
 │   └── ForeignRequest
 │       ├── ForeignHost
 │       └── ForeignOrigin
 ├── Overloaded
+├── NotMade                       a collection
 └── StartError                    the service cannot be started
     ├── BadSetting
     ├── OpenToOthers
@@ -124,6 +126,10 @@ class PreconditionFailed(RequestError):
     message = "{source!r} is not as If-Match or If-None-Match expects. Its present SHA-256 is {present}."
 
 
+class UnknownEncoder(RequestError):
+    message = "There is no encoder {encoder!r} on the machine of the service."
+
+
 class ForeignRequest(RequestError):
     message = "This service answers its own machine only."
 
@@ -138,6 +144,10 @@ class ForeignOrigin(ForeignRequest):
 
 class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
+
+
+class NotMade(PinciteError):
+    message = "The collection {collection!r} could not be made: {reason}"
 
 
 class StartError(PinciteError):

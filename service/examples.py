@@ -86,7 +86,9 @@ FOUND = SearchResponse(passages=[_PASSAGE], index=_INDEX, timings_ms=SearchTimin
 DOCUMENTS = DocumentList(documents=[_RECORD], next=None)
 _WHOLE = Range(codepoint=(0, 47), utf16=(0, 47), byte=(0, 47))
 VIEW = TextView(text=_TEXT, encoding="utf-8", sha256=_SHA256, anchor="exact", sentences=[_WHOLE])
-COLLECTIONS = CollectionList(collections=[CollectionInfo(name="default", documents=12, passages=80)])
+COLLECTIONS = CollectionList(
+    collections=[CollectionInfo(name="default", documents=12, passages=80, encoder="all-MiniLM-L6-v2")]
+)
 
 
 def example(value: object) -> object:

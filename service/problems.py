@@ -14,12 +14,16 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
 
 from index.errors import (
+    BadCollectionName,
     BadPattern,
     BadSource,
+    CollectionExists,
     CollectionNotFound,
+    DefaultCollection,
     DocumentError,
     DocumentNotFound,
     DocumentTooLarge,
+    IndexLocked,
     IndexProblem,
     ModelError,
     PinciteError,
@@ -53,6 +57,8 @@ INTERNAL = Kind(500, "internal", "The service failed", detail=FAILED)
 LIMITS = ("minimum", "maximum")
 FULL = "The disk of the index is full. Nothing was changed."
 READ_ONLY = "The index cannot be written to now. Nothing was changed."
+LOCKED = "A build is writing to the collection. Try again when it is done."
+NOT_MADE = "The collection could not be made. The log of the service says why."
 UNAVAILABLE = "The index or a model cannot be used. The log of the service says why."
 
 KINDS: dict[type[Exception], Kind] = {
@@ -70,6 +76,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UnknownPath: Kind(404, "unknown-path", "There is nothing at this path"),
     errors.WrongMethod: Kind(405, "wrong-method", "The path does not take this method", ("allowed",)),
     errors.NotAcceptable: Kind(406, "not-acceptable", "The Accept header leaves the format out", ("produced",)),
+    CollectionExists: Kind(409, "collection-exists", "It is there, with another encoder", ("collection",)),
+    DefaultCollection: Kind(409, "default-collection", "This collection cannot be dropped", ("collection",)),
+    IndexLocked: Kind(409, "being-built", "A build is writing to the collection", detail=LOCKED),
     errors.VersionGone: Kind(410, "version-gone", "This version is not kept", ("source", "present")),
     errors.PreconditionFailed: Kind(
         412, "precondition-failed", "The document is not as expected", ("source", "present")
@@ -78,6 +87,8 @@ KINDS: dict[type[Exception], Kind] = {
     DocumentError: Kind(
         415, "unreadable-document", "The document cannot be read", ("source", "media_type", "encoding")
     ),
+    BadCollectionName: Kind(422, "bad-collection", "The name cannot be used", ("collection",)),
+    errors.UnknownEncoder: Kind(422, "unknown-encoder", "There is no such encoder", ("encoder",)),
     UndecodableFile: Kind(422, "undecodable-document", "The document is not in its encoding", ("source", "encoding")),
     BadSource: Kind(422, "bad-source", "The source cannot name a document", ("source", "reason")),
     StorageFull: Kind(507, "storage-full", "The disk is full", detail=FULL),
@@ -91,6 +102,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NulCharacter: Kind(422, "nul-character", "A text contains NUL", ("field",)),
     BadPattern: Kind(422, "bad-pattern", "A pattern cannot be used", ("pattern", "reason")),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
+    errors.NotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
     IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),
     ModelError: Kind(503, "model-unavailable", "A model cannot be used", detail=UNAVAILABLE),
 }

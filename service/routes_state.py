@@ -6,11 +6,11 @@ from litestar import get
 from litestar.di import NamedDependency
 
 from index.errors import IndexProblem
-from service import errors, examples
+from service import errors
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
 from service.scheduling import Workers
-from service.schema import CollectionList, Health, Ready
+from service.schema import Health, Ready
 
 GUARDS = [known_parameters, acceptable]
 
@@ -41,19 +41,3 @@ async def health() -> Health:
 async def ready(answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> Ready:
     """The index and the models that answers come from."""
     return await workers.run(answering.ready)
-
-
-@get(
-    "/v1/collections",
-    operation_id="listCollections",
-    summary="List collections",
-    tags=["documents"],
-    guards=GUARDS,
-    response_headers=NO_STORE,
-    responses={
-        200: success(CollectionList, "All collections", examples.example(examples.COLLECTIONS)),
-        **problem_specs(errors.NotAcceptable, IndexProblem),
-    },
-)
-async def list_collections(answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> CollectionList:
-    return CollectionList(collections=(await workers.run(answering.ready)).collections)

@@ -169,10 +169,15 @@ class TextView(Struct, frozen=True):
     sentences: list[Range]
 
 
+class CollectionRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    encoder: Annotated[str, Meta(min_length=1, max_length=1000)] | None = None
+
+
 class CollectionInfo(Struct, frozen=True):
     name: str
     documents: int
     passages: int
+    encoder: str
 
 
 class CollectionList(Struct, frozen=True):

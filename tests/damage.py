@@ -41,9 +41,16 @@ def flip(path: Path, random: Random) -> None:
     """Change one bit."""
     data = bytearray(path.read_bytes())
     data[random.randrange(len(data))] ^= 1 << random.randrange(8)
-    path.write_bytes(data)
+    renewed(path, bytes(data))
 
 
 def cut(path: Path, random: Random) -> None:
     """Leave out the end."""
-    path.write_bytes(path.read_bytes()[: random.randrange(path.stat().st_size)])
+    renewed(path, path.read_bytes()[: random.randrange(path.stat().st_size)])
+
+
+def renewed(path: Path, data: bytes) -> None:
+    """Put another file in its place: cutting one that is mapped into memory would kill the process."""
+    new = path.with_name(f"{path.name}.damaged")
+    new.write_bytes(data)
+    new.replace(path)

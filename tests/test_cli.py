@@ -73,11 +73,16 @@ def test_building_again_changes_nothing_and_prints_no_control_characters(index_f
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.stdout + told.stderr)
 
 
+def with_encoder(index: Path, other: Path) -> None:
+    """Make an index folder that has the encoders of another, so that none is exported."""
+    (index / "encoders").mkdir(parents=True)
+    for encoder in (other / "encoders").iterdir():
+        (index / "encoders" / encoder.name).symlink_to(encoder.resolve())
+
+
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_built(index_folder: Path, tmp_path: Path) -> None:
     index, given = tmp_path / "index", tmp_path / "given"
-    (index / "encoders").mkdir(parents=True)
-    for encoder in (index_folder / "encoders").iterdir():
-        (index / "encoders" / encoder.name).symlink_to(encoder.resolve())
+    with_encoder(index, index_folder)
     given.mkdir()
     (given / "good.txt").write_text("Owls hunt at night.")
     (given / "bad.txt").write_bytes(bytes(range(256)))
@@ -149,7 +154,6 @@ def test_what_is_not_there_is_one_clear_line_and_exits_with_1(index_folder: Path
     for arguments, said in (
         (("ask", "Who?", "--index", tmp_path), "There is no index in"),
         (("list", "--index", tmp_path / "none"), "There is no index in"),
-        (("serve", "--index", tmp_path, "--port", "0"), "There is no index in"),
         (("list", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
         (("ask", "Who?", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
     ):
@@ -157,6 +161,46 @@ def test_what_is_not_there_is_one_clear_line_and_exits_with_1(index_folder: Path
         assert (told.returncode, told.stdout) == (1, "")
         assert told.stderr.startswith(f"pincite: {said}")
         assert told.stderr.count("\n") == 1
+
+
+def test_a_folder_without_an_index_is_served_empty_and_filled_over_http(index_folder: Path, tmp_path: Path) -> None:
+    with_encoder(tmp_path / "index", index_folder)
+    with serving("--index", tmp_path / "index") as (process, address):
+        question = {"question": "When does the ferry leave?", "min_confidence": 0}
+        answer = httpx.post(f"{address}/v1/ask", json=question, timeout=30).json()
+        assert (answer["status"], answer["answers"], answer["index"]["documents"]) == ("abstained", [], 0)
+        text = b"The ferry leaves Aldhaven at 7:40."
+        assert httpx.put(f"{address}/v1/documents/ferry.txt", content=text, timeout=30).status_code == 201
+        answer = httpx.post(f"{address}/v1/ask", json=question, timeout=30).json()
+        assert answer["answers"][0]["text"].encode() == text
+        mapped = Path(f"/proc/{process.pid}/maps")
+        if mapped.exists():
+            assert "libtorch" not in mapped.read_text()
+
+
+def test_collections_are_made_and_dropped_beside_a_running_service(index_folder: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(index_folder, index, symlinks=True)
+    (tmp_path / "heron.txt").write_text("The heron nests in the old quarry.")
+    with serving("--index", index) as (_, address):
+        listed = f"{address}/v1/documents?collection=birds"
+        assert httpx.get(listed).status_code == 404
+        told = pincite("build", tmp_path / "heron.txt", "--index", index, "--collection", "birds")
+        assert told.returncode == 0, told.stderr
+        assert [each["source"] for each in httpx.get(listed, timeout=30).json()["documents"]] == ["heron.txt"]
+        told = pincite("collections", "list", "--index", index)
+        assert [line.split("\t")[:2] for line in told.stdout.splitlines()] == [
+            ["birds", "1 documents"],
+            ["default", "5 documents"],
+        ]
+        assert pincite("collections", "drop", "birds", "--index", index).returncode == 0
+        assert httpx.get(listed).status_code == 404
+        assert pincite("collections", "make", "birds", "--index", index).returncode == 0
+        assert httpx.get(listed, timeout=30).json()["documents"] == []
+        assert len(httpx.get(f"{address}/v1/documents").json()["documents"]) == 5
+    for arguments in (("drop", "none"), ("drop", "default"), ("make", "birds"), ("make", "../x")):
+        told = pincite("collections", *arguments, "--index", index)
+        assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
 
 
 def test_an_answer_is_printed_with_its_place(index_folder: Path) -> None:

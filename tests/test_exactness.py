@@ -20,6 +20,7 @@ from index.layout import Layout
 from index.store import Store
 from index.writer import Writer
 from service.answering import Answering
+from service.catalogue import Catalogue
 from service.fitted import FittedReader
 from service.schema import AskRequest, AskResponse, Citation
 from tests.fakes import FakeEncoder
@@ -72,7 +73,7 @@ def answering_of(folder: Path, files: dict[str, bytes]) -> tuple[Answering, list
     config = IndexConfig(encoder.name, encoder.sha256, encoder.dimension, budget=60)
     store = Store.create(place.store, config, "test")
     report = Writer(place, store, encoder).build([corpus], replace=False, progress=lambda *_: None)
-    return Answering({"default": Collection(place, store, encoder)}, FittedReader()), [
+    return Answering(Catalogue({"default": Collection(place, store, encoder)}), FittedReader()), [
         str(error.facts["source"]) for error in report.failed
     ]
 
