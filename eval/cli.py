@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.calibrate import calibrate_command
 from eval.commands import compare_command, eval_command
 from index.cli import build_command, list_command, printable
 from index.errors import PinciteError
@@ -42,7 +43,15 @@ def config_of(encoder: Encoder) -> IndexConfig:
     )
 
 
-for command in (build_command(config_of), serve_command, ask_command, list_command, eval_command, compare_command):
+for command in (
+    build_command(config_of),
+    serve_command,
+    ask_command,
+    list_command,
+    eval_command,
+    compare_command,
+    calibrate_command,
+):
     pincite.add_command(command)
 
 

@@ -1,0 +1,175 @@
+"""Calibrates the trained reader: which of its logits say how much, how sure its first answer is, when to stop reading.
+
+    python -m eval.calibration ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa --out service/weights
+
+Every figure reported comes from folds that were not fitted on; the folds part the documents, not the questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from eval.reading import Seen
+from eval.selective import auroc, calibration_error, coverage_at
+from service.curves import Floats, Logistic
+from service.trained import Calibration, confidence_features, waves
+
+FOLDS = 5
+PRECISION = 0.9  # of the answers given, the share that shall be right
+SAME = 0.995  # of the questions, the share whose first answer stays the same where reading stops early
+DEPTH, FIRST = 10, 4
+NEVER = 1.1  # a confidence that is not reached
+
+
+class First(Struct, frozen=True):
+    """The first answer to a question: what its confidence is made of, and whether it is right."""
+
+    features: Floats
+    right: bool
+    place: int  # among the evidence; -1 where there is none
+
+
+def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | None = None) -> Logistic:
+    if right.all() or not right.any():  # one sort of answer alone says nothing about the other
+        chance = (right.sum() + 1) / (len(right) + 2)
+        return Logistic([0.0] * features.shape[1], float(np.log(chance / (1 - chance))))
+    fitted = LogisticRegression(C=1.0, max_iter=2000).fit(features, right, weights)
+    return Logistic(fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
+
+
+def fit_sentences(seen: Sequence[Seen]) -> Logistic:
+    """From answerable questions; those of each set weigh as much as those of another."""
+    used = [each for each in seen if any(each.right)]
+    counts = {name: sum(each.dataset == name for each in used) for name in {each.dataset for each in used}}
+    weights = np.concatenate([np.full(len(each.right), len(used) / counts[each.dataset]) for each in used])
+    return fit_logistic(
+        np.concatenate([each.features for each in used]), np.concatenate([each.flags for each in used]), weights
+    )
+
+
+def first_answer(curve: Logistic, each: Seen) -> First:
+    """As `service.trained.rank` finds it."""
+    if not each.evidence:
+        return First(np.zeros(confidence_width()), right=False, place=-1)
+    logits = curve.logits(each.features)
+    order, taken = [], set()
+    for place in sorted(range(len(logits)), key=lambda i: (-logits[i], each.evidence[i].hit, each.evidence[i].span)):
+        key = (each.evidence[place].document, each.evidence[place].span)
+        if key not in taken:
+            taken.add(key)
+            order.append(place)
+    features = confidence_features(logits[order], each.features[order])[0]
+    return First(features, each.right[order[0]], order[0])
+
+
+def confidence_width() -> int:
+    return 7
+
+
+def answer_key(each: Seen, first: First) -> tuple[int, tuple[int, int]] | None:
+    if first.place < 0:
+        return None
+    evidence = each.evidence[first.place]
+    return evidence.document, tuple(evidence.span)  # type: ignore[return-value]
+
+
+class Crossed(Struct, frozen=True):
+    """Of each question, by curves not fitted on its document: the first answer and its confidence."""
+
+    firsts: list[First]
+    confidence: Floats
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        return np.array([each.right for each in self.firsts], bool)
+
+
+def cross_fit(seen: Sequence[Seen]) -> Crossed:
+    groups = [each.group for each in seen]
+    folds = list(GroupKFold(min(FOLDS, len(set(groups)))).split(groups, groups=groups))
+    firsts: dict[int, First] = {}
+    for fitted_on, rest in folds:
+        curve = fit_sentences([seen[i] for i in fitted_on])
+        firsts |= {int(i): first_answer(curve, seen[i]) for i in rest}
+    features = np.array([firsts[i].features for i in range(len(seen))])
+    right = np.array([firsts[i].right for i in range(len(seen))], bool)
+    confidence = np.zeros(len(seen))
+    for fitted_on, rest in folds:
+        confidence[rest] = fit_logistic(features[fitted_on], right[fitted_on]).probability(features[rest])
+    return Crossed([firsts[i] for i in range(len(seen))], confidence)
+
+
+def calibrate(seen: Sequence[Seen], reader_sha256: str, fingerprints: dict[str, str]) -> Calibration:
+    """Curves fitted on all questions, and a provenance with the figures of the folds."""
+    whole = [each.first(DEPTH) for each in seen]
+    crossed = cross_fit(whole)
+    sentence = fit_sentences(whole)
+    fit = Calibration(
+        reader_sha256=reader_sha256,
+        sentence=sentence,
+        confidence=fit_logistic(np.array([each.features for each in crossed.firsts]), crossed.right),
+        threshold=threshold_of(crossed.confidence, crossed.right),
+        depth=DEPTH,
+        first=FIRST,
+        enough=NEVER,
+        provenance={"fitted_on": fingerprints, "figures_on_documents_left_out": figures(whole, crossed)},
+    )
+    enough, read = early_exit(whole, fit)
+    fit.provenance["passages_read_on_average"] = read
+    return Calibration(**{**{f: getattr(fit, f) for f in fit.__struct_fields__}, "enough": enough})
+
+
+def threshold_of(confidence: Floats, right: NDArray[np.bool_]) -> float:
+    """The lowest confidence from which on `PRECISION` of the answers are right; 1 where there is none."""
+    order = np.argsort(-confidence, kind="stable")
+    precise = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= PRECISION
+    return round(float(confidence[order][np.flatnonzero(precise)[-1]]), 3) if precise.any() else 1.0
+
+
+def early_exit(seen: Sequence[Seen], fit: Calibration) -> tuple[float, float]:
+    """The lowest confidence at which to stop that leaves `SAME` of the first answers, and the passages then read."""
+    paths = [path_of(each, fit) for each in seen]
+    for enough in [*np.arange(0.30, 1.0, 0.01), NEVER]:
+        stops = [next((step for step in path if step[1] >= enough), path[-1]) for path in paths]
+        same = np.mean([stop[2] == path[-1][2] for stop, path in zip(stops, paths, strict=True)])
+        if same >= SAME:
+            return round(float(enough), 3), float(np.mean([stop[0] for stop in stops]))
+    return NEVER, float(fit.depth)
+
+
+def path_of(each: Seen, fit: Calibration) -> list[tuple[int, float, object]]:
+    """After every wave: passages read, confidence of the first answer, which it is."""
+    steps: list[tuple[int, float, object]] = []
+    count = min(fit.depth, 1 + max((e.hit for e in each.evidence), default=0))
+    for _, stop in waves(count, fit.first):
+        part = each.first(stop)
+        first = first_answer(fit.sentence, part)
+        steps.append((stop, float(fit.confidence.probability(first.features[None])[0]), answer_key(part, first)))
+    return steps
+
+
+def figures(seen: Sequence[Seen], crossed: Crossed) -> dict[str, dict[str, float | None]]:
+    names = np.array([each.dataset for each in seen])
+    chosen = {name: names == name for name in sorted(set(names))} | {"all": np.ones(len(names), bool)}
+    return {name: figures_of(seen, crossed, np.flatnonzero(rows)) for name, rows in chosen.items()}
+
+
+def figures_of(seen: Sequence[Seen], crossed: Crossed, rows: NDArray[np.intp]) -> dict[str, float | None]:
+    right, confidence = crossed.right[rows], crossed.confidence[rows]
+    answerable = np.array([seen[i].answerable for i in rows], bool)
+    overlaps = [seen[i].overlap[crossed.firsts[i].place] if crossed.firsts[i].place >= 0 else 0.0 for i in rows]
+    return {
+        "questions": float(len(rows)),
+        "hit@1": float(right[answerable].mean()),
+        "span F1": float(np.array(overlaps)[answerable].mean()),
+        "AUROC": auroc(confidence, answerable),
+        "AUROC of being right": auroc(confidence, right),
+        "coverage@90%": coverage_at(PRECISION, confidence, right),
+        "ECE": calibration_error(confidence, right),
+    }
