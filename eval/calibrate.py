@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from service.trained import Calibration
 
 FEWEST = 30  # questions from which curves can be fitted
+FEWEST_FOUND = 10  # of them, those whose answer is in a passage that was found
 SEED = 7
 
 
@@ -73,6 +74,9 @@ def fitted(
         seen += see_all(network, searcher, dataset.name, questions, DEPTH)
     if keep_in is not None:
         keep(seen, keep_in)
+    found = sum(any(each.right) for each in seen)
+    if found < FEWEST_FOUND:
+        raise click.UsageError(f"Of {len(seen)} questions, {found} find their answer in the index; that is too few.")
     fit = calibrate(seen, network.sha256, {dataset.name: dataset.sha256 for dataset, _ in sets})
     tell(fit)
     return fit

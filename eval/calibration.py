@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
+from eval.logistic import fit_logistic, folds
 from eval.reading import Seen
 from eval.selective import auroc, calibration_error, coverage_at
 from service.curves import Floats, Logistic
@@ -33,14 +32,6 @@ class First(Struct, frozen=True):
     features: Floats
     right: bool
     place: int  # among the evidence; -1 where there is none
-
-
-def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | None = None) -> Logistic:
-    if right.all() or not right.any():  # one sort of answer alone says nothing about the other
-        chance = (right.sum() + 1) / (len(right) + 2)
-        return Logistic([0.0] * features.shape[1], float(np.log(chance / (1 - chance))))
-    fitted = LogisticRegression(C=1.0, max_iter=2000).fit(features, right, weights)
-    return Logistic(fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
 
 
 def fit_sentences(seen: Sequence[Seen]) -> Logistic:
@@ -91,16 +82,17 @@ class Crossed(Struct, frozen=True):
 
 
 def cross_fit(seen: Sequence[Seen]) -> Crossed:
-    groups = [each.group for each in seen]
-    folds = list(GroupKFold(min(FOLDS, len(set(groups)))).split(groups, groups=groups))
+    documents = [each.group for each in seen]
+    groups = documents if len(set(documents)) >= FOLDS else [each.id for each in seen]
+    parted = list(folds(groups, FOLDS))
     firsts: dict[int, First] = {}
-    for fitted_on, rest in folds:
+    for fitted_on, rest in parted:
         curve = fit_sentences([seen[i] for i in fitted_on])
         firsts |= {int(i): first_answer(curve, seen[i]) for i in rest}
     features = np.array([firsts[i].features for i in range(len(seen))])
     right = np.array([firsts[i].right for i in range(len(seen))], bool)
     confidence = np.zeros(len(seen))
-    for fitted_on, rest in folds:
+    for fitted_on, rest in parted:
         confidence[rest] = fit_logistic(features[fitted_on], right[fitted_on]).probability(features[rest])
     return Crossed([firsts[i] for i in range(len(seen))], confidence)
 
