@@ -82,8 +82,9 @@ class Crossed(Struct, frozen=True):
 
 
 def cross_fit(seen: Sequence[Seen]) -> Crossed:
-    documents = [each.group for each in seen]
-    groups = documents if len(set(documents)) >= FOLDS else [each.id for each in seen]
+    answering = {each.group for each in seen if any(each.right)}
+    # With fewer documents than folds, some fold would have no answer to be fitted on.
+    groups = [each.group if len(answering) >= FOLDS else each.id for each in seen]
     parted = list(folds(groups, FOLDS))
     firsts: dict[int, First] = {}
     for fitted_on, rest in parted:
