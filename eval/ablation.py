@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 from msgspec.structs import replace
 
-from eval.calibration import DEPTH, cross_fit, figures
+from eval.calibration import DEPTH, Crossed, cross_fit, crossed, figures
 from eval.reading import Seen, kept
 from eval.results import markdown_table
 from service.evidence import Evidence
@@ -39,7 +40,9 @@ def main(files: Sequence[Path]) -> None:
         seen = [each.first(DEPTH) for each in kept(path)]
         tried = {name: [masked(each, parts) for each in seen] for name, parts in VARIANTS.items()}
         tried |= {f"all, {depth} passages read": [each.first(depth) for each in seen] for depth in DEPTHS}
-        rows = [row for name, variant in tried.items() for row in rows_of(name, variant)]
+        rows = [row for name, variant in tried.items() for row in rows_of(name, variant, cross_fit(variant))]
+        if len({each.dataset for each in seen}) > 1:
+            rows += rows_of("all, fitted to the other sets alone", seen, fitted_elsewhere(seen))
         click.echo(f"{path.stem}\n\n{markdown_table(['', 'set', *SHOWN], rows)}\n")
 
 
@@ -53,11 +56,18 @@ def without(evidence: Evidence, parts: Sequence[str]) -> Evidence:
     return replace(evidence, features=tuple(value if name in parts else 0.0 for name, value in features))
 
 
-def rows_of(name: str, seen: Sequence[Seen]) -> list[list[str]]:
-    found = figures(seen, cross_fit(seen))
+def fitted_elsewhere(seen: Sequence[Seen]) -> Crossed:
+    """Each set read with curves that know nothing of it."""
+    names = np.array([each.dataset for each in seen])
+    return crossed(
+        seen, [(np.flatnonzero(names != name), np.flatnonzero(names == name)) for name in sorted(set(names))]
+    )
+
+
+def rows_of(name: str, seen: Sequence[Seen], found: Crossed) -> list[list[str]]:
     return [
         [name, dataset, *(f"{value:.3f}" if (value := each[metric]) is not None else "–" for metric in SHOWN)]
-        for dataset, each in found.items()
+        for dataset, each in figures(seen, found).items()
         if dataset != "all"
     ]
 

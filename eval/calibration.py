@@ -23,6 +23,7 @@ FOLDS = 5
 PRECISION = 0.9  # of the answers given, the share that shall be right
 SAME = 0.995  # of the questions, the share whose first answer stays the same where reading stops early
 DEPTH, FIRST = 10, 4
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows to fit on, rows left out
 NEVER = 1.1  # a confidence that is not reached
 
 
@@ -85,7 +86,10 @@ def cross_fit(seen: Sequence[Seen]) -> Crossed:
     answering = {each.group for each in seen if any(each.right)}
     # With fewer documents than folds, some fold would have no answer to be fitted on.
     groups = [each.group if len(answering) >= FOLDS else each.id for each in seen]
-    parted = list(folds(groups, FOLDS))
+    return crossed(seen, list(folds(groups, FOLDS)))
+
+
+def crossed(seen: Sequence[Seen], parted: Sequence[Fold]) -> Crossed:
     firsts: dict[int, First] = {}
     for fitted_on, rest in parted:
         curve = fit_sentences([seen[i] for i in fitted_on])
@@ -101,17 +105,17 @@ def cross_fit(seen: Sequence[Seen]) -> Crossed:
 def calibrate(seen: Sequence[Seen], reader_sha256: str, fingerprints: dict[str, str]) -> Calibration:
     """Curves fitted on all questions, and a provenance with the figures of the folds."""
     whole = [each.first(DEPTH) for each in seen]
-    crossed = cross_fit(whole)
+    left_out = cross_fit(whole)
     sentence = fit_sentences(whole)
     fit = Calibration(
         reader_sha256=reader_sha256,
         sentence=sentence,
-        confidence=fit_logistic(np.array([each.features for each in crossed.firsts]), crossed.right),
-        threshold=threshold_of(crossed.confidence, crossed.right),
+        confidence=fit_logistic(np.array([each.features for each in left_out.firsts]), left_out.right),
+        threshold=threshold_of(left_out.confidence, left_out.right),
         depth=DEPTH,
         first=FIRST,
         enough=NEVER,
-        provenance={"fitted_on": fingerprints, "figures_on_documents_left_out": figures(whole, crossed)},
+        provenance={"fitted_on": fingerprints, "figures_on_documents_left_out": figures(whole, left_out)},
     )
     enough, read = early_exit(whole, fit)
     fit.provenance["passages_read_on_average"] = read
@@ -147,16 +151,16 @@ def path_of(each: Seen, fit: Calibration) -> list[tuple[int, float, object]]:
     return steps
 
 
-def figures(seen: Sequence[Seen], crossed: Crossed) -> dict[str, dict[str, float | None]]:
+def figures(seen: Sequence[Seen], found: Crossed) -> dict[str, dict[str, float | None]]:
     names = np.array([each.dataset for each in seen])
     chosen = {name: names == name for name in sorted(set(names))} | {"all": np.ones(len(names), bool)}
-    return {name: figures_of(seen, crossed, np.flatnonzero(rows)) for name, rows in chosen.items()}
+    return {name: figures_of(seen, found, np.flatnonzero(rows)) for name, rows in chosen.items()}
 
 
-def figures_of(seen: Sequence[Seen], crossed: Crossed, rows: NDArray[np.intp]) -> dict[str, float | None]:
-    right, confidence = crossed.right[rows], crossed.confidence[rows]
+def figures_of(seen: Sequence[Seen], found: Crossed, rows: NDArray[np.intp]) -> dict[str, float | None]:
+    right, confidence = found.right[rows], found.confidence[rows]
     answerable = np.array([seen[i].answerable for i in rows], bool)
-    overlaps = [seen[i].overlap[crossed.firsts[i].place] if crossed.firsts[i].place >= 0 else 0.0 for i in rows]
+    overlaps = [seen[i].overlap[found.firsts[i].place] if found.firsts[i].place >= 0 else 0.0 for i in rows]
     return {
         "questions": float(len(rows)),
         "hit@1": float(right[answerable].mean()),
