@@ -62,7 +62,7 @@ def fitted(
     network: Network, sets: Sequence[tuple[Dataset, Searcher]], most: int | None = None, keep_in: Path | None = None
 ) -> Calibration:
     """The calibration, told as it is fitted. `most`: questions of each set, chosen once for all."""
-    from eval.calibration import DEPTH, calibrate
+    from eval.calibration import DEPTH
     from eval.reading import keep, see_all
 
     seen: list[Seen] = []
@@ -74,10 +74,16 @@ def fitted(
         seen += see_all(network, searcher, dataset.name, questions, DEPTH)
     if keep_in is not None:
         keep(seen, keep_in)
+    return fit_to(seen, network, [dataset for dataset, _ in sets])
+
+
+def fit_to(seen: Sequence[Seen], network: Network, datasets: Sequence[Dataset]) -> Calibration:
+    from eval.calibration import calibrate
+
     found = sum(any(each.right) for each in seen)
     if found < FEWEST_FOUND:
         raise click.UsageError(f"Of {len(seen)} questions, {found} find their answer in the index; that is too few.")
-    fit = calibrate(seen, network.sha256, {dataset.name: dataset.sha256 for dataset, _ in sets})
+    fit = calibrate(seen, network.sha256, {dataset.name: dataset.sha256 for dataset in datasets})
     tell(fit)
     return fit
 
@@ -102,23 +108,35 @@ def write(fit: Calibration, path: Path) -> None:
 @click.option("--reader", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--most", type=int, help="Questions of each set, at most.")
 @click.option("--keep", "keep_in", type=click.Path(path_type=Path), help="Keep what was read in this file.")
+@click.option("--again", type=click.Path(exists=True, path_type=Path), help="Fit to what was kept, without reading.")
 @click.option("--indexes", type=click.Path(path_type=Path), help="Where the sets are indexed already, by name.")
 def main(
-    *, datasets: Sequence[Path], reader: Path, most: int | None, keep_in: Path | None, indexes: Path | None
+    *,
+    datasets: Sequence[Path],
+    reader: Path,
+    most: int | None,
+    keep_in: Path | None,
+    again: Path | None,
+    indexes: Path | None,
 ) -> None:
     """Fit the reader's own calibration to DATASETS."""
     from eval.datasets import load
     from eval.fitting import indexed
+    from eval.reading import kept
     from index.searcher import Searcher
     from service.network import Network
     from service.trained import CALIBRATION
 
     loaded = [load(path) for path in datasets]
+    network = Network(reader)
+    if again is not None:
+        write(fit_to(kept(again), network, loaded), reader / CALIBRATION)
+        return
     with TemporaryDirectory() as folder:
         searchers = [
             Searcher.open(indexes / each.name) if indexes else indexed(each, Path(folder, each.name)) for each in loaded
         ]
-        fit = fitted(Network(reader), list(zip(loaded, searchers, strict=True)), most, keep_in)
+        fit = fitted(network, list(zip(loaded, searchers, strict=True)), most, keep_in)
     write(fit, reader / CALIBRATION)
 
 

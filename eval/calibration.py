@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from eval.logistic import fit_logistic, folds
+from eval.logistic import fit_choice, fit_logistic, folds
 from eval.reading import Seen
 from eval.selective import auroc, calibration_error, coverage_at
 from service.curves import Floats, Logistic
@@ -21,6 +21,7 @@ from service.trained import Calibration, confidence_features, waves
 
 FOLDS = 5
 PRECISION = 0.9  # of the answers given, the share that shall be right
+KEPT = 0.9  # of the right answers, the share shown where that precision is out of reach
 SAME = 0.995  # of the questions, the share whose first answer stays the same where reading stops early
 DEPTH, FIRST = 10, 4
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows to fit on, rows left out
@@ -36,12 +37,14 @@ class First(Struct, frozen=True):
 
 
 def fit_sentences(seen: Sequence[Seen]) -> Logistic:
-    """From answerable questions; those of each set weigh as much as those of another."""
+    """From answerable questions, to choose among the sentences of each; every set weighs as much as another."""
     used = [each for each in seen if any(each.right)]
     counts = {name: sum(each.dataset == name for each in used) for name in {each.dataset for each in used}}
-    weights = np.concatenate([np.full(len(each.right), len(used) / counts[each.dataset]) for each in used])
-    return fit_logistic(
-        np.concatenate([each.features for each in used]), np.concatenate([each.flags for each in used]), weights
+    return fit_choice(
+        np.concatenate([each.features for each in used]),
+        np.concatenate([each.flags for each in used]),
+        np.repeat(np.arange(len(used)), [len(each.right) for each in used]),
+        np.array([len(used) / len(counts) / counts[each.dataset] for each in used]),
     )
 
 
@@ -107,15 +110,22 @@ def calibrate(seen: Sequence[Seen], reader_sha256: str, fingerprints: dict[str, 
     whole = [each.first(DEPTH) for each in seen]
     left_out = cross_fit(whole)
     sentence = fit_sentences(whole)
+    threshold = threshold_of(left_out.confidence, left_out.right)
+    shown = left_out.right[left_out.confidence >= threshold]
+    precision_at = float(shown.mean()) if len(shown) else 1.0
     fit = Calibration(
         reader_sha256=reader_sha256,
         sentence=sentence,
         confidence=fit_logistic(np.array([each.features for each in left_out.firsts]), left_out.right),
-        threshold=threshold_of(left_out.confidence, left_out.right),
+        threshold=threshold,
         depth=DEPTH,
         first=FIRST,
         enough=NEVER,
-        provenance={"fitted_on": fingerprints, "figures_on_documents_left_out": figures(whole, left_out)},
+        provenance={
+            "precision_at_threshold": precision_at,
+            "fitted_on": fingerprints,
+            "figures_on_documents_left_out": figures(whole, left_out),
+        },
     )
     enough, read = early_exit(whole, fit)
     fit.provenance["passages_read_on_average"] = read
@@ -123,10 +133,19 @@ def calibrate(seen: Sequence[Seen], reader_sha256: str, fingerprints: dict[str, 
 
 
 def threshold_of(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """The lowest confidence from which on `PRECISION` of the answers are right; 1 where there is none."""
+    """The lowest confidence from which on `PRECISION` of the answers are right.
+
+    Where that would hold back more than half of the right answers, the one that shows `KEPT` of them; 1 where none is
+    right.
+    """
+    if not right.any():
+        return 1.0
     order = np.argsort(-confidence, kind="stable")
     precise = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= PRECISION
-    return round(float(confidence[order][np.flatnonzero(precise)[-1]]), 3) if precise.any() else 1.0
+    shown = np.flatnonzero(precise)[-1] + 1 if precise.any() else 0
+    if 2 * right[order[:shown]].sum() >= right.sum():
+        return round(float(confidence[order][shown - 1]), 3)
+    return round(float(np.quantile(confidence[right], 1 - KEPT)), 3)
 
 
 def early_exit(seen: Sequence[Seen], fit: Calibration) -> tuple[float, float]:

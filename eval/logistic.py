@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from service.curves import Floats, Logistic
 
+TINY = 1e-300  # below any chance that counts
 PENALTY = 1.0  # on the squared weights, half of it
 
 
@@ -31,6 +32,28 @@ def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | N
 
     found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     return Logistic(found.x[:-1].tolist(), float(found.x[-1]))
+
+
+def fit_choice(features: Floats, right: NDArray[np.bool_], lists: NDArray[np.intp], weights: Floats) -> Logistic:
+    """The weights with which a softmax over each list most likely chooses one of its right rows.
+
+    features: [n, k]; lists: [n], the number of the list that a row is in, rising from 0; weights: one for each list.
+    Every list needs a right row. The bias, which no choice depends on, is 0.
+    """
+    begin = np.flatnonzero(np.diff(lists, prepend=-1))
+
+    def loss(curve: Floats) -> tuple[float, Floats]:
+        logits = features @ curve
+        logits -= np.maximum.reduceat(logits, begin)[lists]
+        chances = np.exp(logits)
+        chances /= np.add.reduceat(chances, begin)[lists]
+        hit = np.add.reduceat(chances * right, begin)
+        slope = weights[lists] * (chances - chances * right / np.maximum(hit, TINY)[lists])
+        value = float(-weights @ np.log(np.maximum(hit, TINY)) + PENALTY * (curve @ curve) / 2)
+        return value, features.T @ slope + PENALTY * curve
+
+    found = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+    return Logistic(found.x.tolist(), 0.0)
 
 
 def folds(groups: Sequence[str], count: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:

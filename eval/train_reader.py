@@ -34,17 +34,26 @@ SAVED_EVERY = 100  # steps
 @click.option("--seed", default=Recipe().seed, show_default=True)
 @click.option("--frozen", default=Recipe().frozen, show_default=True, help="Lowest layers that stay as they are.")
 @click.option("--rate", default=Recipe().rate, show_default=True)
-def main(*, data: Path, start: Path, work: Path, count: int, seed: int, frozen: int, rate: float) -> None:
+@click.option(
+    "--after", type=click.Path(exists=True, path_type=Path), help="Begin with the weights of this checkpoint."
+)
+def main(
+    *, data: Path, start: Path, work: Path, count: int, seed: int, frozen: int, rate: float, after: Path | None
+) -> None:
     """Train the reader on the sets in --data, from the weights in --start."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
     chosen = lessons(data, seed)[:count]
     recipe = Recipe(seed=seed, lessons=len(chosen), frozen=frozen, rate=rate)
-    (work / "recipe.json").write_bytes(msgspec.json.encode({"recipe": recipe, "lessons": counted(chosen)}))
+    (work / "recipe.json").write_bytes(
+        msgspec.json.encode({"recipe": recipe, "after": str(after), "lessons": counted(chosen)})
+    )
     pairs = Pairs(Tokenizer.from_file(str(start / "tokenizer.json")))
     todo = batches([item_of(lesson, pairs) for lesson in chosen], recipe)
     network = from_cross_encoder(start / "model.onnx")
+    if after is not None:
+        network.load_state_dict(torch.load(after, weights_only=True)["network"])
     with ThreadPoolExecutor(recipe.parts) as pool:
         run = Run(network, recipe, work, pool)
         click.echo(f"{len(chosen)} lessons, {len(todo)} steps, from step {run.step}")

@@ -76,11 +76,18 @@ def test_what_is_right_is_told_from_what_is_not(seen: list[Seen]) -> None:
 
 def test_above_the_threshold_nine_of_ten_are_right() -> None:
     rng = np.random.default_rng(2)
-    confidence = rng.uniform(size=500)
+    confidence = rng.uniform(0.7, 1.0, size=500)
     right = rng.uniform(size=500) < confidence
     threshold = threshold_of(confidence, right)
     assert right[confidence >= threshold].mean() >= PRECISION - 0.01
     assert threshold_of(np.array([0.3, 0.2]), np.array([False, False])) == 1.0
+
+
+def test_where_that_precision_is_out_of_reach_most_right_answers_are_shown() -> None:
+    confidence = np.linspace(0.0, 0.9, 1000)
+    right = np.arange(1000) % 2 == 0
+    threshold = threshold_of(confidence, right)
+    assert right[confidence >= threshold].sum() == pytest.approx(0.9 * right.sum(), abs=2)
 
 
 def test_stopping_early_leaves_the_first_answers_as_they_are(seen: list[Seen]) -> None:
