@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.calibrate import calibrate_command
 from eval.commands import compare_command, eval_command
 from index.cli import build_command, delete_command, list_command, printable
 from index.errors import PinciteError
@@ -50,6 +51,7 @@ COMMANDS = (
     delete_command,
     eval_command,
     compare_command,
+    calibrate_command,
 )
 for command in COMMANDS:
     pincite.add_command(command)

@@ -13,8 +13,8 @@ from index.searcher import Searcher
 from index.types import Hit
 from service import schema
 from service.composing import compose, passage_found
-from service.fitted import FittedReader
 from service.reader import Reader, Reading
+from service.readers import open_reader
 
 DEPTH = 20  # passages found for a reader
 
@@ -28,10 +28,10 @@ class Answering:
         self._reading_time = 0.0  # seconds that the last reading took
 
     @classmethod
-    def open(cls, index: Path, *, encoder: str | None = None) -> Self:
-        """Open every collection of an index. Raises what `Searcher.open` raises."""
+    def open(cls, index: Path, *, encoder: str | None = None, reader: str | None = None) -> Self:
+        """Open every collection of an index. Raises what `Searcher.open` and `open_reader` raise."""
         names = Layout(index).collections() or ["default"]
-        return cls({name: Collection.open(index, name, encoder) for name in names}, FittedReader())
+        return cls({name: Collection.open(index, name, encoder) for name in names}, open_reader(reader, index))
 
     def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
         """Raises CollectionNotFound or BadPattern."""
@@ -41,13 +41,20 @@ class Answering:
         retrieved = clock.milliseconds()
         reading, skipped = self._read(request.question, hits[:DEPTH], searcher, clock)
         threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
-        answers = compose(reading, searcher, threshold, request.max_answers)
+        composed = compose(
+            request.question,
+            reading,
+            searcher,
+            threshold=threshold,
+            certain=self._reader.threshold,
+            limit=request.max_answers,
+        )
         returned = max(request.passages, DEPTH if skipped else 0)
         return schema.AskResponse(
             request_id=request_id,
-            status="answered" if answers else "abstained",
+            status=composed.status,
             confidence=reading.confidence,
-            answers=answers,
+            answers=composed.answers,
             passages=found(hits[:returned], searcher),
             skipped=skipped,
             index=index_info(searcher),

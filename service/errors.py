@@ -27,6 +27,7 @@ PinciteError
 │       └── ForeignOrigin
 ├── Overloaded
 └── StartError                    the service cannot be started
+    ├── ReaderDamaged
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
@@ -142,6 +143,10 @@ class Overloaded(PinciteError):
 
 class StartError(PinciteError):
     message = "The service cannot be started."
+
+
+class ReaderDamaged(StartError):
+    message = "The reader in {path} cannot be used: {reason}. Name another with --reader, or install Pincite again."
 
 
 class BadSetting(StartError):
