@@ -21,7 +21,7 @@ from eval.results import markdown_table, provenance
 from eval.runs import ALL, RunFolder
 from eval.textbook import TextbookReader, open_cross_encoder
 from eval.times import summary
-from index.searcher import Searcher
+from index.collection import Collection
 from service.answering import Answering
 from service.reader import Reader
 from service.readers import UNTRAINED, open_reader
@@ -61,7 +61,7 @@ def sample(dataset: Dataset, most: int | None) -> Dataset:
 def side_by_side(dataset: Dataset, index: Path, readers: dict[str, Reader], folder: Path) -> str:
     rows, runs = [], {}
     for name, reader in readers.items():
-        target = InProcess(Answering({"default": Searcher.open(index)}, reader), index, "default")
+        target = InProcess(Answering({"default": Collection.open(index)}, reader), index, "default")
         runs[name] = folder / f"run-{name}"
         try:
             group = run(dataset, target, runs[name], "default", 1)[ALL]
