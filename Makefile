@@ -6,6 +6,11 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 # Extra options for pip when it installs torch alone, for instance the index that has torch's builds for a CPU.
 TORCH_OPTIONS ?=
+# For a reader of one's own: training sets, the cross-encoder that it starts from, test sets for its confidence, a folder.
+DATA   ?= ../shared/data/train
+START  ?= reranker_en
+DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
+READER ?= runs/reader
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -13,12 +18,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers lock clean
+.PHONY: help install serve test check bench bench-peers bench-readers train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS, as in: make serve PORT=9000"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -39,6 +44,14 @@ bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, rep
 
 bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cross-encoder
 	$(BIN)/python -m eval.peers --out runs
+
+bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
+	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
+	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
+	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
+	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
 
 lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from eval.calibrate import calibrate_command
 from eval.commands import compare_command, eval_command
 from index.care import backup_command, check_command, collections_command, restore_command
 from index.cli import build_command, delete_command, list_command, printable
@@ -55,6 +56,7 @@ COMMANDS = (
     collections_command(config_of),
     eval_command,
     compare_command,
+    calibrate_command,
 )
 for command in COMMANDS:
     pincite.add_command(command)

@@ -56,9 +56,11 @@ class InProcess:
         self._searcher = answering.searcher(collection)
 
     @classmethod
-    def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> InProcess:
+    def open(
+        cls, index: Path, collection: str = "default", encoder: str | None = None, reader: str | None = None
+    ) -> InProcess:
         """Raises what `Answering.open` raises, and CollectionNotFound."""
-        return cls(Answering.open(index, encoder=encoder, collection=collection), index, collection)
+        return cls(Answering.open(index, encoder=encoder, reader=reader, collection=collection), index, collection)
 
     def ready(self) -> schema.Ready:
         return self.answering.ready()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from index.cli import collection_option, encoder_option, printable, progress_bar
+from service.cli import reader_option
 
 if TYPE_CHECKING:
     from eval.client import Target
@@ -32,6 +33,7 @@ RUNS = Path("runs")
 @click.option("--key", envvar="PINCITE_KEY", show_envvar=True, help="The key for it; it needs the scopes ask and read.")
 @collection_option
 @encoder_option
+@reader_option
 @click.option(
     "--out",
     envvar="PINCITE_OUT",
@@ -56,6 +58,7 @@ def eval_command(
     key: str | None,
     collection: str,
     encoder: str | None,
+    reader: str | None,
     out: Path | None,
     concurrency: int,
 ) -> None:
@@ -71,7 +74,7 @@ def eval_command(
 
     loaded = load(dataset)
     tell_dropped(loaded)
-    target = target_of(index, url, key, collection, encoder)
+    target = target_of(index, url, key, collection=collection, encoder=encoder, reader=reader)
     try:
         folder = out or RUNS / f"{loaded.name}-{target.ready().index_version}"
         groups = run(loaded, target, folder, collection, concurrency)
@@ -81,14 +84,22 @@ def eval_command(
     click.echo(f"Report: {folder / 'report.html'}")
 
 
-def target_of(index: Path | None, url: str | None, key: str | None, collection: str, encoder: str | None) -> Target:
+def target_of(
+    index: Path | None,
+    url: str | None,
+    key: str | None,
+    *,
+    collection: str,
+    encoder: str | None,
+    reader: str | None,
+) -> Target:
     from eval.client import InProcess, OverHttp
 
     if url is not None:
         return OverHttp(url, collection, key)
     if index is None:
         raise click.UsageError("Give an index or a service: --index DIR or --url URL.")
-    return InProcess.open(index, collection, encoder)
+    return InProcess.open(index, collection, encoder, reader)
 
 
 def run(loaded: Dataset, target: Target, folder: Path, collection: str, concurrency: int) -> Mapping[str, Group]:

@@ -29,7 +29,8 @@ from eval.datasets import Dataset, Question, load
 from eval.selective import auroc, calibration_error
 from index.searcher import Fusion, Searcher
 from index.writer import build
-from service.fitted import READ_AHEAD, Fit, Logistic, Support, confidence_features
+from service.curves import Fit, Logistic
+from service.fitted import READ_AHEAD, Support, confidence_features
 from service.reader import Line, lines_of
 
 Floats = NDArray[np.float64]

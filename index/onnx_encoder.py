@@ -50,7 +50,7 @@ class OnnxEncoder:
         tokenizer = _read(folder / TOKENIZER, self.card.tokenizer_sha256)
         self.pieces = Pieces(Tokenizer.from_str(tokenizer.decode()), self.card.window)
         self._session = session(model)
-        self._pool = ThreadPoolExecutor(threads or _cpus(), thread_name_prefix="encoder")
+        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="encoder")
 
     @property
     def name(self) -> str:
@@ -86,7 +86,7 @@ class OnnxEncoder:
         return vector
 
 
-def _cpus() -> int:
+def cpus() -> int:
     """CPUs that this process may use; those of the machine where the system does not say."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

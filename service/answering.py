@@ -13,8 +13,8 @@ from index.types import Hit
 from service import schema
 from service.catalogue import Catalogue
 from service.composing import compose, passage_found
-from service.fitted import FittedReader
 from service.reader import Reader, Reading
+from service.readers import open_reader
 
 DEPTH = 20  # passages found for a reader
 
@@ -29,13 +29,19 @@ class Answering:
 
     @classmethod
     def open(
-        cls, index: Path, *, encoder: str | None = None, collection: str = "default", program: Sequence[str] = ()
+        cls,
+        index: Path,
+        *,
+        encoder: str | None = None,
+        reader: str | None = None,
+        collection: str = "default",
+        program: Sequence[str] = (),
     ) -> Self:
-        """Open every collection of an index. Raises what `Collection.open` raises of this one.
+        """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
 
         `encoder` is what this collection must have been built with; `program` runs the `pincite` command.
         """
-        return cls(Catalogue.open(index, collection, encoder, program), FittedReader())
+        return cls(Catalogue.open(index, collection, encoder, program), open_reader(reader, index))
 
     def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
         """Raises CollectionNotFound or BadPattern."""
@@ -45,13 +51,20 @@ class Answering:
         retrieved = clock.milliseconds()
         reading, skipped = self._read(request.question, hits[:DEPTH], searcher, clock)
         threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
-        answers = compose(reading, searcher, threshold, request.max_answers)
+        composed = compose(
+            request.question,
+            reading,
+            searcher,
+            threshold=threshold,
+            certain=self._reader.threshold,
+            limit=request.max_answers,
+        )
         returned = max(request.passages, DEPTH if skipped else 0)
         return schema.AskResponse(
             request_id=request_id,
-            status="answered" if answers else "abstained",
+            status=composed.status,
             confidence=reading.confidence,
-            answers=answers,
+            answers=composed.answers,
             passages=found(hits[:returned], searcher),
             skipped=skipped,
             index=index_info(searcher),

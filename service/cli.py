@@ -6,9 +6,9 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import click
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from service.answering import Answering
     from service.schema import AskRequest, AskResponse
 
+F = TypeVar("F", bound=Callable[..., object])
+
 SOME_UNREADABLE = 3  # what the build is told to end with where it could not read some files
 ENVIRONMENT = """\
 \b
@@ -30,11 +32,21 @@ Further environment variables:
 """
 
 
+def reader_option(command: F) -> F:
+    return click.option(
+        "--reader",
+        envvar="PINCITE_READER",
+        show_envvar=True,
+        help="The folder of a reader that you trained, or 'untrained'.  [default: the packaged one]",
+    )(command)
+
+
 @click.command(name="serve", epilog=ENVIRONMENT)
 @click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @index_option
 @collection_option
 @encoder_option
+@reader_option
 @replace_option
 @click.option(
     "--host", envvar="PINCITE_HOST", show_envvar=True, default="127.0.0.1", show_default=True, help="Listen here."
@@ -64,6 +76,7 @@ def serve_command(
     index: Path,
     collection: str,
     encoder: str | None,
+    reader: str | None,
     replace: bool,
     host: str,
     port: int,
@@ -90,7 +103,7 @@ def serve_command(
     from service.app import create_app
 
     make_default(index, program)
-    answering = Answering.open(index, encoder=encoder, collection=collection, program=program)
+    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, program=program)
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
@@ -131,6 +144,7 @@ def build_first(command: Sequence[str]) -> None:
 @index_option
 @collection_option
 @encoder_option
+@reader_option
 @click.option(
     "--max-answers", envvar="PINCITE_MAX_ANSWERS", show_envvar=True, default=1, show_default=True, help="1 to 20."
 )
@@ -171,6 +185,7 @@ def ask_command(
     index: Path,
     collection: str,
     encoder: str | None,
+    reader: str | None,
     max_answers: int,
     min_confidence: float | None,
     passages: int,
@@ -194,7 +209,7 @@ def ask_command(
 
     from service.answering import Answering
 
-    answering = Answering.open(index, encoder=encoder, collection=collection)
+    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection)
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
     finally:

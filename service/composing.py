@@ -2,21 +2,59 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
 from index.contents import Content
 from index.searcher import Searcher
-from index.types import Hit
+from index.terms import words
+from index.types import Hit, Span
 from service import schema
 from service.citations import cite, range_of
+from service.conflicts import Statement, conflict
 from service.reader import Candidate, Reading
 
+COMPARED = 5  # sure candidates among which a conflict is looked for
+NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
+LEANS_BACK = re.compile(
+    r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
+    re.IGNORECASE,
+)
+PARAGRAPH = re.compile(r"\n\s*\n")
 
-def compose(reading: Reading, searcher: Searcher, threshold: float, limit: int) -> list[schema.Answer]:
-    """The first `limit` answers that are sure enough. Equal quotes make one answer that also cites the others."""
+
+class Composed(Struct, frozen=True):
+    status: Literal["answered", "conflicting", "abstained"]
+    answers: list[schema.Answer]
+
+
+def compose(
+    question: str, reading: Reading, searcher: Searcher, *, threshold: float, certain: float, limit: int
+) -> Composed:
+    """The first `limit` answers of at least `threshold`. Equal quotes make one answer that also cites the others.
+
+    Where another contradicts the first, both at least `certain`, both sides come, whatever the limit.
+    """
+    shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
+    sure = [candidate for candidate in shown if candidate.confidence >= certain]
+    other_side = contradiction(question, sure[:COMPARED], searcher)
+    if other_side:
+        shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
+    supported = (with_support(question, candidate, searcher) for candidate in shown)
+    answers = joined(supported, searcher, max(limit, 2) if other_side else limit)
+    if not answers:
+        return Composed("abstained", [])
+    return Composed("conflicting" if other_side and len(answers) > 1 else "answered", answers)
+
+
+def joined(candidates: Iterable[Candidate], searcher: Searcher, limit: int) -> list[schema.Answer]:
     answers: dict[str, schema.Answer] = {}
     cited: list[tuple[int, int, int]] = []
-    for candidate in reading.candidates:
-        if candidate.confidence < threshold:
-            break
+    for candidate in candidates:
         place = (candidate.document, candidate.first, candidate.last)
         if any(overlap(place, other) for other in cited):
             continue
@@ -32,6 +70,42 @@ def compose(reading: Reading, searcher: Searcher, threshold: float, limit: int) 
     return list(answers.values())
 
 
+def contradiction(question: str, candidates: Sequence[Candidate], searcher: Searcher) -> int | None:
+    """The place of the first candidate that cannot hold together with the best one."""
+    if not candidates:
+        return None
+    statements = [statement_of(candidate, searcher.content(candidate.document)) for candidate in candidates]
+    first = statements[0]
+    for place, each in enumerate(statements[1:], start=1):
+        if first and each and conflict(question, first, each):
+            return place
+    return None
+
+
+def statement_of(candidate: Candidate, content: Content) -> Statement | None:
+    if candidate.highlight is None:
+        return None
+    return Statement(content.text[slice(*candidate.span)], content.text[slice(*candidate.highlight)])
+
+
+def with_support(question: str, candidate: Candidate, searcher: Searcher) -> Candidate:
+    """With the sentence before it, where it leans on that one: "It was built in 1932." does not say what was built."""
+    content = searcher.content(candidate.document)
+    number = candidate.first - 1
+    if number < 0 or candidate.highlight is None or not LEANS_BACK.match(content.text[slice(*candidate.span)]):
+        return candidate
+    before = content.sentences[number]
+    if PARAGRAPH.search(content.text[before.end : candidate.span.start]):
+        return candidate
+    asked = dict.fromkeys(words(question))
+    weights = {word: searcher.rarity(word) for word in asked}
+    said = set(words(content.text[slice(*candidate.span)]))
+    gained = [word for word in asked if word not in said and word in set(words(content.text[slice(*before)]))]
+    if sum(weights[word] for word in gained) < NEEDED * max(sum(weights.values()), 1e-9):
+        return candidate
+    return replace(candidate, first=number, span=Span(before.start, candidate.span.end))
+
+
 def overlap(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     """Whether two runs (document, first, last) share a sentence."""
     return a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2]
@@ -42,17 +116,18 @@ def answer_of(candidate: Candidate, content: Content) -> schema.Answer:
     return schema.Answer(
         text=citation.quote.exact,
         confidence=candidate.confidence,
-        highlight=highlight_of(candidate, content),
+        highlight=highlight_of(candidate, citation, content),
         citations=[citation],
     )
 
 
-def highlight_of(candidate: Candidate, content: Content) -> schema.Highlight | None:
-    if candidate.highlight is None:
+def highlight_of(candidate: Candidate, citation: schema.Citation, content: Content) -> schema.Highlight | None:
+    """The span, if it is quoted: of a sentence too long to be quoted whole, the part read may not hold it."""
+    span, quoted = candidate.highlight, citation.range.codepoint
+    if span is None or not quoted[0] <= span.start < span.end <= quoted[1]:
         return None
-    where = range_of(content.positions, candidate.highlight)
-    text = content.text[candidate.highlight.start : candidate.highlight.end]
-    return schema.Highlight(0, text, where.codepoint, where.utf16, where.byte)
+    where = range_of(content.positions, span)
+    return schema.Highlight(0, content.text[slice(*span)], where.codepoint, where.utf16, where.byte)
 
 
 def passage_found(hit: Hit, content: Content) -> schema.FoundPassage:

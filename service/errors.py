@@ -29,6 +29,7 @@ PinciteError
 ├── Overloaded
 ├── NotMade                       a collection
 └── StartError                    the service cannot be started
+    ├── ReaderDamaged
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
@@ -152,6 +153,10 @@ class NotMade(PinciteError):
 
 class StartError(PinciteError):
     message = "The service cannot be started."
+
+
+class ReaderDamaged(StartError):
+    message = "The reader in {path} cannot be used: {reason}. Name another with --reader, or install Pincite again."
 
 
 class BadSetting(StartError):

@@ -13,43 +13,15 @@ from importlib.resources import files
 
 import msgspec
 import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
 
 from index.searcher import Searcher
 from index.terms import words
 from index.types import Hit, Span
+from service.curves import Fit, Floats
 from service.reader import Candidate, Line, Reading, lines_of
-
-Floats = NDArray[np.float64]
 
 NEIGHBOUR_GAIN = 0.3  # the share of the question's words that a neighbour must add to be cited along
 READ_AHEAD = 10  # passages whose sentences are read
-
-
-class Logistic(Struct, frozen=True):
-    """The probability 1 / (1 + exp(-(bias + weights · features)))."""
-
-    weights: list[float]
-    bias: float
-
-    def logits(self, features: Floats) -> Floats:
-        """The logits [n] of features [n, len(weights)]."""
-        logits: Floats = features @ np.array(self.weights) + self.bias
-        return logits
-
-    def probability(self, features: Floats) -> Floats:
-        probabilities: Floats = 1 / (1 + np.exp(-self.logits(features)))
-        return probabilities
-
-
-class Fit(Struct, frozen=True):
-    """What the reader was fitted to, and where that came from."""
-
-    sentence: Logistic
-    confidence: Logistic
-    threshold: float
-    provenance: dict[str, object]
 
 
 class FittedReader:

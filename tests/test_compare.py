@@ -18,7 +18,7 @@ from eval.runs import RunFolder
 from eval.scoring import score_all
 from tests.evaluating import RESAMPLES, evaluate, small_set
 
-REPEATED = 10  # 12 questions are too few to tell anything
+REPEATED = 16  # 12 questions are too few to tell anything
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,112 @@
+"""The reader's network in torch, and how it gets its first weights: those of a published cross-encoder.
+
+The int8 file of the cross-encoder holds every weight less its zero point over its scale. Its names are kept for the
+biases alone, so a matrix is recognised by the bias that is added to its product.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import nn
+from transformers import BertConfig, BertModel
+
+Array = NDArray[np.float32]
+HEADS = 12
+SCALE, ZERO, QUANTIZED = "_scale", "_zero_point", "_quantized"
+START, END, SENTENCE = 0, 1, 2  # the columns of what each piece gets
+
+
+class Network(nn.Module):
+    """Question and passage in; one logit for "it is answered here", three for each piece: start, end, sentence.
+
+    The start and end of the first piece, which stands for the pair, are those of "nowhere".
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.bert = BertModel(config, add_pooling_layer=True)
+        self.classifier = nn.Linear(config.hidden_size, 1)
+        self.pieces = nn.Linear(config.hidden_size, 3)
+        nn.init.normal_(self.pieces.weight, std=0.02)
+        nn.init.zeros_(self.pieces.bias)
+
+    def forward(
+        self, ids: torch.Tensor, types: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """ids, types, mask: int64 [batch, length] -> here [batch], pieces [batch, length, 3]."""
+        read = self.bert(input_ids=ids, token_type_ids=types, attention_mask=mask)
+        here: torch.Tensor = self.classifier(read.pooler_output)[:, 0]
+        return here, self.pieces(read.last_hidden_state)
+
+
+def config_of(weights: dict[str, Array], attention: str = "sdpa") -> BertConfig:
+    vocabulary, width = weights["bert.embeddings.word_embeddings.weight"].shape
+    layers = 1 + max(int(name.split(".")[3]) for name in weights if name.startswith("bert.encoder.layer."))
+    config = BertConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=HEADS,
+        intermediate_size=weights["bert.encoder.layer.0.intermediate.dense.weight"].shape[0],
+        hidden_dropout_prob=0.0,  # its dice would be shared by threads, and no run like another
+        attention_probs_dropout_prob=0.0,
+        max_position_embeddings=weights["bert.embeddings.position_embeddings.weight"].shape[0],
+    )
+    config._attn_implementation = attention  # noqa: SLF001 (its own constructor takes it untyped)
+    return config
+
+
+def from_cross_encoder(path: Path, attention: str = "sdpa") -> Network:
+    """A network that scores "here" as the int8 cross-encoder at `path` scores relevance."""
+    weights = cross_encoder_weights(path)
+    network = Network(config_of(weights, attention))
+    state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+    left = network.load_state_dict(state, strict=False)
+    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} != {"pieces"}:
+        raise ValueError(f"{path} is no such cross-encoder: {left}")
+    return network
+
+
+def cross_encoder_weights(path: Path) -> dict[str, Array]:
+    """The weights as torch names and shapes them."""
+    graph = onnx.load(str(path)).graph
+    stored = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    weights: dict[str, Array] = {name: each for name, each in stored.items() if is_plain(name)}
+    for name in stored:
+        if name.startswith("bert.embeddings") and name.endswith(QUANTIZED):
+            weights[name.removesuffix(QUANTIZED)] = dequantized(stored, name.removesuffix(QUANTIZED))
+    makers = {output: node for node in graph.node for output in node.output}
+    for node in graph.node:
+        biases = [name for name in node.input if name in weights and name.endswith(".bias")]
+        if node.op_type == "Add" and biases and "LayerNorm" not in biases[0]:
+            product = next(name for name in node.input if name not in biases)
+            matrix = multiplied(makers, product)
+            weights[biases[0].removesuffix("bias") + "weight"] = dequantized(stored, matrix).T
+    return weights
+
+
+def is_plain(name: str) -> bool:
+    return name.startswith(("bert.", "classifier.")) and not name.endswith((SCALE, ZERO, QUANTIZED))
+
+
+def multiplied(makers: dict[str, onnx.NodeProto], name: str) -> str:
+    """The matrix of the product that `name` comes from: through casts and scales up to MatMulInteger."""
+    node = makers[name]
+    while node.op_type != "MatMulInteger":
+        node = next(makers[each] for each in node.input if each in makers and makers[each].op_type != "Constant")
+        if node.op_type == "Mul" and all(makers.get(each, node).op_type == "Mul" for each in node.input):
+            raise ValueError(f"{name} comes from no product")
+    matrix: str = node.input[1]
+    return matrix.removesuffix(QUANTIZED)
+
+
+def dequantized(stored: dict[str, NDArray[np.generic]], name: str) -> Array:
+    whole = stored[name + QUANTIZED].astype(np.float32) - stored[name + ZERO].astype(np.float32)
+    array: Array = whole * stored[name + SCALE].astype(np.float32)
+    return array

@@ -1,0 +1,114 @@
+"""The reader's network as it is served: an ONNX file, its tokenizer and their card, checked when they are loaded.
+
+Each pair of question and passage is a run of its own, without padding, on one thread; several pairs run on several
+threads. So what is read out of a passage depends on it and on the question alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+from tokenizers import Tokenizer
+
+from index.onnx_encoder import cpus, session
+from service.errors import ReaderDamaged
+from service.pairs import Pair, Pairs
+
+FORMAT = 1
+CARD, MODEL, TOKENIZER = "reader.json", "reader.onnx", "tokenizer.json"
+IDS, TYPES = "ids", "types"  # int64 [1, length] in
+HERE, PIECES = "pincite_here", "pincite_pieces"  # float32 [1] and [1, length, 3] out
+START, END, SENTENCE = 0, 1, 2  # the columns of PIECES
+
+Floats = NDArray[np.float32]
+
+
+class Card(Struct, frozen=True, forbid_unknown_fields=True):
+    """`reader.json`: which files belong together. The hashes are in hexadecimal, over all bytes of a file."""
+
+    format: int
+    name: str
+    model_sha256: str
+    tokenizer_sha256: str
+
+
+class Output(Struct, frozen=True):
+    """What the network says of one window."""
+
+    pair: Pair
+    here: float  # the logit that the passage answers
+    nowhere: float  # the logit of the span that stands for "no answer": start and end together
+    pieces: Floats  # [pieces of the passage, 3]: start, end, sentence
+
+
+class Network:
+    """The network in `folder`. `read` may be called from any number of threads."""
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        """`threads`: pairs read at once; by default, the CPUs that this process may use. Raises ReaderDamaged."""
+        self.card = read_card(folder)
+        model = checked(folder / MODEL, self.card.model_sha256)
+        tokenizer = checked(folder / TOKENIZER, self.card.tokenizer_sha256)
+        try:
+            self.pairs = Pairs(Tokenizer.from_str(tokenizer.decode()))
+            self._session = session(model)
+        except (Fail, InvalidGraph, InvalidProtobuf, ValueError) as error:
+            raise ReaderDamaged(path=folder, reason=f"it cannot be loaded ({error})") from error
+        if {each.name for each in self._session.get_outputs()} != {HERE, PIECES}:
+            raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
+        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="reader")
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def sha256(self) -> str:
+        return self.card.model_sha256
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[list[Output]]:
+        """Of each passage (title and headings, text), the windows that it was read in."""
+        asked = self.pairs.question(question)
+        windows = [self.pairs.windows(asked, above, text) for above, text in passages]
+        outputs = iter(self._pool.map(self._run, [pair for each in windows for pair in each]))
+        return [[next(outputs) for _ in each] for each in windows]
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _run(self, pair: Pair) -> Output:
+        inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
+        here, pieces = self._session.run([HERE, PIECES], inputs)
+        passage = pieces[0, pair.first : pair.first + len(pair.spans)]
+        return Output(pair, float(here[0]), float(pieces[0, 0, START] + pieces[0, 0, END]), passage)
+
+
+def read_card(folder: Path) -> Card:
+    path = folder / CARD
+    try:
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ReaderDamaged(path=folder, reason=f"{CARD} cannot be read ({error})") from error
+    if card.format != FORMAT:
+        reason = f"it has format {card.format}, and this version reads format {FORMAT}"
+        raise ReaderDamaged(path=folder, reason=reason)
+    return card
+
+
+def checked(path: Path, expected: str) -> bytes:
+    """The bytes of a file, if they are the ones that the card names."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReaderDamaged(path=path.parent, reason=f"{path.name} cannot be read ({error})") from error
+    if sha256(data).hexdigest() != expected:
+        raise ReaderDamaged(path=path.parent, reason=f"{path.name} is not the file that the card names")
+    return data

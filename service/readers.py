@@ -1,0 +1,27 @@
+"""Which reader answers: the packaged one, one of the user's own, or the one that needs no training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from service.fitted import FittedReader
+from service.reader import Reader
+from service.trained import CALIBRATION, TrainedReader
+
+UNTRAINED = "untrained"
+
+
+def open_reader(name: str | None, index: Path) -> Reader:
+    """`name`: a folder with a reader, "untrained", or None for the packaged one, in the calibration of the index.
+
+    Raises ReaderDamaged.
+    """
+    if name == UNTRAINED:
+        return FittedReader()
+    own = own_calibration(index)
+    return TrainedReader(Path(name) if name else None, own if own.is_file() else None)
+
+
+def own_calibration(index: Path) -> Path:
+    """Where the calibration of an index is kept, if it has one."""
+    return index / CALIBRATION
