@@ -26,8 +26,9 @@ SOME_UNREADABLE = 3  # what the build is told to end with where it could not rea
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS         threads that compute  [default: one for each core]
-  PINCITE_WAITING         calls that may wait for them  [default: 256]
+  PINCITE_THREADS         passages read at the same time  [default: one for each core]
+  PINCITE_WAITING         questions that may wait to be answered  [default: 256]
+  PINCITE_CACHE_BYTES     answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
   PINCITE_MAX_BODY_BYTES  the largest body of a request  [default: 9000000]
 """
 
@@ -103,7 +104,15 @@ def serve_command(
     from service.app import create_app
 
     make_default(index, program)
-    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, program=program)
+    answering = Answering.open(
+        index,
+        encoder=encoder,
+        reader=reader,
+        collection=collection,
+        program=program,
+        threads=settings.threads,
+        cache_bytes=settings.cache_bytes,
+    )
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)

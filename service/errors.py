@@ -27,6 +27,7 @@ PinciteError
 │       ├── ForeignHost
 │       └── ForeignOrigin
 ├── Overloaded
+├── HungUp                        the client; nobody sees it but the log
 ├── NotMade                       a collection
 └── StartError                    the service cannot be started
     ├── ReaderDamaged
@@ -145,6 +146,10 @@ class ForeignOrigin(ForeignRequest):
 
 class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
+
+
+class HungUp(PinciteError):
+    message = "The client hung up."
 
 
 class NotMade(PinciteError):

@@ -7,7 +7,6 @@ threads. So what is read out of a passage depends on it and on the question alon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from tokenizers import Tokenizer
 from index.onnx_encoder import cpus, session
 from service.errors import ReaderDamaged
 from service.pairs import Pair, Pairs
+from service.patience import Patience
+from service.turns import Turn, Turns
 
 FORMAT = 1
 CARD, MODEL, TOKENIZER = "reader.json", "reader.onnx", "tokenizer.json"
@@ -64,7 +65,7 @@ class Network:
             raise ReaderDamaged(path=folder, reason=f"it cannot be loaded ({error})") from error
         if {each.name for each in self._session.get_outputs()} != {HERE, PIECES}:
             raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
-        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="reader")
+        self.turns = Turns(threads or cpus())
 
     @property
     def name(self) -> str:
@@ -74,21 +75,35 @@ class Network:
     def sha256(self) -> str:
         return self.card.model_sha256
 
-    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[list[Output]]:
-        """Of each passage (title and headings, text), the windows that it was read in."""
+    def turn(self, patience: Patience | None = None) -> Turn:
+        """The place in line of a question that is to be read for."""
+        return self.turns.turn(patience)
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]], turn: Turn | None = None) -> list[list[Output]]:
+        """Of each passage (title and headings, text), the windows that it was read in; none where time was too short.
+
+        `turn`: the question's place in line, with its deadline. Raises HungUp.
+        """
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
-        outputs = iter(self._pool.map(self._run, [pair for each in windows for pair in each]))
-        return [[next(outputs) for _ in each] for each in windows]
+        pairs = [pair for each in windows for pair in each]
+        outputs = iter((turn or self.turn()).map(self._run, pairs, [len(pair.ids) for pair in pairs]))
+        return [all_of([next(outputs) for _ in each]) for each in windows]
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self.turns.close()
 
     def _run(self, pair: Pair) -> Output:
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
         here, pieces = self._session.run([HERE, PIECES], inputs)
         passage = pieces[0, pair.first : pair.first + len(pair.spans)]
         return Output(pair, float(here[0]), float(pieces[0, 0, START] + pieces[0, 0, END]), passage)
+
+
+def all_of(windows: list[Output | None]) -> list[Output]:
+    """The windows of a passage, if all of them were read."""
+    read = [window for window in windows if window is not None]
+    return read if len(read) == len(windows) else []
 
 
 def read_card(folder: Path) -> Card:
