@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
@@ -19,7 +19,7 @@ from service.routes_documents import get_document, get_file, get_text, list_docu
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Workers
+from service.scheduling import Uploads, Workers
 from service.security import Perimeter
 from service.settings import Settings
 
@@ -33,11 +33,8 @@ HANDLERS = (
     ask_batch,
     search,
     list_documents,
-    get_document,
     get_file,
     get_text,
-    put_document,
-    delete_document,
     list_collections,
     get_collection,
     put_collection,
@@ -45,6 +42,8 @@ HANDLERS = (
     health,
     ready,
 )
+
+ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
 async def compact_now_and_then(answering: Answering) -> None:
@@ -77,10 +76,13 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
             workers.close()
         answering.close()
 
+    documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
     app = Litestar(
-        route_handlers=[*HANDLERS, *asset_routers()],
+        route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={
             "answering": always(answering),
+            "settings": always(settings),
+            "uploads": always(Uploads(settings.max_uploads)),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },

@@ -27,6 +27,7 @@ PinciteError
 │       ├── ForeignHost
 │       └── ForeignOrigin
 ├── Overloaded
+│   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
 ├── NotMade                       a collection
 └── StartError                    the service cannot be started
@@ -146,6 +147,10 @@ class ForeignOrigin(ForeignRequest):
 
 class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
+
+
+class TooManyUploads(Overloaded):
+    message = "{limit} documents are being uploaded already. Try again in {retry_after} s."
 
 
 class HungUp(PinciteError):

@@ -60,9 +60,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
 
-def _number(
-    environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15
-) -> int:
+def _number(environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15) -> int:
     value = environ.get(variable, "").strip() or str(usual)
     if not re.fullmatch("[0-9]{1,16}", value) or not least <= int(value) <= most:
         limits = f"from {least} to {most}" if most < 10**15 else f"from {least} up"
