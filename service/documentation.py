@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import License, Tag
 from litestar.static_files import create_static_files_router
 
-from service.contract import problem_table
+from service.contract import Connection, problem_table
+from service.errors import UnknownPath
 from service.schema import (
     AskRequest,
     AskResponse,
@@ -42,6 +44,7 @@ WIRE = (
     SearchResponse,
     TextView,
 )
+LONGEST_NAME = 255  # of a file, on every system
 INTERFACE = "1.0.0"  # of the calls under /v1, not of the program
 PAGE = Path(__file__).parent / "static" / "docs"
 
@@ -101,7 +104,19 @@ def asset_routers() -> list[Router]:
     return [_static("/schema/assets", swagger), _static("/schema/page", PAGE)]
 
 
+def nameable(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A guard. Raises UnknownPath for what cannot name a file; the framework leaves it to the file system to fail."""
+    path = connection.scope["path"]
+    if "\0" in path or max(map(len, path.split("/"))) > LONGEST_NAME:
+        raise UnknownPath
+
+
 def _static(path: str, folder: Path) -> Router:
     return create_static_files_router(
-        path=path, directories=[folder], include_in_schema=False, name=path, cache_control=None
+        path=path,
+        directories=[folder],
+        include_in_schema=False,
+        name=path,
+        cache_control=None,
+        guards=[nameable],
     )
