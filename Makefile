@@ -11,6 +11,7 @@ DATA   ?= ../shared/data/train
 START  ?= reranker_en
 DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
 READER ?= runs/reader
+FUZZ_SECONDS ?= 1200
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -18,12 +19,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers bench-readers train-reader lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER, as in: make serve PORT=9000"
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER FUZZ_SECONDS, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -38,6 +39,9 @@ check: $(VENV)/installed-dev  ## lint, format, types, direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/installed-dev  ## send a service what its OpenAPI document allows, and what not (FUZZ_SECONDS, 20 minutes)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.fuzzing
 
 bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, reports in runs/
 	$(BIN)/python -m eval.bench --out runs

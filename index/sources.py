@@ -18,7 +18,6 @@ LONGEST_PATTERN = 1000  # code points
 LOOK_ALIKES = re.compile(
     r"[∕⁄／⧸╱＼∖⧵﹨]"
 )  # of the slash and the backslash: they would show another path than is meant
-DIRECTION = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # turns what follows around, so that a name shows as another
 DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -82,8 +81,6 @@ def check_source(source: str) -> None:
         reason = "it has '.' or '..' as a part"
     elif "\\" in source or LOOK_ALIKES.search(source):
         reason = "it has a backslash, or what looks like one or like a slash"
-    elif DIRECTION.search(source):
-        reason = "it has characters that turn the direction of text"
     elif DRIVE.match(source) or any(DEVICE.fullmatch(segment) for segment in segments):
         reason = "on some systems it is the name of a drive or a device"
     if reason:

@@ -17,11 +17,13 @@ from litestar.static_files import create_static_files_router
 
 from service.contract import Connection, problem_table
 from service.errors import UnknownPath
+from service.operations import completed
 from service.schema import (
     AskRequest,
     AskResponse,
     BatchRequest,
     CollectionList,
+    CollectionRequest,
     DocumentList,
     Health,
     Problem,
@@ -36,6 +38,7 @@ WIRE = (
     AskResponse,
     BatchRequest,
     CollectionList,
+    CollectionRequest,
     DocumentList,
     Health,
     Problem,
@@ -56,6 +59,8 @@ and `byte` (of the original file). `file[byte[0]:byte[1]]`, decoded as `encoding
 
 **Every response** carries `X-Request-Id`. **Every error** is a problem of RFC 9457 (`application/problem+json`):
 `type`, `title`, `status`, `detail`, `instance` (`urn:uuid:` and the request id), and the facts as further members.
+What is refused before it is understood is a line of text, and the connection is closed: 400 for what is not well-formed
+HTTP/1.1, 408 for what comes too slowly, 431 for a head that is too large, 503 where there are too many connections.
 
 """
 
@@ -66,7 +71,8 @@ class Description(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         _, schemas = msgspec.json.schema_components(WIRE, ref_template="#/components/schemas/{name}")
         components = openapi_schema["components"] | {"schemas": openapi_schema["components"]["schemas"] | schemas}
-        return super().render(request, openapi_schema | {"components": components})
+        told = openapi_schema | {"components": components, "paths": completed(openapi_schema["paths"])}
+        return super().render(request, told)
 
 
 class Page(OpenAPIRenderPlugin):

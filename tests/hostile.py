@@ -644,8 +644,6 @@ BAD_SOURCES = {
     "device-with-ending": "nul.txt", "device-in-the-middle": "a/AUX/evil.txt", "port": "COM1.txt", "printer": "lpt9",
     "super-port": quote("COM¹"),
     "drive-alone": "c:", "drive-relative": "c:evil.txt", "drive-absolute": "c:/evil.txt",
-    "direction": quote("evil\u202etxt.exe"),
-    "isolate": quote("evil\u2066.txt"),
 }  # fmt: skip
 UNUSUAL_SOURCES = {
     "twice-encoded": "%2e%2e%2fevil.txt", "percent": "100%.txt", "no-device": "console.txt", "no-drive": "evil:x",
@@ -654,7 +652,8 @@ UNUSUAL_SOURCES = {
     "question": "evil?.txt",
     "fragment": "evil#.txt", "pipe": "|evil", "semicolon": "evil;a=b", "variable": "$HOME/evil.txt",
     "zero-width": "evil\u200b.txt",
-    "decomposed": "a\u0308.txt", "composed": "\u00e4.txt", "emoji": "🙂.txt", "longest": "a" * 1024,
+    "decomposed": "a\u0308.txt", "direction": "evil\u202etxt.exe", "composed": "\u00e4.txt", "emoji": "🙂.txt",
+    "longest": "a" * 1024,
     "quotes": "\"evil'.txt",
 }  # fmt: skip
 
