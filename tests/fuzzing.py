@@ -16,8 +16,8 @@ from service.operations import SOURCE
 
 ROOT = Path(__file__).parent.parent
 PINCITE = (sys.executable, "-m", "eval.cli")
-SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
+CONFIGURATION = str(Path(__file__).with_name("schemathesis.toml"))
 READY = "Pincite is ready at "
 
 
