@@ -19,7 +19,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers train-reader lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -51,6 +51,9 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
+	$(BIN)/python -m eval.servers measure
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
