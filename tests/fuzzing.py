@@ -38,7 +38,8 @@ def attacked(index: Path, log: Path) -> Iterator[str]:
         finally:
             process.terminate()
             status = process.wait(timeout=120)
-    assert (status, log.read_text()) == (0, "")
+    complaints = log.read_text()
+    assert (status, complaints) == (0, ""), complaints
 
 
 def fuzz(address: str, seconds: int) -> subprocess.CompletedProcess[str]:
@@ -56,7 +57,7 @@ def main() -> None:
         subprocess.run([*PINCITE, "build", "seeds", "--index", str(index)], cwd=ROOT, check=True)
         with attacked(index, log) as address:
             found = fuzz(address, int(os.environ.get("FUZZ_SECONDS", "1200")))
-            print(found.stdout, found.stderr)  # noqa: T201
+            print(found.stdout, found.stderr, flush=True)  # noqa: T201
     sys.exit(found.returncode)
 
 
