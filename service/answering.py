@@ -29,7 +29,7 @@ class Answering:
     def __init__(self, catalogue: Catalogue, reader: Reader, cache: AnswerCache | None = None) -> None:
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
-        self._reader = reader
+        self.reader = reader
         self._search_time = 0.0  # seconds that a search takes
 
     @classmethod
@@ -71,13 +71,13 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
+        threshold = self.reader.threshold if request.min_confidence is None else request.min_confidence
         composed = compose(
             request.question,
             reading,
             searcher,
             threshold=threshold,
-            certain=self._reader.threshold,
+            certain=self.reader.threshold,
             limit=request.max_answers,
         )
         returned = max(request.passages, DEPTH if READ in skipped else 0)
@@ -136,10 +136,10 @@ class Answering:
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
             recall=1.0,  # dense search is exact
-            threshold=self._reader.threshold,
+            threshold=self.reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
-                schema.ModelInfo(role="reader", name=self._reader.name, sha256=self._reader.sha256),
+                schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
             ],
         )
 
@@ -166,7 +166,7 @@ class Answering:
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
         if patience.left() <= 0:
             return Reading([], cut=True)
-        return self._reader.read(question, hits, searcher, patience)
+        return self.reader.read(question, hits, searcher, patience)
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

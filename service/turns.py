@@ -28,14 +28,15 @@ class Turns:
     def __init__(self, threads: int, order: Callable[[Turn], tuple[int, int]] | None = None) -> None:
         """`order`: whose run is next, the smallest first; by default, `least_read`."""
         self.runs = 0  # begun so far
+        self.threads = threads
         self._order = order or least_read
         self._changed = threading.Condition()
         self._waiting: list[Turn] = []
         self._numbers = count()
         self._pace = 0.0  # seconds for each unit of cost
         self._closed = False
-        self._threads = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
-        for thread in self._threads:
+        self._running = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
+        for thread in self._running:
             thread.start()
 
     def turn(self, patience: Patience | None = None) -> Turn:
@@ -59,7 +60,7 @@ class Turns:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
+        for thread in self._running:
             thread.join()
 
     def _work(self) -> None:
