@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -26,7 +27,7 @@ SOME_UNREADABLE = 3  # what the build is told to end with where it could not rea
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS         passages read at the same time  [default: one for each core]
+  PINCITE_THREADS         passages read at the same time  [default: one for each core, shared by --processes]
   PINCITE_WAITING         questions that may wait to be answered  [default: 256]
   PINCITE_CACHE_BYTES     answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
   PINCITE_MAX_BODY_BYTES  the largest body of a request  [default: 9000000]
@@ -68,6 +69,15 @@ def reader_option(command: F) -> F:
     is_flag=True,
     help="Let anyone ask who can reach the service. Without it, it serves this machine alone.",
 )
+@click.option(
+    "--processes",
+    envvar="PINCITE_PROCESSES",
+    show_envvar=True,
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Serve in so many processes that share the index.",
+)
 @click.pass_obj
 def serve_command(
     program: Sequence[str],
@@ -82,16 +92,18 @@ def serve_command(
     host: str,
     port: int,
     allow_anonymous: bool,
+    processes: int,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
 
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
     """
+    from service.processes import in_processes
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
 
-    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous)
+    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous, processes=processes)
     check_address(host, allow_anonymous=allow_anonymous)
     exit_on_sigterm()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -99,11 +111,14 @@ def serve_command(
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)])
+    make_default(index, program)
+    announce: Callable[[], None] = partial(click.echo, f"Pincite is ready at {address_of(bound)}")
+    if processes > 1:
+        announce = in_processes(processes, announce)
 
     from service.answering import Answering
     from service.app import create_app
 
-    make_default(index, program)
     answering = Answering.open(
         index,
         encoder=encoder,
@@ -116,7 +131,7 @@ def serve_command(
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
-    serve_on(bound, create_app(answering, settings), lambda: click.echo(f"Pincite is ready at {address_of(bound)}"))
+    serve_on(bound, create_app(answering, settings), announce)
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:

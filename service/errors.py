@@ -34,6 +34,7 @@ PinciteError
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
+    ├── NotStarted            a process of several
     └── NothingToServe
 
 Each class names its facts as keyword arguments, as in index/errors.py.
@@ -177,6 +178,10 @@ class OpenToOthers(StartError):
 
 class CannotListen(StartError):
     message = "Cannot listen on {host}, port {port}: {reason}."
+
+
+class NotStarted(StartError):
+    message = "A process of the service ended as soon as it was started. What it said stands above."
 
 
 class NothingToServe(StartError):

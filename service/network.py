@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 from tokenizers import Tokenizer
 
-from index.onnx_encoder import cpus, session
+from index.onnx_encoder import session
+from index.processors import cpus
 from service.errors import ReaderDamaged
 from service.pairs import Pair, Pairs
 from service.patience import Patience

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from index.onnx_encoder import cpus
+from index.processors import cpus
 from service.errors import BadSetting
 
 
@@ -20,15 +20,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False) -> Settings:
+    def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False, processes: int = 1) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
+
+        `processes` share the CPUs.
 
         >>> Settings.from_env({"PINCITE_THREADS": "4"}).threads
         4
         """
         return cls(
             allow_anonymous=allow_anonymous,
-            threads=_number(environ, "PINCITE_THREADS", cpus()),
+            threads=_number(environ, "PINCITE_THREADS", max(1, cpus() // processes)),
             waiting=_number(environ, "PINCITE_WAITING", 256),
             cache_bytes=_number(environ, "PINCITE_CACHE_BYTES", 32_000_000, least=0),
             max_body_bytes=_number(environ, "PINCITE_MAX_BODY_BYTES", 9_000_000),
