@@ -15,6 +15,7 @@ from service.catalogue import Catalogue
 from service.composing import compose, passage_found
 from service.reader import Reader, Reading
 from service.readers import open_reader
+from service.verifying import verify
 
 DEPTH = 20  # passages found for a reader
 
@@ -84,6 +85,11 @@ class Answering:
             index=index_info(searcher),
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=clock.milliseconds()),
         )
+
+    def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:
+        """Raises CollectionNotFound or LengthOutOfRange."""
+        searcher = self.searcher(request.collection)
+        return schema.VerifyResponse(citations=verify(searcher, request.citations), index=index_info(searcher))
 
     def collection(self, name: str) -> Collection:
         return self._catalogue[name]
