@@ -17,6 +17,7 @@ from service.composing import compose, passage_found
 from service.patience import Patience
 from service.reader import Reader, Reading
 from service.readers import open_reader
+from service.verifying import verify
 
 DEPTH = 20  # passages found for a reader
 LEARNING = 0.1  # how much the latest search counts in what the next is expected to take
@@ -105,6 +106,11 @@ class Answering:
             index=index_info(searcher),
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
         )
+
+    def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:
+        """Raises CollectionNotFound or LengthOutOfRange."""
+        searcher = self.searcher(request.collection)
+        return schema.VerifyResponse(citations=verify(searcher, request.citations), index=index_info(searcher))
 
     def collection(self, name: str) -> Collection:
         return self._catalogue[name]

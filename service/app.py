@@ -14,6 +14,7 @@ from index.errors import IndexProblem
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
+from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
@@ -32,6 +33,7 @@ HANDLERS = (
     ask,
     ask_batch,
     search,
+    verify_citations,
     list_documents,
     get_document,
     get_file,

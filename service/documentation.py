@@ -27,6 +27,8 @@ from service.schema import (
     SearchRequest,
     SearchResponse,
     TextView,
+    VerifyRequest,
+    VerifyResponse,
 )
 
 WIRE = (
@@ -41,6 +43,8 @@ WIRE = (
     SearchRequest,
     SearchResponse,
     TextView,
+    VerifyRequest,
+    VerifyResponse,
 )
 INTERFACE = "1.0.0"  # of the calls under /v1, not of the program
 PAGE = Path(__file__).parent / "static" / "docs"
@@ -87,6 +91,7 @@ def openapi_config() -> OpenAPIConfig:
         path="/schema",
         tags=[
             Tag("questions", "Ask, and find passages"),
+            Tag("citations", "What became of them"),
             Tag("documents", "Read what is indexed"),
             Tag("state", "The service itself"),
         ],
