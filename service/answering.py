@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Self
 
@@ -11,7 +12,7 @@ from index.collection import Collection
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
-from service.catalogue import Catalogue
+from service.catalogue import Catalogue, Limited
 from service.composing import compose, passage_found
 from service.reader import Reader, Reading
 from service.readers import open_reader
@@ -22,7 +23,7 @@ DEPTH = 20  # passages found for a reader
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, catalogue: Catalogue, reader: Reader) -> None:
+    def __init__(self, catalogue: Catalogue | Limited, reader: Reader) -> None:
         self._catalogue = catalogue
         self._reader = reader
         self._reading_time = 0.0  # seconds that the last reading took
@@ -84,6 +85,19 @@ class Answering:
             index=index_info(searcher),
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=clock.milliseconds()),
         )
+
+    @property
+    def index(self) -> Path | None:
+        """The folder that the collections lie in."""
+        return self._catalogue.index
+
+    def limited_to(self, allowed: frozenset[str] | None) -> Self:
+        """The same, for a caller who may use these collections alone; None: all. Others raise CollectionForbidden."""
+        if allowed is None:
+            return self
+        limited = copy(self)
+        limited._catalogue = Limited(self._catalogue, allowed)  # noqa: SLF001  # it is one of us
+        return limited
 
     def collection(self, name: str) -> Collection:
         return self._catalogue[name]
