@@ -14,8 +14,8 @@ from litestar.types import ASGIApp
 
 from index.errors import IndexProblem
 from index.layout import Layout
-from service.access import Authentication, allowed, scope_of
 from service.answering import Answering
+from service.callers import Authentication, allowed, scope_of
 from service.documentation import asset_routers, openapi_config
 from service.keys import Keyring
 from service.origins import Pages

@@ -74,7 +74,7 @@ class Keyring:
     def configured(self) -> bool:
         """Whether keys are needed: from the first on, also when all are revoked, or the file is damaged or vanishes."""
         try:
-            self._present()
+            self.present()
         except KeysUnusable:
             return True
         return self._read is not None
@@ -82,7 +82,7 @@ class Keyring:
     def find(self, text: str) -> Key:
         """The key that reads `text`. Raises KeyUnknown, KeyExpired or KeysUnusable."""
         matched = KEY.fullmatch(text)
-        key = self._present().get(matched[1]) if matched else None
+        key = self.present().get(matched[1]) if matched else None
         if key is None or not hmac.compare_digest(key.hash, hash_of(text)):
             raise KeyUnknown
         if key.expires is not None and key.expired(datetime.now(UTC)):
@@ -93,13 +93,13 @@ class Keyring:
         """Whether a token is for pages of this origin, now."""
         now = datetime.now(UTC)
         try:
-            return any(key.origin == origin and not key.expired(now) for key in self._present().values())
+            return any(key.origin == origin and not key.expired(now) for key in self.present().values())
         except KeysUnusable:
             return False
 
     def listed(self) -> list[Key]:
         """The oldest first. Raises KeysUnusable."""
-        return sorted(self._present().values(), key=lambda key: (key.made, key.id))
+        return sorted(self.present().values(), key=lambda key: (key.made, key.id))
 
     def make(
         self,
@@ -130,8 +130,8 @@ class Keyring:
         """Raises KeyNotFound, KeysUnusable, StorageFull or StorageReadOnly."""
         self._change(remove=number)
 
-    def _present(self) -> dict[str, Key]:
-        """The keys by their ids, read again if the file is another."""
+    def present(self) -> dict[str, Key]:
+        """The keys by their ids, read again if the file is another. Raises KeysUnusable."""
         if self.path is None:
             return {}
         try:
@@ -155,7 +155,7 @@ class Keyring:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock")):
-                present = self._present()
+                present = self.present()
                 if remove is not None and remove not in present:
                     raise KeyNotFound(id=remove)
                 now = datetime.now(UTC)

@@ -32,7 +32,7 @@ from index.errors import (
     UndecodableFile,
 )
 from service import errors
-from service.access import AccessProblem, Caller
+from service.callers import AccessProblem, Caller
 
 logger = logging.getLogger("pincite")
 

@@ -11,7 +11,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.middleware.rate_limit import DurationUnit, RateLimitConfig
 from msgspec import Struct
 
-from service.access import Caller, scope_of
+from service.callers import Caller, scope_of
 from service.errors import BadSetting
 
 UNITS: tuple[DurationUnit, ...] = get_args(DurationUnit)

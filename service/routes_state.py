@@ -15,6 +15,7 @@ from service.scheduling import Workers
 from service.schema import Health, Ready
 
 GUARDS = [known_parameters, acceptable]
+OPEN = None  # needs no key
 
 
 @get(
@@ -23,6 +24,7 @@ GUARDS = [known_parameters, acceptable]
     summary="Is it alive?",
     tags=["state"],
     guards=GUARDS,
+    opt={"scope": OPEN},
     response_headers=NO_STORE,
     responses={
         200: success(Health, "It is alive", {"status": "alive"}),
@@ -40,6 +42,7 @@ async def health() -> Health:
     summary="Can it answer, and with what?",
     tags=["state"],
     guards=GUARDS,
+    opt={"scope": OPEN},
     response_headers=NO_STORE,
     responses={
         200: success(Ready, "It can answer"),

@@ -64,6 +64,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         """Raises KeyMissing, KeyUnknown, KeyExpired, OriginForbidden or KeysUnusable."""
         if not self._keys.configured:
             return EVERYONE
+        self._keys.present()  # who comes without a key is not let in either while they cannot be read
         given = connection.headers.getall("authorization", [])
         if not given and self._allow_anonymous:
             return ANONYMOUS
@@ -80,15 +81,19 @@ class Authentication(AbstractAuthenticationMiddleware):
 
 
 def scope_of(handler: BaseRouteHandler, path: str) -> Scope | None:
-    """The scope that a route names as `scope` in its `opt`; below /v1, one that names none is for admins."""
-    named: Scope | None = handler.opt.get("scope", "admin" if path.startswith("/v1") else None)
+    """The scope that a route names as `scope` in its `opt`; None: it is open to all.
+
+    One that names nothing is for admins, but for the documentation, whose routes are the framework's.
+    """
+    named: Scope | None = handler.opt.get("scope", None if path.startswith("/schema") else "admin")
     return named
 
 
-def allowed(connection: Connection, handler: BaseRouteHandler) -> None:
+async def allowed(connection: Connection, handler: BaseRouteHandler) -> None:
     """The guard of every route. Raises what is wrong with the key, or ScopeMissing.
 
-    Collections are not its business: a route gets an Answering that has those of the caller alone.
+    Collections are not its business: a route gets an Answering that has those of the caller alone. (A plain function
+    would run in a thread.)
     """
     scope = scope_of(handler, connection.scope["path_template"])
     if scope is None or method_of(connection) == "OPTIONS":  # which tells of methods alone
