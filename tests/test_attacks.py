@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -165,6 +166,19 @@ def test_the_owner_can_do_what_others_cannot(world: World) -> None:
     assert CANARY in world.owner.post(f"{world.keyed}/v1/ask", json=asked).text
     assert CANARY in world.owner.get(f"{world.keyed}/v1/files/{SECRET}?collection=theirs").text
     assert '"name":"theirs"' in world.owner.get(f"{world.keyed}/ready").text
+
+
+def test_every_call_that_touches_a_collection_is_tried_on_another(world: World) -> None:
+    tried = {
+        f"{attack.method} {attack.path.partition('?')[0]}"
+        for attack in ATTACKS
+        if attack.answers == ((403, "collection-forbidden"),)
+    }
+    for path, operations in world.owner.get(f"{world.keyed}/schema/openapi.json").json()["paths"].items():
+        for method in operations:
+            call = re.compile(f"{method.upper()} {re.sub('{.*?}', '.+', path)}")
+            needed = path.startswith("/v1/") and path != "/v1/collections"  # which lists one's own
+            assert not needed or any(map(call.fullmatch, tried)), (method, path)
 
 
 def test_the_table_in_the_document_is_that_of_the_tests() -> None:
