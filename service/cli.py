@@ -16,6 +16,7 @@ import click
 
 from index.cli import collection_option, encoder_option, index_option, replace_option
 from service.errors import NothingToServe
+from service.issuing import keyring
 
 if TYPE_CHECKING:
     from service.answering import Answering
@@ -67,7 +68,27 @@ def reader_option(command: F) -> F:
     envvar="PINCITE_ALLOW_ANONYMOUS",
     show_envvar=True,
     is_flag=True,
-    help="Let anyone ask who can reach the service. Without it, it serves this machine alone.",
+    help="Let anyone ask and read who can reach the service; anything else takes a key, once there is one.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    envvar="PINCITE_CORS_ORIGIN",
+    show_envvar=True,
+    multiple=True,
+    help="Let pages of this origin use the service, such as https://example.com; may be repeated.",
+)
+@click.option(
+    "--rate-limit",
+    envvar="PINCITE_RATE_LIMIT",
+    show_envvar=True,
+    help="Requests of each key, such as 600/minute.  [default: any]",
+)
+@click.option(
+    "--address-limit",
+    envvar="PINCITE_ADDRESS_LIMIT",
+    show_envvar=True,
+    help="Requests of each address without a key, with a bad one, or with a token of a page.  [default: any]",
 )
 @click.option(
     "--processes",
@@ -93,8 +114,13 @@ def serve_command(
     port: int,
     allow_anonymous: bool,
     processes: int,
+    cors_origins: tuple[str, ...],
+    rate_limit: str | None,
+    address_limit: str | None,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
+
+    Without keys (see `pincite keys`), it serves this machine alone.
 
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
@@ -103,8 +129,17 @@ def serve_command(
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
 
-    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous, processes=processes)
-    check_address(host, allow_anonymous=allow_anonymous)
+    settings = Settings.from_env(
+        os.environ,
+        allow_anonymous=allow_anonymous,
+        processes=processes,
+        cors_origins=cors_origins,
+        rate_limit=rate_limit,
+        address_limit=address_limit,
+    )
+    keys = keyring(index)
+    keys.listed()  # read now, so that damaged ones are heard of
+    check_address(host, allow_anonymous=allow_anonymous or keys.configured)
     exit_on_sigterm()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     bound = bind(host, port)
@@ -132,6 +167,16 @@ def serve_command(
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
     serve_on(bound, create_app(answering, settings), announce)
+
+
+def who_may_ask(*, keys: bool, anonymous: bool) -> str:
+    if keys:
+        return "Asking and reading is free to all; the rest needs a key." if anonymous else "Every call needs a key."
+    return (
+        "Anyone may do everything who can reach it."
+        if anonymous
+        else "There are no keys: it serves this machine alone."
+    )
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:

@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request, Router
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import License, Tag
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.static_files import create_static_files_router
 
 from service.contract import problem_table
@@ -58,6 +58,10 @@ and `byte` (of the original file). `file[byte[0]:byte[1]]`, decoded as `encoding
 **Every response** carries `X-Request-Id`. **Every error** is a problem of RFC 9457 (`application/problem+json`):
 `type`, `title`, `status`, `detail`, `instance` (`urn:uuid:` and the request id), and the facts as further members.
 
+**Keys**, once there are any, are needed for every call under `/v1`: `Authorization: Bearer KEY`. A key has scopes
+(`ask`, `read`, `write`; `admin` has all, and is needed to make and drop collections), and may be for some collections
+only.
+
 """
 
 
@@ -88,6 +92,8 @@ def openapi_config() -> OpenAPIConfig:
         version=INTERFACE,
         description=DESCRIPTION + problem_table(),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        components=Components(security_schemes={"key": SecurityScheme("http", scheme="bearer")}),
+        security=[{}, {"key": []}],  # none is needed where none was ever made
         path="/schema",
         tags=[
             Tag("questions", "Ask, and find passages"),

@@ -65,6 +65,7 @@ def serve_on(bound: socket.socket, app: ASGIApp, announce: Callable[[], None]) -
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # anyone can make up X-Forwarded-For, and rates are counted by address
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
 from index.processors import cpus
 from service.errors import BadSetting
+from service.origins import origin_of
+from service.rates import Rate
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered."""
 
     allow_anonymous: bool = False
+    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
+    rate_limit: Rate | None = None  # for each key
+    address_limit: Rate | None = None  # for each address that comes without a key of its own
     threads: int
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False, processes: int = 1) -> Settings:
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        allow_anonymous: bool = False,
+        processes: int = 1,
+        cors_origins: Sequence[str] = (),
+        rate_limit: str | None = None,
+        address_limit: str | None = None,
+    ) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
 
         `processes` share the CPUs.
@@ -30,6 +44,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         return cls(
             allow_anonymous=allow_anonymous,
+            cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
+            rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
+            address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
             threads=_number(environ, "PINCITE_THREADS", max(1, cpus() // processes)),
             waiting=_number(environ, "PINCITE_WAITING", 256),
             cache_bytes=_number(environ, "PINCITE_CACHE_BYTES", 32_000_000, least=0),
