@@ -15,6 +15,7 @@ from index.cli import build_command, delete_command, list_command, printable
 from index.errors import PinciteError
 from service.cli import ask_command, serve_command
 from service.errors import BadSetting, OpenToOthers, RequestError
+from service.issuing import keys_command
 
 if TYPE_CHECKING:
     from index.config import IndexConfig
@@ -54,6 +55,7 @@ COMMANDS = (
     backup_command,
     restore_command,
     collections_command(config_of),
+    keys_command,
     eval_command,
     compare_command,
     calibrate_command,

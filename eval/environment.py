@@ -44,6 +44,9 @@ class Settings(Struct, frozen=True):
         )
 
 
+HIDDEN = "none that is shown without a key (--key)"
+
+
 class Environment(Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     dataset: str
@@ -73,7 +76,7 @@ def environment_of(
     ready = target.ready()
     collections = {each.name: each for each in ready.collections}
     if settings.collection not in collections:
-        raise CollectionNotFound(collection=settings.collection, existing=", ".join(collections))
+        raise CollectionNotFound(collection=settings.collection, existing=", ".join(collections) or HIDDEN)
     counts = collections[settings.collection]
     return Environment(
         dataset=dataset.name,

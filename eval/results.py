@@ -12,7 +12,7 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers", "servers")
+PARTS = ("bench", "peers", "load", "servers")
 HEAD = """# Results
 
 What was measured, on which machine and when. `make bench`, `make bench-peers` and `make bench-servers` write this file;

@@ -6,6 +6,7 @@ DIR/collections/NAME/terms/                derived: term search
 DIR/collections/NAME/terms.json            the change that terms/ is complete up to
 DIR/collections/NAME/write.lock            held by a build, for as long as it runs
 DIR/collections/NAME/change.lock           held while a change is written, by a build or a service
+DIR/keys.json                              who may ask: hashes of keys; DIR/keys.lock is held while it changes
 DIR/encoders/HASH/                         encoders exported for serving, by the hash of their weights
 """
 
@@ -56,6 +57,10 @@ class Layout(Struct, frozen=True):
     def collections(self) -> list[str]:
         """The names of the collections that have a store."""
         return sorted(store.parent.name for store in self.root.glob("collections/*/store.sqlite"))
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys.json"
 
     def encoder(self, sha256: str) -> Path:
         """The folder of the encoder whose weights have this hash."""

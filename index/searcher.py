@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,24 @@ class Searcher:
         if place < 0 or self._sources[place] != source:
             raise DocumentNotFound(source=source)
         return self._documents[place]
+
+    def live(self, source: str) -> Document | None:
+        """The document of that source, if there is one."""
+        try:
+            return self.document(source)
+        except DocumentNotFound:
+            return None
+
+    def with_content(self, sha256: str) -> list[Document]:
+        """The documents whose file has this hash, by source."""
+        return self._by_sha256.get(sha256, [])
+
+    @cached_property
+    def _by_sha256(self) -> dict[str, list[Document]]:
+        found: dict[str, list[Document]] = defaultdict(list)
+        for document in self._documents:
+            found[document.sha256].append(document)
+        return dict(found)
 
     def file(self, source: str) -> bytes:
         """The original bytes, as they were indexed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Self
 
@@ -12,25 +13,25 @@ from index.searcher import Searcher
 from index.types import Hit
 from service import schema
 from service.caching import AnswerCache
-from service.catalogue import Catalogue
+from service.catalogue import Catalogue, Limited
 from service.composing import compose, passage_found
-from service.patience import Patience
+from service.patience import Pace, Patience
 from service.reader import Reader, Reading
 from service.readers import open_reader
+from service.verifying import verify
 
 DEPTH = 20  # passages found for a reader
-LEARNING = 0.1  # how much the latest search counts in what the next is expected to take
 RETRIEVE, READ, READ_ON = "retrieve", "read", "read-on"  # what may be skipped: all, reading, or a part of reading
 
 
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, catalogue: Catalogue, reader: Reader, cache: AnswerCache | None = None) -> None:
+    def __init__(self, catalogue: Catalogue | Limited, reader: Reader, cache: AnswerCache | None = None) -> None:
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
-        self._reader = reader
-        self._search_time = 0.0  # seconds that a search takes
+        self.reader = reader
+        self._search_pace = Pace()
 
     @classmethod
     def open(
@@ -71,13 +72,13 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
+        threshold = self.reader.threshold if request.min_confidence is None else request.min_confidence
         composed = compose(
             request.question,
             reading,
             searcher,
             threshold=threshold,
-            certain=self._reader.threshold,
+            certain=self.reader.threshold,
             limit=request.max_answers,
         )
         returned = max(request.passages, DEPTH if READ in skipped else 0)
@@ -105,6 +106,24 @@ class Answering:
             index=index_info(searcher),
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
         )
+
+    def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:
+        """Raises CollectionNotFound or LengthOutOfRange."""
+        searcher = self.searcher(request.collection)
+        return schema.VerifyResponse(citations=verify(searcher, request.citations), index=index_info(searcher))
+
+    @property
+    def index(self) -> Path | None:
+        """The folder that the collections lie in."""
+        return self._catalogue.index
+
+    def limited_to(self, allowed: frozenset[str] | None) -> Self:
+        """The same, for a caller who may use these collections alone; None: all. Others raise CollectionForbidden."""
+        if allowed is None:
+            return self
+        limited = copy(self)
+        limited._catalogue = Limited(self._catalogue, allowed)  # noqa: SLF001  # it is one of us
+        return limited
 
     def collection(self, name: str) -> Collection:
         return self._catalogue[name]
@@ -136,10 +155,10 @@ class Answering:
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
             recall=1.0,  # dense search is exact
-            threshold=self._reader.threshold,
+            threshold=self.reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
-                schema.ModelInfo(role="reader", name=self._reader.name, sha256=self._reader.sha256),
+                schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
             ],
         )
 
@@ -156,17 +175,17 @@ class Answering:
     ) -> tuple[list[Hit], list[str]]:
         """The passages found, unless that would take longer than there is time left; what was skipped."""
         patience.require_listener()
-        if patience.left() <= self._search_time:
+        if patience.left() <= self._search_pace.seconds:
             return [], [RETRIEVE]
         begun = time.monotonic()
         hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
-        self._search_time += LEARNING * (time.monotonic() - begun - self._search_time)
+        self._search_pace.took(time.monotonic() - begun)
         return hits, []
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
         if patience.left() <= 0:
             return Reading([], cut=True)
-        return self._reader.read(question, hits, searcher, patience)
+        return self.reader.read(question, hits, searcher, patience)
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

@@ -8,12 +8,20 @@ from contextlib import asynccontextmanager, suppress
 
 from litestar import Litestar, Router
 from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.stores.memory import MemoryStore
 from litestar.types import ASGIApp
 
 from index.errors import IndexProblem
+from index.layout import Layout
 from service.answering import Answering
+from service.callers import Authentication, allowed, scope_of
 from service.documentation import asset_routers, openapi_config
-from service.problems import handle
+from service.keys import Keyring
+from service.origins import Pages
+from service.problems import AppRequest, handle
+from service.rates import STORE, limits
+from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
@@ -32,6 +40,7 @@ HANDLERS = (
     ask,
     ask_batch,
     search,
+    verify_citations,
     list_documents,
     get_file,
     get_text,
@@ -46,10 +55,11 @@ HANDLERS = (
 ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
-async def compact_now_and_then(answering: Answering) -> None:
-    """In a thread of its own, beside the questions."""
+async def compact_now_and_then(answering: Answering, counts: MemoryStore) -> None:
+    """In a thread of its own, beside the questions. Counts of requests are forgotten as well."""
     while True:
         await asyncio.sleep(COMPACT_S)
+        await counts.delete_expired()
         with suppress(IndexProblem):  # a full disk now may have room the next time
             await asyncio.to_thread(answering.compact)
 
@@ -60,7 +70,13 @@ def always(value: object) -> Provide:
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
-    """The service as an ASGI application. It closes `answering` when it shuts down."""
+    """The service as an ASGI application. It closes `answering` when it shuts down.
+
+    Keys are those of the index, as they are made and revoked meanwhile.
+    """
+    keys = Keyring(answering.index and Layout(answering.index).keys)
+    counts = MemoryStore()
+    pages = Pages(settings.cors_origins, keys)
     lanes = {
         "questions": Workers(IN_FLIGHT * settings.threads, settings.waiting),
         "changes": Workers(CHANGING, settings.waiting),
@@ -69,7 +85,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering))
+        compacting = asyncio.create_task(compact_now_and_then(answering, counts))
         yield
         compacting.cancel()
         for workers in lanes.values():
@@ -77,19 +93,31 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         answering.close()
 
     documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
+
+    def answering_for(request: AppRequest) -> Answering:
+        closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
+        return answering.limited_to(request.user.collections) if closed else answering
+
     app = Litestar(
         route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={
-            "answering": always(answering),
+            "answering": Provide(answering_for, sync_to_thread=False),
             "settings": always(settings),
             "uploads": always(Uploads(settings.max_uploads)),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },
+        middleware=[
+            DefineMiddleware(Authentication, keys=keys, allow_anonymous=settings.allow_anonymous),
+            *limits(settings.rate_limit, settings.address_limit),
+        ],
+        guards=[allowed],
+        cors_config=pages,
+        stores={STORE: counts},
         exception_handlers={Exception: handle},
         lifespan=[open_for_work],
         openapi_config=openapi_config(),
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )
-    return Perimeter(app, local_only=not settings.allow_anonymous)
+    return Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)

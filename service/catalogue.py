@@ -14,7 +14,7 @@ from index.collections import check_name, drop, place_of
 from index.config import IndexConfig
 from index.errors import CollectionExists, CollectionNotFound, IndexProblem, ModelError, ModelNotFound
 from index.layout import Layout
-from service.errors import NotMade, UnknownEncoder
+from service.errors import CollectionForbidden, NotMade, UnknownEncoder
 
 logger = logging.getLogger("pincite")
 
@@ -27,7 +27,7 @@ class Catalogue:
     ) -> None:
         """Without an `index` folder the collections stay what they are. `program` runs the `pincite` command."""
         self._collections = collections
-        self._index = index
+        self.index = index
         self._program = program
         self._opening = threading.Lock()
 
@@ -42,23 +42,23 @@ class Catalogue:
     def __getitem__(self, name: str) -> Collection:
         """The collection of that name as it is now. Raises CollectionNotFound, or what `Collection.open` raises."""
         known = self._collections.get(name)
-        if known is not None and (self._index is None or known.current):
+        if known is not None and (self.index is None or known.current):
             return known
-        if self._index is None:
+        if self.index is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         with self._opening:
             known = self._collections.get(name)
             if known is not None and known.current:
                 return known
             self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
-            place_of(self._index, name)
-            opened = Collection.open(self._index, name)
+            place_of(self.index, name)
+            opened = Collection.open(self.index, name)
             self._collections = self._collections | {name: opened}
             return opened
 
     def present(self) -> dict[str, Collection]:
         """All that can be used now; the log names the others."""
-        names = sorted(self._collections) if self._index is None else Layout(self._index).collections()
+        names = sorted(self._collections) if self.index is None else Layout(self.index).collections()
         found = {}
         for name in names:
             try:
@@ -81,15 +81,15 @@ class Catalogue:
                 sha256 = models.find(encoder).sha256
             except ModelNotFound as error:
                 raise UnknownEncoder(encoder=encoder) from error
-        if self._index is None:
+        if self.index is None:
             raise NotMade(collection=name, reason="this service has no index folder")
-        if not Layout(self._index).collection(name).store.exists():
-            options = ["--index", str(self._index), *([f"--encoder={encoder}"] if encoder else [])]
+        if not Layout(self.index).collection(name).store.exists():
+            options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
             command = [*self._program, "collections", "make", *options, name]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode == 0:
                 return True
-            if not Layout(self._index).collection(name).store.exists():
+            if not Layout(self.index).collection(name).store.exists():
                 raise NotMade(collection=name, reason=made.stderr.strip())
         if encoder is not None and self.config(name).encoder_sha256 != sha256:
             raise CollectionExists(collection=name)
@@ -100,10 +100,39 @@ class Catalogue:
 
     def drop(self, name: str) -> None:
         """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
-        if self._index is None:
+        if self.index is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
-        drop(self._index, name)
+        drop(self.index, name)
 
     def close(self) -> None:
         for collection in self._collections.values():
             collection.close()
+
+
+class Limited:
+    """The collections of a catalogue that one caller may use. Any other is forbidden, whether it is there or not."""
+
+    def __init__(self, whole: Catalogue | Limited, allowed: frozenset[str]) -> None:
+        self.index: Path | None = whole.index
+        self._whole = whole
+        self._allowed = allowed
+
+    def __getitem__(self, name: str) -> Collection:
+        return self._whole[self._checked(name)]
+
+    def present(self) -> dict[str, Collection]:
+        return {name: collection for name, collection in self._whole.present().items() if name in self._allowed}
+
+    def make(self, name: str, encoder: str | None) -> bool:
+        return self._whole.make(self._checked(name), encoder)
+
+    def drop(self, name: str) -> None:
+        self._whole.drop(self._checked(name))
+
+    def close(self) -> None:
+        self._whole.close()
+
+    def _checked(self, name: str) -> str:
+        if name not in self._allowed:
+            raise CollectionForbidden(collection=name)
+        return name

@@ -22,7 +22,12 @@ GRAPHEME = regex.compile(r"\X")
 def cite(content: Content, first: int, last: int, span: Span) -> schema.Citation:
     """Cite sentences `first` to `last` of a document whole, or, where they are too long, the part `span` of them."""
     whole = Span(content.sentences[first].start, content.sentences[last].end)
-    start, end = whole if whole.end - whole.start <= LONGEST_WHOLE else span
+    return citation_of(content, first, last, whole if whole.end - whole.start <= LONGEST_WHOLE else span)
+
+
+def citation_of(content: Content, first: int, last: int, span: Span) -> schema.Citation:
+    """Cite the very `span`, which lies in sentences `first` to `last`."""
+    start, end = span
     document, text = content.document, content.text
     quote = text[start:end]
     return schema.Citation(
@@ -36,7 +41,7 @@ def cite(content: Content, first: int, last: int, span: Span) -> schema.Citation
         encoding=document.encoding,
         anchor=document.anchor,
         sentences=schema.SentenceRange(first, last, len(content.sentences)),
-        range=range_of(content.positions, Span(start, end)),
+        range=range_of(content.positions, span),
         quote=schema.Quote(quote, text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]),
         text_fragment=text_fragment(quote),
     )

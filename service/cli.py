@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
@@ -15,6 +16,7 @@ import click
 
 from index.cli import collection_option, encoder_option, index_option, replace_option
 from service.errors import NothingToServe
+from service.issuing import keyring
 
 if TYPE_CHECKING:
     from service.answering import Answering
@@ -26,7 +28,7 @@ SOME_UNREADABLE = 3  # what the build is told to end with where it could not rea
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS             passages read at the same time  [default: one for each core]
+  PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
   PINCITE_WAITING             questions that may wait to be answered  [default: 256]
   PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
 \b
@@ -78,7 +80,36 @@ def reader_option(command: F) -> F:
     envvar="PINCITE_ALLOW_ANONYMOUS",
     show_envvar=True,
     is_flag=True,
-    help="Let anyone ask who can reach the service. Without it, it serves this machine alone.",
+    help="Let anyone ask and read who can reach the service; anything else takes a key, once there is one.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    envvar="PINCITE_CORS_ORIGIN",
+    show_envvar=True,
+    multiple=True,
+    help="Let pages of this origin use the service, such as https://example.com; may be repeated.",
+)
+@click.option(
+    "--rate-limit",
+    envvar="PINCITE_RATE_LIMIT",
+    show_envvar=True,
+    help="Requests of each key, such as 600/minute.  [default: any]",
+)
+@click.option(
+    "--address-limit",
+    envvar="PINCITE_ADDRESS_LIMIT",
+    show_envvar=True,
+    help="Requests of each address without a key, with a bad one, or with a token of a page.  [default: any]",
+)
+@click.option(
+    "--processes",
+    envvar="PINCITE_PROCESSES",
+    show_envvar=True,
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Serve in so many processes that share the index.",
 )
 @click.pass_obj
 def serve_command(
@@ -94,28 +125,48 @@ def serve_command(
     host: str,
     port: int,
     allow_anonymous: bool,
+    processes: int,
+    cors_origins: tuple[str, ...],
+    rate_limit: str | None,
+    address_limit: str | None,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
+
+    Without keys (see `pincite keys`), it serves this machine alone.
 
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
     """
+    from service.processes import in_processes
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
 
-    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous)
-    check_address(host, allow_anonymous=allow_anonymous)
+    settings = Settings.from_env(
+        os.environ,
+        allow_anonymous=allow_anonymous,
+        processes=processes,
+        cors_origins=cors_origins,
+        rate_limit=rate_limit,
+        address_limit=address_limit,
+    )
+    keys = keyring(index)
+    keys.listed()  # read now, so that damaged ones are heard of
+    check_address(host, allow_anonymous=allow_anonymous or keys.configured)
     exit_on_sigterm()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     bound = bind(host, port)
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)])
+    make_default(index, program)
+    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
+    announce: Callable[[], None] = partial(click.echo, told)
+    if processes > 1:
+        announce = in_processes(processes, announce)
 
     from service.answering import Answering
     from service.app import create_app
 
-    make_default(index, program)
     answering = Answering.open(
         index,
         encoder=encoder,
@@ -128,8 +179,17 @@ def serve_command(
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
-    ready = f"Pincite is ready at {address_of(bound)}"
-    serve_on(bound, create_app(answering, settings), settings.connection, lambda: click.echo(ready))
+    serve_on(bound, create_app(answering, settings), settings.connection, announce)
+
+
+def who_may_ask(*, keys: bool, anonymous: bool) -> str:
+    if keys:
+        return "Asking and reading is free to all; the rest needs a key." if anonymous else "Every call needs a key."
+    return (
+        "Anyone may do everything who can reach it."
+        if anonymous
+        else "There are no keys: it serves this machine alone."
+    )
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:

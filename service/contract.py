@@ -23,7 +23,24 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
-EVERYWHERE = (errors.BadHeader, errors.BadParameter, errors.ForeignHost, errors.ForeignOrigin)
+EVERYWHERE = (
+    errors.BadHeader,
+    errors.BadParameter,
+    errors.ForeignRequest,
+    errors.ForeignHost,
+    errors.ForeignOrigin,
+    errors.OriginNotListed,
+)
+CLOSED = (
+    errors.KeyMissing,
+    errors.KeyUnknown,
+    errors.KeyExpired,
+    errors.OriginForbidden,
+    errors.ScopeMissing,
+    errors.CollectionForbidden,
+    errors.TooManyRequests,
+    errors.KeysUnusable,
+)
 NO_STORE = {"Cache-Control": "no-store"}
 EXAMPLE_ID = "0e8dca29-6c3c-4d52-9d2a-3f6a3c1c0f51"
 
@@ -90,10 +107,14 @@ def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
         seen.add(name)
 
 
-def problem_specs(*classes: type[Exception]) -> dict[int, ResponseSpec]:
-    """For the documentation: the problems that a route answers with, besides those that every route may."""
+def problem_specs(*classes: type[Exception], closed: bool = True) -> dict[int, ResponseSpec]:
+    """For the documentation: the problems that a route answers with, besides those that every route may.
+
+    `closed`: where there are keys, the route needs one.
+    """
     by_status: dict[int, list[problems.Kind]] = {}
-    for problem in [*(problems.KINDS[cls] for cls in (*classes, *EVERYWHERE)), problems.INTERNAL]:
+    everywhere = EVERYWHERE + CLOSED if closed else EVERYWHERE
+    for problem in [*(problems.KINDS[cls] for cls in (*classes, *everywhere)), problems.INTERNAL]:
         by_status.setdefault(problem.status, []).append(problem)
     return {status: _spec(kinds) for status, kinds in sorted(by_status.items())}
 

@@ -142,10 +142,12 @@ def _parts(message: str) -> dict[str, object]:
 
     >>> _parts("Expected `int`, got `str` - at `$.top_k`")
     {'reason': "Expected 'int', got 'str' - at 'top_k'", 'field': 'top_k'}
+    >>> _parts("Object missing required field `quote` - at `$.citations[0]`")["field"]
+    'citations[0].quote'
     """
-    found = re.search(r"field `([^`]*)`|at `\$\.([^`]*)`", message)
+    names = re.findall(r"at `\$\.([^`]*)`", message) + re.findall(r"field `([^`]*)`", message)
     facts: dict[str, object] = {"reason": _plain(message)}
-    return {**facts, "field": found[1] or found[2]} if found else facts
+    return {**facts, "field": ".".join(names)} if names else facts
 
 
 def _plain(message: str) -> str:

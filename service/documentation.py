@@ -12,7 +12,7 @@ from litestar import Request, Router
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
-from litestar.openapi.spec import License, Tag
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.static_files import create_static_files_router
 
 from service.contract import Connection, problem_table
@@ -31,6 +31,8 @@ from service.schema import (
     SearchRequest,
     SearchResponse,
     TextView,
+    VerifyRequest,
+    VerifyResponse,
 )
 
 WIRE = (
@@ -46,6 +48,8 @@ WIRE = (
     SearchRequest,
     SearchResponse,
     TextView,
+    VerifyRequest,
+    VerifyResponse,
 )
 LONGEST_NAME = 255  # of a file, on every system
 INTERFACE = "1.0.0"  # of the calls under /v1, not of the program
@@ -61,6 +65,10 @@ and `byte` (of the original file). `file[byte[0]:byte[1]]`, decoded as `encoding
 `type`, `title`, `status`, `detail`, `instance` (`urn:uuid:` and the request id), and the facts as further members.
 What is refused before it is understood is a line of text, and the connection is closed: 400 for what is not well-formed
 HTTP/1.1, 408 for what comes too slowly, 431 for a head that is too large, 503 where there are too many connections.
+
+**Keys**, once there are any, are needed for every call under `/v1`: `Authorization: Bearer KEY`. A key has scopes
+(`ask`, `read`, `write`; `admin` has all, and is needed to make and drop collections), and may be for some collections
+only.
 
 """
 
@@ -93,9 +101,12 @@ def openapi_config() -> OpenAPIConfig:
         version=INTERFACE,
         description=DESCRIPTION + problem_table(),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        components=Components(security_schemes={"key": SecurityScheme("http", scheme="bearer")}),
+        security=[{}, {"key": []}],  # none is needed where none was ever made
         path="/schema",
         tags=[
             Tag("questions", "Ask, and find passages"),
+            Tag("citations", "What became of them"),
             Tag("documents", "Read what is indexed"),
             Tag("state", "The service itself"),
         ],

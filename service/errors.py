@@ -23,18 +23,30 @@ PinciteError
 │   ├── RangeNotSatisfiable
 │   ├── PreconditionFailed
 │   ├── UnknownEncoder
-│   └── ForeignRequest
-│       ├── ForeignHost
-│       └── ForeignOrigin
+│   ├── ForeignRequest            from another machine
+│   │   ├── ForeignHost
+│   │   └── ForeignOrigin
+│   ├── OriginNotListed
+│   ├── AccessDenied
+│   │   ├── KeyMissing
+│   │   ├── KeyUnknown            made up, damaged or revoked
+│   │   ├── KeyExpired
+│   │   ├── OriginForbidden       a token in a page of another site
+│   │   ├── ScopeMissing
+│   │   └── CollectionForbidden
+│   └── TooManyRequests
 ├── Overloaded
 │   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
 ├── NotMade                       a collection
+├── KeyNotFound
+├── KeysUnusable                  the file of the keys
 └── StartError                    the service cannot be started
     ├── ReaderDamaged
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
+    ├── NotStarted            a process of several
     └── NothingToServe
 
 Each class names its facts as keyword arguments, as in index/errors.py.
@@ -145,6 +157,42 @@ class ForeignOrigin(ForeignRequest):
     message = "This service answers its own machine only, and the request comes from a page of another."
 
 
+class OriginNotListed(RequestError):
+    message = "Pages of this origin may not use the service. Whoever runs it can list the origin: --cors-origin"
+
+
+class AccessDenied(RequestError):
+    message = "The request is not allowed."
+
+
+class KeyMissing(AccessDenied):
+    message = "This service wants a key: send the header 'Authorization: Bearer KEY'."
+
+
+class KeyUnknown(AccessDenied):
+    message = "The Authorization header has no key that this service knows. It may have been revoked."
+
+
+class KeyExpired(AccessDenied):
+    message = "The key expired at {expired}."
+
+
+class OriginForbidden(AccessDenied):
+    message = "The key is good for pages of one origin, and the Origin header does not name that."
+
+
+class ScopeMissing(AccessDenied):
+    message = "The key lacks the scope {scope!r}, which this call needs."
+
+
+class CollectionForbidden(AccessDenied):
+    message = "The key is not for the collection {collection!r}."
+
+
+class TooManyRequests(RequestError):
+    message = "That was too much in too short a time. Try again in {retry_after} s."
+
+
 class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
 
@@ -161,6 +209,14 @@ class NotMade(PinciteError):
     message = "The collection {collection!r} could not be made: {reason}"
 
 
+class KeyNotFound(PinciteError):
+    message = "There is no key {id!r}. `pincite keys list` shows those that there are."
+
+
+class KeysUnusable(PinciteError):
+    message = "The keys in {path} cannot be used: {reason}. Nobody is let in until they can."
+
+
 class StartError(PinciteError):
     message = "The service cannot be started."
 
@@ -175,13 +231,17 @@ class BadSetting(StartError):
 
 class OpenToOthers(StartError):
     message = (
-        "{host} can be reached from other machines, and no keys are set up. "
-        "Serve this machine alone (--host 127.0.0.1), or let anyone ask: --allow-anonymous"
+        "{host} can be reached from other machines, and no keys are set up. Make one (pincite keys make), "
+        "serve this machine alone (--host 127.0.0.1), or let anyone ask: --allow-anonymous"
     )
 
 
 class CannotListen(StartError):
     message = "Cannot listen on {host}, port {port}: {reason}."
+
+
+class NotStarted(StartError):
+    message = "A process of the service ended as soon as it was started. What it said stands above."
 
 
 class NothingToServe(StartError):

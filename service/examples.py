@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from service.schema import (
     Answer,
@@ -22,6 +23,8 @@ from service.schema import (
     SearchTimings,
     SentenceRange,
     TextView,
+    Verified,
+    VerifyResponse,
 )
 
 _TEXT = "The ferry leaves Aldhaven at 7:40 each morning."
@@ -83,6 +86,14 @@ ANSWERED = AskResponse(
     timings_ms=AskTimings(retrieve=3.1, read=21.4, total=24.9),
 )
 FOUND = SearchResponse(passages=[_PASSAGE], index=_INDEX, timings_ms=SearchTimings(retrieve=3.1, total=3.3))
+VERIFY = {"citations": [to_builtins(_CITATION)]}
+_NOW = replace(
+    _CITATION,
+    sha256="41b0c6e2d7a95f83c1e4607db92a5f3e88d0617c4ba2f95e3d7c60b18f24a9e5",
+    sentences=SentenceRange(first=3, last=3, total=10),
+    range=Range(codepoint=(150, 197), utf16=(150, 197), byte=(152, 199)),
+)
+VERIFIED = VerifyResponse(citations=[Verified("moved", _NOW)], index=_INDEX)
 DOCUMENTS = DocumentList(documents=[_RECORD], next=None)
 _WHOLE = Range(codepoint=(0, 47), utf16=(0, 47), byte=(0, 47))
 VIEW = TextView(text=_TEXT, encoding="utf-8", sha256=_SHA256, anchor="exact", sentences=[_WHOLE])

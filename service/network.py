@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 from tokenizers import Tokenizer
 
-from index.onnx_encoder import cpus, session
+from index.onnx_encoder import session
+from index.processors import cpus
 from service.errors import ReaderDamaged
 from service.pairs import Pair, Pairs
 from service.patience import Patience
@@ -87,13 +88,14 @@ class Network:
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
         pairs = [pair for each in windows for pair in each]
-        outputs = iter((turn or self.turn()).map(self._run, pairs, [len(pair.ids) for pair in pairs]))
+        outputs = iter((turn or self.turn()).map(self.run, pairs, [len(pair.ids) for pair in pairs]))
         return [all_of([next(outputs) for _ in each]) for each in windows]
 
     def close(self) -> None:
         self.turns.close()
 
-    def _run(self, pair: Pair) -> Output:
+    def run(self, pair: Pair) -> Output:
+        """What one pair gives, in the calling thread."""
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
         here, pieces = self._session.run([HERE, PIECES], inputs)
         passage = pieces[0, pair.first : pair.first + len(pair.spans)]

@@ -7,6 +7,7 @@ import time
 
 from service.errors import HungUp
 
+LEARNING = 0.1  # how much the latest time counts in what the next is expected to be
 RESERVE_S = 0.005  # of a deadline, kept for composing and sending the answer
 RESERVE_SHARE = 0.1  # and never more of it than this
 
@@ -41,3 +42,13 @@ class Patience:
         """Raise HungUp if nobody waits any more."""
         if self._gone:
             raise HungUp
+
+
+class Pace:
+    """What something takes, as far as is known: the mean of the times that it took, the latest counting most."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def took(self, seconds: float) -> None:
+        self.seconds = self.seconds + LEARNING * (seconds - self.seconds) if self.seconds else seconds

@@ -39,6 +39,7 @@ from index.errors import (
     UndecodableFile,
 )
 from service import errors
+from service.callers import AccessProblem, Caller
 
 logger = logging.getLogger("pincite")
 
@@ -47,7 +48,7 @@ TYPE = "urn:pincite:problem:"
 GONE = "client disconnected prematurely"  # what the framework says of a body that does not end
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
-AppRequest = Request[object, object, State]
+AppRequest = Request[Caller, AccessProblem | None, State]
 
 
 class Kind(NamedTuple):
@@ -66,7 +67,9 @@ LIMITS = ("minimum", "maximum")
 FULL = "The disk of the index is full. Nothing was changed."
 READ_ONLY = "The index cannot be written to now. Nothing was changed."
 LOCKED = "A build is writing to the collection. Try again when it is done."
+NO_COLLECTION = "There is no collection of this name. GET /v1/collections lists those that there are."
 NOT_MADE = "The collection could not be made. The log of the service says why."
+CLOSED = "The keys of the service cannot be read, so nobody is let in. The log of the service says why."
 UNAVAILABLE = "The index or a model cannot be used. The log of the service says why."
 
 KINDS: dict[type[Exception], Kind] = {
@@ -77,9 +80,17 @@ KINDS: dict[type[Exception], Kind] = {
     errors.BadCursor: Kind(400, "bad-cursor", "The cursor is unknown"),
     errors.BadHeader: Kind(400, "bad-header", "A header cannot be read"),
     errors.BadPath: Kind(400, "bad-path", "The path is not percent-encoded UTF-8"),
+    errors.KeyMissing: Kind(401, "key-missing", "A key is needed"),
+    errors.KeyUnknown: Kind(401, "key-unknown", "The key is not known"),
+    errors.KeyExpired: Kind(401, "key-expired", "The key has expired", ("expired",)),
+    errors.ScopeMissing: Kind(403, "scope-missing", "The key lacks a scope", ("scope",)),
+    errors.CollectionForbidden: Kind(403, "collection-forbidden", "The key is for other collections", ("collection",)),
+    errors.OriginForbidden: Kind(403, "origin-forbidden", "The key is for pages of another origin"),
+    errors.OriginNotListed: Kind(403, "origin-not-listed", "Pages of this origin may not ask"),
+    errors.ForeignRequest: Kind(403, "foreign-address", "The request comes from another machine"),
     errors.ForeignHost: Kind(403, "foreign-host", "The Host header names another machine"),
     errors.ForeignOrigin: Kind(403, "foreign-origin", "The request comes from a page of another machine"),
-    CollectionNotFound: Kind(404, "unknown-collection", "There is no such collection", ("collection",)),
+    CollectionNotFound: Kind(404, "unknown-collection", "There is no such collection", ("collection",), NO_COLLECTION),
     DocumentNotFound: Kind(404, "unknown-document", "There is no such document", ("source", "collection")),
     errors.UnknownPath: Kind(404, "unknown-path", "There is nothing at this path"),
     errors.WrongMethod: Kind(405, "wrong-method", "The path does not take this method", ("allowed",)),
@@ -109,6 +120,8 @@ KINDS: dict[type[Exception], Kind] = {
     errors.BlankText: Kind(422, "blank", "A text is blank", ("field",)),
     errors.NulCharacter: Kind(422, "nul-character", "A text contains NUL", ("field",)),
     BadPattern: Kind(422, "bad-pattern", "A pattern cannot be used", ("pattern", "reason")),
+    errors.TooManyRequests: Kind(429, "too-many-requests", "Too many requests", ("retry_after",)),
+    errors.KeysUnusable: Kind(503, "keys-unusable", "The keys cannot be read", detail=CLOSED),
     errors.HungUp: Kind(499, "hung-up", "The client hung up"),
     errors.TooManyUploads: Kind(503, "too-many-uploads", "Too many uploads at once", ("limit", "retry_after")),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
@@ -160,11 +173,28 @@ def headers_of(error: Exception) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, errors.RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{facts['bytes']}"
-    if isinstance(error, errors.Overloaded):
+    if isinstance(error, errors.Overloaded | errors.TooManyRequests):
         headers["Retry-After"] = str(facts["retry_after"])
+    if isinstance(error, errors.AccessDenied):
+        headers["WWW-Authenticate"] = challenge(error)
     if isinstance(error, errors.WrongMethod):
         headers["Allow"] = str(facts["allowed"])
     return headers
+
+
+def challenge(error: errors.AccessDenied) -> str:
+    """What a client is told about keys in a header (RFC 6750, 3).
+
+    >>> challenge(errors.ScopeMissing(scope="write"))
+    'Bearer realm="pincite", error="insufficient_scope", scope="write"'
+    """
+    realm = 'Bearer realm="pincite"'
+    if isinstance(error, errors.KeyMissing):
+        return realm
+    if isinstance(error, errors.KeyUnknown | errors.KeyExpired):
+        return f'{realm}, error="invalid_token"'
+    scope = f', scope="{error.facts["scope"]}"' if isinstance(error, errors.ScopeMissing) else ""
+    return f'{realm}, error="insufficient_scope"{scope}'
 
 
 def handle(request: AppRequest, error: Exception) -> Response[bytes]:
@@ -191,6 +221,8 @@ def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
         told = errors.HungUp()
     elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         told = errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
+    elif error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        told = errors.TooManyRequests(retry_after=max(1, int((error.headers or {})["RateLimit-Reset"])))
     elif error.status_code == HTTPStatus.BAD_REQUEST:
         told = errors.BadHeader()
     return told

@@ -38,6 +38,7 @@ Name = Annotated[str, PathParameter(description="1 to 64 lower-case letters, dig
     summary="List collections",
     tags=["collections"],
     guards=GUARDS,
+    opt={"scope": "read"},
     response_headers=NO_STORE,
     responses={
         200: success(CollectionList, "All collections", examples.example(examples.COLLECTIONS)),
@@ -54,6 +55,7 @@ async def list_collections(answering: NamedDependency[Answering], workers: Named
     summary="Read what a collection holds",
     tags=["collections"],
     guards=GUARDS,
+    opt={"scope": "read"},
     response_headers=NO_STORE,
     responses={
         200: success(CollectionInfo, "The collection", EXAMPLE),
@@ -72,6 +74,7 @@ async def get_collection(
     summary="Make a collection",
     tags=["collections"],
     guards=GUARDS,
+    opt={"scope": "admin"},
     responses={
         200: success(CollectionInfo, "It is there already", EXAMPLE),
         201: success(CollectionInfo, "Made", EXAMPLE),
@@ -110,6 +113,7 @@ async def put_collection(
     summary="Drop a collection",
     tags=["collections"],
     guards=GUARDS,
+    opt={"scope": "admin"},
     response_headers=NO_STORE,
     responses={
         204: success(None, "Dropped, with all its documents"),

@@ -70,7 +70,7 @@ def whole_limit(connection: Connection, _handler: BaseRouteHandler) -> None:
     summary="List documents",
     tags=["documents"],
     guards=[known_parameters, acceptable, whole_limit],
-    opt={"parameters": ("limit", "cursor", "collection")},
+    opt={"scope": "read", "parameters": ("limit", "cursor", "collection")},
     response_headers=NO_STORE,
     responses={
         200: success(DocumentList, "A page of records, by source", examples.example(examples.DOCUMENTS)),
@@ -127,7 +127,7 @@ def place_of(cursor: str) -> str:
     summary="Read a document's record",
     tags=["documents"],
     guards=[known_parameters, acceptable],
-    opt={"parameters": ("collection",), "prefix": "/v1/documents/"},
+    opt={"scope": "read", "parameters": ("collection",), "prefix": "/v1/documents/"},
     response_headers=NO_STORE,
     responses={
         200: success(DocumentRecord, "The record", examples.example(examples.DOCUMENTS.documents[0])),
@@ -149,7 +149,7 @@ async def get_document(
     summary="Fetch an original file",
     tags=["documents"],
     guards=[known_parameters],
-    opt={"parameters": ("collection", "sha256"), "prefix": "/v1/files/"},
+    opt={"scope": "read", "parameters": ("collection", "sha256"), "prefix": "/v1/files/"},
     responses={
         200: success(bytes, "The bytes as indexed", media_type="text/plain"),
         206: success(bytes, "The part that Range asks for", media_type="text/plain"),
@@ -222,7 +222,7 @@ def charset(encoding: str) -> str:
     summary="Read a document's text",
     tags=["documents"],
     guards=[known_parameters, acceptable],
-    opt={"parameters": ("collection",), "prefix": "/v1/texts/"},
+    opt={"scope": "read", "parameters": ("collection",), "prefix": "/v1/texts/"},
     responses={
         200: success(TextView, "The text, and where its sentences lie", examples.example(examples.VIEW)),
         304: success(None, "The version that If-None-Match names is still the present one"),

@@ -64,6 +64,7 @@ def sent(example: object) -> object:
     dto=JsonBody[AskRequest],
     return_dto=None,
     guards=GUARDS,
+    opt={"scope": "ask"},
     status_code=200,
     response_headers=NO_STORE,
     responses={200: success(AskResponse, "Answers, or an abstention", examples.example(examples.ANSWERED)), **PROBLEMS},
@@ -92,7 +93,7 @@ async def ask(
     guards=GUARDS,
     status_code=200,
     media_type=LINES,
-    opt={"produces": LINES},
+    opt={"scope": "ask", "produces": LINES},
     responses={
         200: success(
             AskResponse,
@@ -146,6 +147,7 @@ def answer_line(answering: Answering, batch: BatchRequest, number: int, longest:
     dto=JsonBody[SearchRequest],
     return_dto=None,
     guards=GUARDS,
+    opt={"scope": "ask"},
     status_code=200,
     response_headers=NO_STORE,
     responses={200: success(SearchResponse, "Passages, best first", examples.example(examples.FOUND)), **PROBLEMS},

@@ -43,7 +43,7 @@ STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, Storag
     summary="Add or replace a document",
     tags=["documents"],
     guards=GUARDS,
-    opt={"parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
+    opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
     responses={
         200: success(DocumentRecord, "Replaced", examples.example(examples.DOCUMENTS.documents[0])),
         201: success(DocumentRecord, "Added", examples.example(examples.DOCUMENTS.documents[0])),
@@ -94,7 +94,7 @@ async def put_document(
     summary="Delete a document",
     tags=["documents"],
     guards=GUARDS,
-    opt={"parameters": ("collection",), "prefix": "/v1/documents/"},
+    opt={"scope": "write", "parameters": ("collection",), "prefix": "/v1/documents/"},
     response_headers=NO_STORE,
     responses={
         204: success(None, "Deleted: no later answer cites it"),

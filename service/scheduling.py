@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from service.errors import HungUp, Overloaded, TooManyUploads
-from service.patience import Patience
+from service.patience import Pace, Patience
 
 T = TypeVar("T")
 
-LEARNING = 0.1  # how much the latest call counts in what one is expected to take
 LONGEST_WAIT_S = 60  # what a refused caller is told at most
 
 
@@ -27,7 +26,7 @@ class Workers:
         self.threads = threads
         self.room = threads + waiting
         self.calls = 0  # under way or waiting
-        self._seconds = 0.0  # that a call takes
+        self._pace = Pace()
         self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite")
 
@@ -86,11 +85,11 @@ class Workers:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._free.release()
-            self._seconds += LEARNING * (time.monotonic() - begun - self._seconds)
+            self._pace.took(time.monotonic() - begun)
 
     def _until_free(self) -> int:
         """Seconds until those who wait now have been served, about."""
-        return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._seconds / self.threads)))
+        return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._pace.seconds / self.threads)))
 
 
 class Uploads:

@@ -142,6 +142,44 @@ class SearchResponse(Struct, frozen=True):
     timings_ms: SearchTimings
 
 
+class GivenRange(Struct, frozen=True):
+    codepoint: Pair
+    utf16: Pair | None = None
+    byte: Pair | None = None
+
+
+class GivenQuote(Struct, frozen=True):
+    exact: str
+    prefix: str = ""
+    suffix: str = ""
+
+
+class GivenCitation(Struct, frozen=True, kw_only=True):
+    """A Citation that comes back. What is not needed to find it again is not read, unknown members included."""
+
+    source: str
+    sha256: str
+    range: GivenRange
+    quote: GivenQuote
+    sentences: SentenceRange | None = None
+    also: list[GivenCitation] = []
+
+
+class VerifyRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    citations: Annotated[list[GivenCitation], Meta(max_length=1000)]
+    collection: str = "default"
+
+
+class Verified(Struct, frozen=True):
+    status: Literal["valid", "moved", "changed", "deleted"]
+    citation: Citation | None  # where it stands now
+
+
+class VerifyResponse(Struct, frozen=True):
+    citations: list[Verified]
+    index: IndexInfo
+
+
 class DocumentRecord(Struct, frozen=True):
     source: str
     document_id: str

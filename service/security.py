@@ -12,10 +12,12 @@ from uuid import uuid4
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from service import problems
-from service.errors import ForeignHost, ForeignOrigin, ForeignRequest
+from service.errors import ForeignHost, ForeignOrigin, ForeignRequest, OriginNotListed, RequestError
+from service.keys import Keyring
+from service.origins import Pages
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 PAGES = ("/schema", "/schema/")
@@ -23,19 +25,26 @@ PAGE = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Vary": "Origin",
+}
 
 
 class Perimeter:
     """Wraps the application, so that what it does holds for unknown paths and failures as well.
 
-    `local_only` refuses requests that a page of another site sent by way of this machine's browser (DNS rebinding):
-    the addresses in Host and Origin must be this machine's own.
+    Where no key was ever made, and nobody said that anyone may ask, this machine alone is answered. Then Host and
+    Origin must be its own too, as a page of another site may send requests by way of its browser (DNS rebinding).
     """
 
-    def __init__(self, app: ASGIApp, *, local_only: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: Keyring, pages: Pages, *, allow_anonymous: bool) -> None:
         self.app = app
-        self.local_only = local_only
+        self.keys = keys
+        self.pages = pages
+        self.allow_anonymous = allow_anonymous
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -46,9 +55,21 @@ class Perimeter:
         if scope["method"] == "HEAD":
             seen = as_get(seen)
         app = self.app
-        if self.local_only and (error := foreign(headers_in(scope, b"host"), headers_in(scope, b"origin"))):
+        if error := self.refused(scope):
             app = refusal(error, request_id)
         await app(seen, receive, _with_headers(send, headers_for(scope["path"]) | {"X-Request-Id": request_id}))
+
+    def refused(self, scope: HTTPScope) -> RequestError | None:
+        """Why nothing of a request is looked at, if so."""
+        unlisted = [origin for origin in headers_in(scope, b"origin") if not self.pages.is_origin_allowed(origin)]
+        if not self.keys.configured and not self.allow_anonymous:
+            if is_elsewhere(scope["client"]):
+                return ForeignRequest()
+            if error := foreign(headers_in(scope, b"host"), unlisted):
+                return error
+        if unlisted and scope["method"] == "OPTIONS":  # the browser asks whether the page may ask
+            return OriginNotListed()
+        return None
 
 
 def as_get(scope: Scope) -> Scope:
@@ -115,7 +136,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refusal(error: ForeignRequest, request_id: str) -> ASGIApp:
+def is_elsewhere(client: tuple[str, int] | None) -> bool:
+    """Whether a request came over the network; one through a socket of this machine has no such address."""
+    try:
+        return client is not None and not ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(error: RequestError, request_id: str) -> ASGIApp:
     return ASGIResponse(
         body=problems.encode_problem(error, request_id),
         status_code=problems.kind_of(error).status,

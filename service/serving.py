@@ -68,8 +68,8 @@ def serve_on(bound: socket.socket, app: ASGIApp, limits: Limits, announce: Calla
         lifespan="on",
         log_config=None,
         access_log=False,
+        proxy_headers=False,  # anyone can make up X-Forwarded-For, and rates are counted by address
         server_header=False,
-        proxy_headers=False,  # anyone can write them, and limits go by the address
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,
     )

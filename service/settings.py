@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
 
-from index.onnx_encoder import cpus
 from index.preparation import LARGEST_DOCUMENT
+from index.processors import cpus
 from service.errors import BadSetting
+from service.origins import origin_of
+from service.rates import Rate
 from service.refusals import Limits
 
 LONGEST_QUESTION = 2000  # characters, as the contract has it
@@ -21,6 +23,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered."""
 
     allow_anonymous: bool = False
+    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
+    rate_limit: Rate | None = None  # for each key
+    address_limit: Rate | None = None  # for each address that comes without a key of its own
     threads: int
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
@@ -32,8 +37,19 @@ class Settings(Struct, frozen=True, kw_only=True):
     connection: Limits
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False) -> Settings:
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        allow_anonymous: bool = False,
+        processes: int = 1,
+        cors_origins: Sequence[str] = (),
+        rate_limit: str | None = None,
+        address_limit: str | None = None,
+    ) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
+
+        `processes` share the CPUs.
 
         >>> Settings.from_env({"PINCITE_THREADS": "4"}).threads
         4
@@ -41,7 +57,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         number = partial(_number, environ)
         return cls(
             allow_anonymous=allow_anonymous,
-            threads=number("PINCITE_THREADS", cpus()),
+            cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
+            rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
+            address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
+            threads=number("PINCITE_THREADS", max(1, cpus() // processes)),
             waiting=number("PINCITE_WAITING", 256),
             cache_bytes=number("PINCITE_CACHE_BYTES", 32_000_000, least=0),
             max_body_bytes=number("PINCITE_MAX_BODY_BYTES", 9_000_000),

@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from service.patience import Patience
+from service.patience import Pace, Patience
 
 A = TypeVar("A")
 B = TypeVar("B")
 
-LEARNING = 0.1  # how much the latest run counts in what the next is expected to take
 MARGIN = 1.25  # a run is begun before a deadline only if it would end in time taking so many times as long
 
 
@@ -28,14 +27,15 @@ class Turns:
     def __init__(self, threads: int, order: Callable[[Turn], tuple[int, int]] | None = None) -> None:
         """`order`: whose run is next, the smallest first; by default, `least_read`."""
         self.runs = 0  # begun so far
+        self.threads = threads
         self._order = order or least_read
         self._changed = threading.Condition()
         self._waiting: list[Turn] = []
         self._numbers = count()
-        self._pace = 0.0  # seconds for each unit of cost
+        self._pace = Pace()  # of a unit of cost
         self._closed = False
-        self._threads = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
-        for thread in self._threads:
+        self._running = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
+        for thread in self._running:
             thread.start()
 
     def turn(self, patience: Patience | None = None) -> Turn:
@@ -59,7 +59,7 @@ class Turns:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
+        for thread in self._running:
             thread.join()
 
     def _work(self) -> None:
@@ -70,9 +70,8 @@ class Turns:
                 job.results[place] = job.work(job.items[place])
             except Exception as error:  # noqa: BLE001  # it is raised again where the work was asked for
                 job.error = error
-            pace = (time.monotonic() - begun) / job.costs[place]
             with self._changed:
-                self._pace = self._pace + LEARNING * (pace - self._pace) if self._pace else pace
+                self._pace.took((time.monotonic() - begun) / job.costs[place])
                 self._ended(turn, job, 1)
 
     def _next(self) -> tuple[Turn, Job[Any, Any], int] | None:
@@ -85,7 +84,11 @@ class Turns:
                 turn = min(self._waiting, key=self._order)
                 job = turn.job
                 place = job.todo[0]
-                if turn.patience.gone or job.error or turn.patience.left() < MARGIN * self._pace * job.costs[place]:
+                if (
+                    turn.patience.gone
+                    or job.error
+                    or turn.patience.left() < MARGIN * self._pace.seconds * job.costs[place]
+                ):
                     self._ended(turn, job, self._drop(turn, job))
                     continue
                 job.todo.popleft()
