@@ -25,6 +25,7 @@ from service.schema import VerifyRequest, VerifyResponse
     dto=JsonBody[VerifyRequest],
     return_dto=None,
     guards=GUARDS,
+    opt={"scope": "read"},
     status_code=200,
     response_headers=NO_STORE,
     responses={
