@@ -147,7 +147,8 @@ def serve_command(
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)])
     make_default(index, program)
-    announce: Callable[[], None] = partial(click.echo, f"Pincite is ready at {address_of(bound)}")
+    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
+    announce: Callable[[], None] = partial(click.echo, told)
     if processes > 1:
         announce = in_processes(processes, announce)
 
