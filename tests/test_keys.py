@@ -498,11 +498,12 @@ def test_another_address_can_be_served_once_there_is_a_key(index: Path) -> None:
     assert "no keys are set up" in pincite("serve", "--index", index, "--host", "0.0.0.0").stderr  # noqa: S104
     key = pincite("keys", "make", "--index", index).stdout.strip()
     with serving("--index", index, "--host", "0.0.0.0") as (process, address):  # noqa: S104
-        assert process.stdout
-        assert process.stdout.readline() == "Every call needs a key.\n"
         http = OverHttp(address.replace("0.0.0.0", "127.0.0.1"), key=key)  # noqa: S104
         assert http.ask(AskRequest(question="When does the ferry leave?")).answers
         http.close()
+        process.terminate()
+        assert process.stdout
+        assert process.stdout.read() == "Every call needs a key.\n"
 
 
 def test_an_evaluation_over_http_takes_a_key(index: Path, documents: Path, tmp_path: Path) -> None:
