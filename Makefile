@@ -11,6 +11,7 @@ DATA   ?= ../shared/data/train
 START  ?= reranker_en
 DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
 READER ?= runs/reader
+FUZZ_SECONDS ?= 1200
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -18,12 +19,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers bench-readers train-reader lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER, as in: make serve PORT=9000"
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER FUZZ_SECONDS, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -39,6 +40,9 @@ check: $(VENV)/installed-dev  ## lint, format, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+fuzz: $(VENV)/installed-dev  ## send a service what its OpenAPI document allows, and what not (FUZZ_SECONDS, 20 minutes)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.fuzzing
+
 bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, reports in runs/
 	$(BIN)/python -m eval.bench --out runs
 
@@ -47,6 +51,9 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
+	$(BIN)/python -m eval.servers measure
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)

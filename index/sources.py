@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,11 @@ from index.errors import BadPattern, BadSource, DocumentError, SourceConflict
 
 LONGEST_SOURCE = 1024  # bytes in UTF-8
 LONGEST_PATTERN = 1000  # code points
+LOOK_ALIKES = re.compile(
+    r"[∕⁄／⧸╱＼∖⧵﹨]"
+)  # of the slash and the backslash: they would show another path than is meant
+DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
+DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class FoundFile(Struct, frozen=True):
@@ -71,10 +77,12 @@ def check_source(source: str) -> None:
         reason = f"it is longer than {LONGEST_SOURCE} bytes"
     elif not all(segments):
         reason = "it has an empty part, or starts or ends with a slash"
-    elif "." in segments or ".." in segments:
+    elif {".", ".."}.intersection(unicodedata.normalize("NFKC", segment) for segment in segments):
         reason = "it has '.' or '..' as a part"
-    elif "\\" in source:
-        reason = "it has a backslash"
+    elif "\\" in source or LOOK_ALIKES.search(source):
+        reason = "it has a backslash, or what looks like one or like a slash"
+    elif DRIVE.match(source) or any(DEVICE.fullmatch(segment) for segment in segments):
+        reason = "on some systems it is the name of a drive or a device"
     if reason:
         raise BadSource(source=source, reason=reason)
 

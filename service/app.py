@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.stores.memory import MemoryStore
@@ -27,7 +27,7 @@ from service.routes_documents import get_document, get_file, get_text, list_docu
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Workers
+from service.scheduling import Uploads, Workers
 from service.security import Perimeter
 from service.settings import Settings
 
@@ -42,11 +42,8 @@ HANDLERS = (
     search,
     verify_citations,
     list_documents,
-    get_document,
     get_file,
     get_text,
-    put_document,
-    delete_document,
     list_collections,
     get_collection,
     put_collection,
@@ -54,6 +51,8 @@ HANDLERS = (
     health,
     ready,
 )
+
+ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
 async def compact_now_and_then(answering: Answering, counts: MemoryStore) -> None:
@@ -93,14 +92,18 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
             workers.close()
         answering.close()
 
+    documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
+
     def answering_for(request: AppRequest) -> Answering:
         closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
         return answering.limited_to(request.user.collections) if closed else answering
 
     app = Litestar(
-        route_handlers=[*HANDLERS, *asset_routers()],
+        route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={
             "answering": Provide(answering_for, sync_to_thread=False),
+            "settings": always(settings),
+            "uploads": always(Uploads(settings.max_uploads)),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },

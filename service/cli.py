@@ -28,10 +28,22 @@ SOME_UNREADABLE = 3  # what the build is told to end with where it could not rea
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS         passages read at the same time  [default: one for each core, shared by --processes]
-  PINCITE_WAITING         questions that may wait to be answered  [default: 256]
-  PINCITE_CACHE_BYTES     answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
-  PINCITE_MAX_BODY_BYTES  the largest body of a request  [default: 9000000]
+  PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
+  PINCITE_WAITING             questions that may wait to be answered  [default: 256]
+  PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
+\b
+Limits; what is beyond them is answered with an error that names the limit:
+  PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]
+  PINCITE_MAX_BATCH           questions of a batch  [default and most: 1000]
+  PINCITE_MAX_BODY_BYTES      bytes of a body that is no document  [default: 9000000]
+  PINCITE_MAX_DOCUMENT_BYTES  bytes of an uploaded document  [default and most: 64000000]
+  PINCITE_MAX_UPLOADS         uploads at the same time  [default: 4]
+  PINCITE_MAX_CONNECTIONS     open connections  [default: 500]
+  PINCITE_MAX_HEADER_BYTES    bytes of a request line and its headers  [default: 16384]
+  PINCITE_MAX_HEADERS         headers of a request  [default: 100]
+  PINCITE_HEADER_TIMEOUT      seconds for these to come  [default: 10]
+  PINCITE_BODY_TIMEOUT        seconds for a body, and one for each further KiB  [default: 20]
+  PINCITE_IDLE_TIMEOUT        seconds between two requests of a connection  [default: 10]
 """
 
 
@@ -167,7 +179,7 @@ def serve_command(
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
-    serve_on(bound, create_app(answering, settings), announce)
+    serve_on(bound, create_app(answering, settings), settings.connection, announce)
 
 
 def who_may_ask(*, keys: bool, anonymous: bool) -> str:

@@ -82,7 +82,7 @@ def check_value(value: object, kind: inspect.Type, field: str) -> None:
     elif isinstance(kind, inspect.StrType) and isinstance(value, str):
         _check_text(value, kind, field)
     elif isinstance(kind, inspect.ListType) and isinstance(value, list):
-        _check_length(len(value), "items", kind.min_length, kind.max_length, field)
+        check_length(len(value), "items", kind.min_length, kind.max_length, field)
         for number, item in enumerate(value):
             check_value(item, kind.item_type, f"{field}[{number}]")
 
@@ -92,14 +92,15 @@ def _check_number(value: float, least: float | None, most: float | None, field: 
         raise NumberOutOfRange(field=field, value=value, minimum=least, maximum=most, limits=_limits(least, most))
 
 
-def _check_length(length: int, unit: str, least: int | None, most: int | None, field: str) -> None:
+def check_length(length: int, unit: str, least: int | None, most: int | None, field: str) -> None:
+    """Raise LengthOutOfRange unless `field` has `least` to `most` of `unit`."""
     if length < (least or 0) or (most is not None and length > most):
         limits = _limits(least or 0, most)
         raise LengthOutOfRange(field=field, length=length, unit=unit, minimum=least or 0, maximum=most, limits=limits)
 
 
 def _check_text(value: str, kind: inspect.StrType, field: str) -> None:
-    _check_length(len(value), "characters", kind.min_length, kind.max_length, field)
+    check_length(len(value), "characters", kind.min_length, kind.max_length, field)
     if "\0" in value:
         raise NulCharacter(field=field)
     if kind.pattern is not None and not re.search(kind.pattern, value):

@@ -9,17 +9,21 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 from litestar.static_files import create_static_files_router
 
-from service.contract import problem_table
+from service.contract import Connection, problem_table
+from service.errors import UnknownPath
+from service.operations import completed
 from service.schema import (
     AskRequest,
     AskResponse,
     BatchRequest,
     CollectionList,
+    CollectionRequest,
     DocumentList,
     Health,
     Problem,
@@ -36,6 +40,7 @@ WIRE = (
     AskResponse,
     BatchRequest,
     CollectionList,
+    CollectionRequest,
     DocumentList,
     Health,
     Problem,
@@ -46,6 +51,7 @@ WIRE = (
     VerifyRequest,
     VerifyResponse,
 )
+LONGEST_NAME = 255  # of a file, on every system
 INTERFACE = "1.0.0"  # of the calls under /v1, not of the program
 PAGE = Path(__file__).parent / "static" / "docs"
 
@@ -57,6 +63,8 @@ and `byte` (of the original file). `file[byte[0]:byte[1]]`, decoded as `encoding
 
 **Every response** carries `X-Request-Id`. **Every error** is a problem of RFC 9457 (`application/problem+json`):
 `type`, `title`, `status`, `detail`, `instance` (`urn:uuid:` and the request id), and the facts as further members.
+What is refused before it is understood is a line of text, and the connection is closed: 400 for what is not well-formed
+HTTP/1.1, 408 for what comes too slowly, 431 for a head that is too large, 503 where there are too many connections.
 
 **Keys**, once there are any, are needed for every call under `/v1`: `Authorization: Bearer KEY`. A key has scopes
 (`ask`, `read`, `write`; `admin` has all, and is needed to make and drop collections), and may be for some collections
@@ -71,7 +79,8 @@ class Description(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         _, schemas = msgspec.json.schema_components(WIRE, ref_template="#/components/schemas/{name}")
         components = openapi_schema["components"] | {"schemas": openapi_schema["components"]["schemas"] | schemas}
-        return super().render(request, openapi_schema | {"components": components})
+        told = openapi_schema | {"components": components, "paths": completed(openapi_schema["paths"])}
+        return super().render(request, told)
 
 
 class Page(OpenAPIRenderPlugin):
@@ -112,7 +121,19 @@ def asset_routers() -> list[Router]:
     return [_static("/schema/assets", swagger), _static("/schema/page", PAGE)]
 
 
+def nameable(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A guard. Raises UnknownPath for what cannot name a file; the framework leaves it to the file system to fail."""
+    path = connection.scope["path"]
+    if "\0" in path or max(map(len, path.split("/"))) > LONGEST_NAME:
+        raise UnknownPath
+
+
 def _static(path: str, folder: Path) -> Router:
     return create_static_files_router(
-        path=path, directories=[folder], include_in_schema=False, name=path, cache_control=None
+        path=path,
+        directories=[folder],
+        include_in_schema=False,
+        name=path,
+        cache_control=None,
+        guards=[nameable],
     )

@@ -36,6 +36,7 @@ PinciteError
 │   │   └── CollectionForbidden
 │   └── TooManyRequests
 ├── Overloaded
+│   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
 ├── NotMade                       a collection
 ├── KeyNotFound
@@ -194,6 +195,10 @@ class TooManyRequests(RequestError):
 
 class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
+
+
+class TooManyUploads(Overloaded):
+    message = "{limit} documents are being uploaded already. Try again in {retry_after} s."
 
 
 class HungUp(PinciteError):

@@ -11,7 +11,14 @@ from typing import NamedTuple
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    InternalServerException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.utils.path import normalize_path
 
 from index.errors import (
     BadCollectionName,
@@ -38,6 +45,7 @@ logger = logging.getLogger("pincite")
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:pincite:problem:"
+GONE = "client disconnected prematurely"  # what the framework says of a body that does not end
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
 AppRequest = Request[Caller, AccessProblem | None, State]
@@ -115,6 +123,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.TooManyRequests: Kind(429, "too-many-requests", "Too many requests", ("retry_after",)),
     errors.KeysUnusable: Kind(503, "keys-unusable", "The keys cannot be read", detail=CLOSED),
     errors.HungUp: Kind(499, "hung-up", "The client hung up"),
+    errors.TooManyUploads: Kind(503, "too-many-uploads", "Too many uploads at once", ("limit", "retry_after")),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
     errors.NotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
     IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),
@@ -201,17 +210,22 @@ def handle(request: AppRequest, error: Exception) -> Response[bytes]:
 
 def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
     """What the framework refuses, as an error of the table."""
+    told: Exception = error
     if isinstance(error, NotFoundException):
-        return errors.UnknownPath()
-    if isinstance(error, MethodNotAllowedException):
-        return errors.WrongMethod(allowed=", ".join(_methods_of(request)))
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        return _bad_value(error.extra)
-    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
-    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        return errors.TooManyRequests(retry_after=max(1, int((error.headers or {})["RateLimit-Reset"])))
-    return errors.BadHeader() if error.status_code == HTTPStatus.BAD_REQUEST else error
+        told = errors.UnknownPath()
+    elif isinstance(error, MethodNotAllowedException):
+        told = errors.WrongMethod(allowed=", ".join(_methods_of(request)))
+    elif isinstance(error, ValidationException) and isinstance(error.extra, list):
+        told = _bad_value(error.extra)
+    elif isinstance(error, InternalServerException) and error.detail == GONE:
+        told = errors.HungUp()
+    elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        told = errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
+    elif error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        told = errors.TooManyRequests(retry_after=max(1, int((error.headers or {})["RateLimit-Reset"])))
+    elif error.status_code == HTTPStatus.BAD_REQUEST:
+        told = errors.BadHeader()
+    return told
 
 
 def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:
@@ -226,7 +240,7 @@ def _methods_of(request: AppRequest) -> list[str]:
 
 def _takes(request: AppRequest, method: str) -> bool:
     try:
-        request.app.asgi_router.handle_routing(path=request.url.path, method=method)
+        request.app.asgi_router.handle_routing(path=normalize_path(request.scope["path"]), method=method)
     except HTTPException:
         return method == "HEAD" and _takes(request, "GET")
     return True

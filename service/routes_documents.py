@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import zlib
 from functools import partial
 from typing import Annotated
@@ -12,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from index.errors import CollectionNotFound, DocumentNotFound
@@ -20,7 +22,7 @@ from index.searcher import Searcher
 from index.types import Document
 from service import errors, examples
 from service.answering import Answering
-from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
+from service.contract import NO_STORE, Connection, acceptable, known_parameters, problem_specs, success
 from service.problems import AppRequest
 from service.ranges import matches, part_of
 from service.scheduling import Workers
@@ -56,12 +58,18 @@ def record_of(document: Document) -> DocumentRecord:
     return msgspec.convert(document, DocumentRecord, from_attributes=True)
 
 
+def whole_limit(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """A guard. Raises BadParameter where the limit is not written as a whole number; the framework takes 1e3."""
+    if not re.fullmatch("-?[0-9]{1,18}", connection.query_params.get("limit", "1")):
+        raise errors.BadParameter(parameter="limit", reason="does not have the right type")
+
+
 @get(
     "/v1/documents",
     operation_id="listDocuments",
     summary="List documents",
     tags=["documents"],
-    guards=[known_parameters, acceptable],
+    guards=[known_parameters, acceptable, whole_limit],
     opt={"scope": "read", "parameters": ("limit", "cursor", "collection")},
     response_headers=NO_STORE,
     responses={
@@ -108,7 +116,7 @@ def place_of(cursor: str) -> str:
         place = packed[4:].decode()
     except (binascii.Error, ValueError):
         raise errors.BadCursor from None
-    if zlib.crc32(packed[4:]).to_bytes(4) != packed[:4]:
+    if not place or cursor_at(place) != cursor:
         raise errors.BadCursor
     return place
 

@@ -27,11 +27,12 @@ from service.contract import (
     problem_specs,
     success,
 )
-from service.decoding import check, decode_text
+from service.decoding import check, check_length, decode_text
 from service.patience import Patience
 from service.problems import AppRequest, encode_problem
 from service.scheduling import Workers, while_listening
 from service.schema import AskParameters, AskRequest, AskResponse, BatchRequest, SearchRequest, SearchResponse
+from service.settings import Settings
 
 GUARDS = [json_sent, known_parameters, acceptable]
 PROBLEMS = problem_specs(
@@ -73,8 +74,10 @@ async def ask(
     data: Annotated[AskRequest, sent(examples.ASK)],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
+    settings: NamedDependency[Settings],
 ) -> AskResponse:
     """`status` tells whether there is an answer. Each answer is quoted from the documents word for word."""
+    check_length(len(data.question), "characters", 1, settings.max_question, "question")
     patience = Patience(data.deadline_ms)
     work = partial(answering.ask, data, request.scope["state"]["request_id"], patience)
     return await while_listening(request.receive, patience, questions.run(work, patience))
@@ -106,12 +109,17 @@ async def ask_batch(
     data: Annotated[BatchRequest, sent(examples.BATCH)],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
+    settings: NamedDependency[Settings],
 ) -> Stream:
     """A question that cannot be asked is a problem object on its own line; the others are answered."""
+    check_length(len(data.questions), "items", 1, settings.max_batch, "questions")
     # An unknown collection fails the whole request, not each line.
     await questions.run(partial(answering.searcher, data.collection))
     request_id = request.scope["state"]["request_id"]
-    works = [partial(answer_line, answering, data, number, request_id) for number in range(len(data.questions))]
+    works = [
+        partial(answer_line, answering, data, number, settings.max_question, request_id)
+        for number in range(len(data.questions))
+    ]
     return Stream(lines(questions, works), media_type=LINES, headers=NO_STORE)
 
 
@@ -120,10 +128,11 @@ async def lines(questions: Workers, works: Sequence[Callable[[], bytes]]) -> Asy
         yield line + b"\n"
 
 
-def answer_line(answering: Answering, batch: BatchRequest, number: int, request_id: str) -> bytes:
+def answer_line(answering: Answering, batch: BatchRequest, number: int, longest: int, request_id: str) -> bytes:
     """The response to one question of a batch, or its problem."""
     try:
         question = decode_text(batch.questions[number], f"questions[{number}]")
+        check_length(len(question), "characters", 1, longest, f"questions[{number}]")
         shared = {name: getattr(batch, name) for name in AskParameters.__struct_fields__}
         return msgspec.json.encode(answering.ask(check(AskRequest(question=question, **shared)), request_id))
     except Exception as error:  # noqa: BLE001  # the response has begun, so nothing may be raised any more
@@ -147,6 +156,8 @@ async def search(
     data: Annotated[SearchRequest, sent(examples.SEARCH)],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
+    settings: NamedDependency[Settings],
 ) -> SearchResponse:
     """Retrieval alone, without reading."""
+    check_length(len(data.query), "characters", 1, settings.max_question, "query")
     return await questions.run(partial(answering.search, data))

@@ -19,7 +19,7 @@ from index.errors import (
     StorageReadOnly,
     UndecodableFile,
 )
-from index.preparation import LARGEST_DOCUMENT, Told
+from index.preparation import Told
 from index.types import Document
 from index.writer import Guard
 from service import errors, examples
@@ -28,7 +28,7 @@ from service.contract import NO_STORE, acceptable, known_parameters, problem_spe
 from service.problems import AppRequest
 from service.ranges import matches
 from service.routes_documents import Collection, document_headers, record_of
-from service.scheduling import Workers
+from service.scheduling import Uploads, Workers
 from service.schema import DocumentRecord
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
@@ -44,7 +44,6 @@ STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, Storag
     tags=["documents"],
     guards=GUARDS,
     opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
-    request_max_body_size=LARGEST_DOCUMENT,
     responses={
         200: success(DocumentRecord, "Replaced", examples.example(examples.DOCUMENTS.documents[0])),
         201: success(DocumentRecord, "Added", examples.example(examples.DOCUMENTS.documents[0])),
@@ -54,6 +53,7 @@ STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, Storag
             errors.BodyTooLarge,
             errors.UnsupportedMedia,
             errors.Overloaded,
+            errors.TooManyUploads,
             DocumentTooLarge,
             DocumentError,
             UndecodableFile,
@@ -67,6 +67,7 @@ async def put_document(
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
     changes: NamedDependency[Workers],
+    uploads: NamedDependency[Uploads],
     title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
     date: Annotated[str | None, QueryParameter(description="When it was")] = None,
@@ -80,8 +81,9 @@ async def put_document(
     media_type, options = request.content_type
     told = Told(media_type, options.get("charset"), title, url, date)
     writer = answering.collection(collection).writer
-    body = await request.body()
-    document, new = await changes.run(partial(writer.put, name, body, told, expecting(name, match, none_match)))
+    guard = expecting(name, match, none_match)
+    with uploads.one_more():
+        document, new = await changes.run(partial(writer.put, name, await request.body(), told, guard))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 

@@ -6,11 +6,12 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from service.errors import HungUp, Overloaded
+from service.errors import HungUp, Overloaded, TooManyUploads
 from service.patience import Pace, Patience
 
 T = TypeVar("T")
@@ -89,6 +90,25 @@ class Workers:
     def _until_free(self) -> int:
         """Seconds until those who wait now have been served, about."""
         return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._pace.seconds / self.threads)))
+
+
+class Uploads:
+    """At most `limit` documents are in memory on their way into the index."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.under_way = 0
+
+    @contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Raises TooManyUploads at once, before any of the body is read."""
+        if self.under_way >= self.limit:
+            raise TooManyUploads(limit=self.limit, retry_after=1)
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
 
 async def while_listening(receive: Callable[[], Awaitable[object]], patience: Patience, answer: Awaitable[T]) -> T:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import uvicorn
 from litestar.types import ASGIApp
 
+from service.connections import Config
 from service.errors import CannotListen, OpenToOthers
+from service.refusals import Limits
 from service.security import is_loopback
 
 DRAIN_S = 30  # questions in flight may take so long to end after SIGTERM
@@ -54,14 +56,15 @@ class Server(uvicorn.Server):
             self.announce()
 
 
-def serve_on(bound: socket.socket, app: ASGIApp, announce: Callable[[], None]) -> None:
+def serve_on(bound: socket.socket, app: ASGIApp, limits: Limits, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight.
 
     The server raises the signal again when it is done: SIGTERM ends as `exit_on_sigterm` says, SIGINT as
     KeyboardInterrupt.
     """
-    config = uvicorn.Config(
+    config = Config(
         app,
+        limits,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 
+from index.preparation import LARGEST_DOCUMENT
 from index.processors import cpus
 from service.errors import BadSetting
 from service.origins import origin_of
 from service.rates import Rate
+from service.refusals import Limits
+
+LONGEST_QUESTION = 2000  # characters, as the contract has it
+LONGEST_BATCH = 1000  # questions, likewise
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -23,6 +30,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
+    max_document_bytes: int
+    max_question: int  # characters
+    max_batch: int  # questions
+    max_uploads: int  # at the same time
+    connection: Limits
 
     @classmethod
     def from_env(
@@ -42,20 +54,34 @@ class Settings(Struct, frozen=True, kw_only=True):
         >>> Settings.from_env({"PINCITE_THREADS": "4"}).threads
         4
         """
+        number = partial(_number, environ)
         return cls(
             allow_anonymous=allow_anonymous,
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
             rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
             address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
-            threads=_number(environ, "PINCITE_THREADS", max(1, cpus() // processes)),
-            waiting=_number(environ, "PINCITE_WAITING", 256),
-            cache_bytes=_number(environ, "PINCITE_CACHE_BYTES", 32_000_000, least=0),
-            max_body_bytes=_number(environ, "PINCITE_MAX_BODY_BYTES", 9_000_000),
+            threads=number("PINCITE_THREADS", max(1, cpus() // processes)),
+            waiting=number("PINCITE_WAITING", 256),
+            cache_bytes=number("PINCITE_CACHE_BYTES", 32_000_000, least=0),
+            max_body_bytes=number("PINCITE_MAX_BODY_BYTES", 9_000_000),
+            max_document_bytes=number("PINCITE_MAX_DOCUMENT_BYTES", LARGEST_DOCUMENT, most=LARGEST_DOCUMENT),
+            max_question=number("PINCITE_MAX_QUESTION", LONGEST_QUESTION, most=LONGEST_QUESTION),
+            max_batch=number("PINCITE_MAX_BATCH", LONGEST_BATCH, most=LONGEST_BATCH),
+            max_uploads=number("PINCITE_MAX_UPLOADS", 4),
+            connection=Limits(
+                connections=number("PINCITE_MAX_CONNECTIONS", 500),
+                header_bytes=number("PINCITE_MAX_HEADER_BYTES", 16_384),
+                headers=number("PINCITE_MAX_HEADERS", 100),
+                header_s=number("PINCITE_HEADER_TIMEOUT", 10),
+                body_s=number("PINCITE_BODY_TIMEOUT", 20),
+                idle_s=number("PINCITE_IDLE_TIMEOUT", 10),
+            ),
         )
 
 
-def _number(environ: Mapping[str, str], variable: str, usual: int, least: int = 1) -> int:
+def _number(environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15) -> int:
     value = environ.get(variable, "").strip() or str(usual)
-    if not value.isascii() or not value.isdigit() or int(value) < least:
-        raise BadSetting(variable=variable, value=value, expected=f"a whole number from {least} up")
+    if not re.fullmatch("[0-9]{1,16}", value) or not least <= int(value) <= most:
+        limits = f"from {least} to {most}" if most < 10**15 else f"from {least} up"
+        raise BadSetting(variable=variable, value=value, expected=f"a whole number {limits}")
     return int(value)
