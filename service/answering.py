@@ -13,6 +13,7 @@ from index.types import Hit
 from service import schema
 from service.catalogue import Catalogue
 from service.composing import compose, passage_found
+from service.observing import counted, stage
 from service.reader import Reader, Reading
 from service.readers import open_reader
 
@@ -43,22 +44,25 @@ class Answering:
         """
         return cls(Catalogue.open(index, collection, encoder, program), open_reader(reader, index))
 
+    @counted
     def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
         """Raises CollectionNotFound or BadPattern."""
         clock = Clock(request.deadline_ms)
         searcher = self.searcher(request.collection)
-        hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        with stage("retrieve"):
+            hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
         retrieved = clock.milliseconds()
         reading, skipped = self._read(request.question, hits[:DEPTH], searcher, clock)
         threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
-        composed = compose(
-            request.question,
-            reading,
-            searcher,
-            threshold=threshold,
-            certain=self._reader.threshold,
-            limit=request.max_answers,
-        )
+        with stage("compose"):
+            composed = compose(
+                request.question,
+                reading,
+                searcher,
+                threshold=threshold,
+                certain=self._reader.threshold,
+                limit=request.max_answers,
+            )
         returned = max(request.passages, DEPTH if skipped else 0)
         return schema.AskResponse(
             request_id=request_id,
@@ -77,7 +81,8 @@ class Answering:
         """Raises CollectionNotFound or BadPattern."""
         clock = Clock(None)
         searcher = self.searcher(request.collection)
-        hits = searcher.search(request.query, request.top_k, request.sources)
+        with stage("retrieve"):
+            hits = searcher.search(request.query, request.top_k, request.sources)
         retrieved = clock.milliseconds()
         return schema.SearchResponse(
             passages=found(hits, searcher),
@@ -105,6 +110,10 @@ class Answering:
     def searcher(self, collection: str) -> Searcher:
         """The view of a collection as of its last change."""
         return self.collection(collection).searcher()
+
+    def searchers(self) -> dict[str, Searcher]:
+        """The view of every collection that can be used, as of its last change."""
+        return {name: collection.searcher() for name, collection in self._catalogue.present().items()}
 
     def ready(self) -> schema.Ready:
         collections = self._catalogue.present()
@@ -135,7 +144,8 @@ class Answering:
         if clock.left() <= self._reading_time:
             return Reading([]), ["read"]
         started = time.monotonic()
-        reading = self._reader.read(question, hits, searcher)
+        with stage("read"):
+            reading = self._reader.read(question, hits, searcher)
         self._reading_time = time.monotonic() - started
         return reading, []
 

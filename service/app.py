@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -11,17 +12,21 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 
 from index.errors import IndexProblem
+from service.access import Access
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
-from service.routes_state import health, ready
+from service.routes_state import Metrics, health, ready
 from service.routes_writing import delete_document, put_document
 from service.scheduling import Workers
 from service.security import Perimeter
 from service.settings import Settings
+from service.tracing import Tracing
+
+logger = logging.getLogger("pincite")
 
 COMPACT_S = 60  # longer than any question takes
 
@@ -41,6 +46,7 @@ HANDLERS = (
     delete_collection,
     health,
     ready,
+    Metrics,
 )
 
 
@@ -55,6 +61,7 @@ async def compact_now_and_then(answering: Answering) -> None:
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     """The service as an ASGI application. It closes `answering` when it shuts down."""
     workers = Workers(settings.threads, settings.waiting)
+    tracing = Tracing.start(settings.otlp) if settings.otlp else None
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
@@ -63,6 +70,9 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         compacting.cancel()
         workers.close()
         answering.close()
+        if tracing:
+            tracing.stop()
+        logger.info("stopped")
 
     app = Litestar(
         route_handlers=[*HANDLERS, *asset_routers()],
@@ -77,4 +87,5 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )
-    return Perimeter(app, local_only=not settings.allow_anonymous)
+    guarded = Perimeter(app, local_only=not settings.allow_anonymous)
+    return Access(tracing.around(guarded) if tracing else guarded, routes=app)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from uuid import uuid4
 
 import click
@@ -19,6 +19,7 @@ from service.errors import NothingToServe
 if TYPE_CHECKING:
     from service.answering import Answering
     from service.schema import AskRequest, AskResponse
+    from service.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -67,6 +68,22 @@ def reader_option(command: F) -> F:
     is_flag=True,
     help="Let anyone ask who can reach the service. Without it, it serves this machine alone.",
 )
+@click.option(
+    "--log-format",
+    envvar="PINCITE_LOG_FORMAT",
+    show_envvar=True,
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="How the log is written to the standard error.",
+)
+@click.option(
+    "--otlp",
+    envvar="PINCITE_OTLP",
+    show_envvar=True,
+    metavar="URL",
+    help="Send traces to this OTLP/HTTP collector, such as http://127.0.0.1:4318.  [default: none]",
+)
 @click.pass_obj
 def serve_command(
     program: Sequence[str],
@@ -81,19 +98,22 @@ def serve_command(
     host: str,
     port: int,
     allow_anonymous: bool,
+    log_format: Literal["console", "json"],
+    otlp: str | None,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
 
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
     """
+    from service.logs import configure_logs
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
 
-    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous)
+    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous, otlp=otlp)
     check_address(host, allow_anonymous=allow_anonymous)
     exit_on_sigterm()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(log_format)
     bound = bind(host, port)
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
@@ -107,7 +127,19 @@ def serve_command(
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
-    serve_on(bound, create_app(answering, settings), lambda: click.echo(f"Pincite is ready at {address_of(bound)}"))
+
+    def announce() -> None:
+        log_ready(answering, settings, address_of(bound))
+        click.echo(f"Pincite is ready at {address_of(bound)}")
+
+    serve_on(bound, create_app(answering, settings), announce)
+
+
+def log_ready(answering: Answering, settings: Settings, address: str) -> None:
+    served = answering.collections()
+    holding = {"documents": sum(each.documents for each in served), "passages": sum(each.passages for each in served)}
+    facts = {"address": address, "collections": len(served), **holding, "threads": settings.threads}
+    logging.getLogger("pincite").info("ready", extra=facts)
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:

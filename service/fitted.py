@@ -18,6 +18,7 @@ from index.searcher import Searcher
 from index.terms import words
 from index.types import Hit, Span
 from service.curves import Fit, Floats
+from service.metrics import PASSAGES
 from service.reader import Candidate, Line, Reading, lines_of
 
 NEIGHBOUR_GAIN = 0.3  # the share of the question's words that a neighbour must add to be cited along
@@ -37,6 +38,7 @@ class FittedReader:
 
     def read(self, question: str, hits: Sequence[Hit], searcher: Searcher) -> Reading:
         hits = hits[:READ_AHEAD]
+        PASSAGES.observe(len(hits))
         lines = lines_of(hits, searcher)
         if not lines:
             return Reading([])

@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from index.onnx_encoder import cpus, session
 from service.errors import ReaderDamaged
+from service.metrics import BATCH
 from service.pairs import Pair, Pairs
 
 FORMAT = 1
@@ -78,7 +79,9 @@ class Network:
         """Of each passage (title and headings, text), the windows that it was read in."""
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
-        outputs = iter(self._pool.map(self._run, [pair for each in windows for pair in each]))
+        pairs = [pair for each in windows for pair in each]
+        BATCH.observe(len(pairs))
+        outputs = iter(self._pool.map(self._run, pairs))
         return [[next(outputs) for _ in each] for each in windows]
 
     def close(self) -> None:

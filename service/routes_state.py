@@ -1,14 +1,18 @@
-"""Calls about the service itself: whether it lives, what it serves."""
+"""Calls about the service itself: whether it lives, what it serves, how it fares."""
 
 from __future__ import annotations
 
-from litestar import get
+import asyncio
+
+from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.plugins.prometheus import PrometheusController
 
 from index.errors import IndexProblem
 from service import errors
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
+from service.metrics import index_metrics
 from service.scheduling import Workers
 from service.schema import Health, Ready
 
@@ -41,3 +45,25 @@ async def health() -> Health:
 async def ready(answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> Ready:
     """The index and the models that answers come from."""
     return await workers.run(answering.ready)
+
+
+class Metrics(PrometheusController):
+    """Litestar's own, which has what was counted, and what the collections hold now."""
+
+    @get(
+        operation_id="metrics",
+        summary="How does it fare?",
+        tags=["state"],
+        guards=GUARDS,
+        opt={"produces": "text/plain"},
+        response_headers=NO_STORE,
+        responses={
+            200: success(bytes, "Metrics in the text format of Prometheus", media_type="text/plain"),
+            **problem_specs(errors.NotAcceptable, IndexProblem),
+        },
+    )
+    async def get(self, answering: NamedDependency[Answering]) -> Response[bytes]:
+        """For Prometheus. It waits for no thread that computes: a service that is overloaded can be looked into."""
+        counted: Response[bytes] = await PrometheusController.get.fn(self)
+        index = await asyncio.to_thread(lambda: index_metrics(answering.searchers()))
+        return Response(counted.content + index, headers=counted.headers)

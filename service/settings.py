@@ -14,12 +14,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     """`threads` compute at the same time; `waiting` more questions may queue for them."""
 
     allow_anonymous: bool = False
+    otlp: str | None = None  # the collector that traces are sent to
     threads: int
     waiting: int
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False) -> Settings:
+    def from_env(
+        cls, environ: Mapping[str, str], *, allow_anonymous: bool = False, otlp: str | None = None
+    ) -> Settings:
         """Read `PINCITE_THREADS`, `PINCITE_WAITING` and `PINCITE_MAX_BODY_BYTES`. Raises BadSetting.
 
         >>> Settings.from_env({"PINCITE_THREADS": "4"}).threads
@@ -27,6 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         return cls(
             allow_anonymous=allow_anonymous,
+            otlp=otlp,
             threads=_number(environ, "PINCITE_THREADS", os.cpu_count() or 1),
             waiting=_number(environ, "PINCITE_WAITING", 256),
             max_body_bytes=_number(environ, "PINCITE_MAX_BODY_BYTES", 9_000_000),

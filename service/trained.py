@@ -21,6 +21,7 @@ from index.types import Hit, Span
 from service.curves import Floats, Logistic
 from service.errors import ReaderDamaged
 from service.evidence import Evidence, evidence_of, table
+from service.metrics import PASSAGES
 from service.network import Network
 from service.reader import Candidate, Reading
 
@@ -64,11 +65,13 @@ class TrainedReader:
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
         ranked: list[tuple[Evidence, float]] = []
+        stop = 0
         for start, stop in waves(len(hits), fit.first):
             evidence += gather(self.network, question, hits[start:stop], start, searcher)
             ranked = rank(evidence, fit)
             if ranked and ranked[0][1] >= fit.enough:
                 break
+        PASSAGES.observe(stop)
         return Reading([candidate(each, confidence) for each, confidence in ranked])
 
 
