@@ -9,7 +9,7 @@ from litestar.di import NamedDependency
 from litestar.plugins.prometheus import PrometheusController
 
 from index.errors import IndexProblem
-from service import errors
+from service import errors, examples
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
 from service.metrics import index_metrics
@@ -40,7 +40,10 @@ async def health() -> Health:
     tags=["state"],
     guards=GUARDS,
     response_headers=NO_STORE,
-    responses={200: success(Ready, "It can answer"), **problem_specs(errors.NotAcceptable, IndexProblem)},
+    responses={
+        200: success(Ready, "It can answer", examples.answered("ready")),
+        **problem_specs(errors.NotAcceptable, IndexProblem),
+    },
 )
 async def ready(answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> Ready:
     """The index and the models that answers come from."""
