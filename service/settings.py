@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -30,11 +31,22 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         return cls(
             allow_anonymous=allow_anonymous,
-            otlp=otlp,
+            otlp=None if otlp is None else _collector(otlp),
             threads=_number(environ, "PINCITE_THREADS", os.cpu_count() or 1),
             waiting=_number(environ, "PINCITE_WAITING", 256),
             max_body_bytes=_number(environ, "PINCITE_MAX_BODY_BYTES", 9_000_000),
         )
+
+
+def _collector(url: str) -> str:
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and bool(address.hostname)
+    except ValueError:
+        known = False
+    if not known:
+        raise BadSetting(variable="--otlp", value=url, expected="the address of a collector: http://127.0.0.1:4318")
+    return url
 
 
 def _number(environ: Mapping[str, str], variable: str, usual: int) -> int:
