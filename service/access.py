@@ -17,8 +17,8 @@ from litestar.exceptions import HTTPException
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from litestar.utils.path import normalize_path
-from structlog.contextvars import bound_contextvars
 
+from service.logs import bound_contextvars
 from service.metrics import SECONDS
 from service.problems import METHODS
 

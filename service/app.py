@@ -15,6 +15,7 @@ from index.errors import IndexProblem
 from service.access import Access
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
+from service.imports import hidden
 from service.problems import handle
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
@@ -74,7 +75,8 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
             tracing.stop()
         logger.info("stopped")
 
-    app = Litestar(
+    without_plugin = hidden("litestar.plugins.opentelemetry")  # Litestar would load it; `tracing` does, if asked for
+    app = without_plugin(Litestar)(
         route_handlers=[*HANDLERS, *asset_routers()],
         dependencies={
             "answering": Provide(lambda: answering, sync_to_thread=False),

@@ -11,10 +11,15 @@ import sys
 import traceback
 from typing import Literal
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
 from index.errors import PinciteError
+from service.imports import hidden
+
+with hidden("rich"):  # for tracebacks that are not shown here
+    import structlog
+    from structlog.contextvars import bound_contextvars
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+__all__ = ["LogFormat", "bound_contextvars", "configure_logs"]
 
 LogFormat = Literal["console", "json"]
 
