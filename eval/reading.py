@@ -58,7 +58,7 @@ def see_all(
     seen = []
     for question in track(questions, dataset):
         hits = searcher.search(question.text, depth)
-        evidence = gather(network, question.text, hits, 0, searcher)
+        evidence, _ = gather(network, question.text, hits, searcher)
         right = [is_right(each, question, hits) for each in evidence]
         overlap = [
             highlight_f1(each, question, searcher) if ok else 0.0 for each, ok in zip(evidence, right, strict=True)

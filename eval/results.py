@@ -12,7 +12,7 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers")
+PARTS = ("bench", "peers", "load")
 HEAD = """# Results
 
 What was measured, on which machine and when. `make bench` and `make bench-peers` write this file; nothing in it is

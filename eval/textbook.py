@@ -19,6 +19,7 @@ from index.models import file_sha256, weights_sha256
 from index.onnx_encoder import session
 from index.searcher import Searcher
 from index.types import Hit
+from service.patience import Patience
 from service.reader import Candidate, Reading, lines_of
 
 READ = 3  # passages whose sentences are weighed
@@ -84,7 +85,13 @@ class TextbookReader:
     def sha256(self) -> str:
         return self._model.sha256
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher) -> Reading:
+    def read(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        searcher: Searcher,
+        patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
+    ) -> Reading:
         ranked = self._model.scores(question, [hit.passage.text for hit in hits])
         best = [hits[place] for place in sorted(range(len(hits)), key=lambda place: -ranked[place])[:READ]]
         lines = lines_of(best, searcher)

@@ -6,7 +6,6 @@ depends on its text alone, whatever is encoded beside it, and on a CPU nothing i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -20,6 +19,7 @@ from tokenizers import Tokenizer
 
 from index.errors import ExportDamaged
 from index.pieces import Pieces, Vector, Window
+from index.processors import cpus
 from index.types import Vectors
 
 FORMAT = 1
@@ -84,11 +84,6 @@ class OnnxEncoder:
     def _run(self, window: Window) -> Vector:
         vector: Vector = self._session.run([OUTPUT], {INPUT: np.array([window], dtype=np.int64)})[0][0]
         return vector
-
-
-def cpus() -> int:
-    """CPUs that this process may use; those of the machine where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def session(model: bytes) -> ort.InferenceSession:

@@ -11,22 +11,28 @@ from index.collection import Collection
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
+from service.caching import AnswerCache
 from service.catalogue import Catalogue
 from service.composing import compose, passage_found
+from service.metrics import PAIRS
 from service.observing import counted, stage
+from service.patience import Patience
 from service.reader import Reader, Reading
 from service.readers import open_reader
 
 DEPTH = 20  # passages found for a reader
+LEARNING = 0.1  # how much the latest search counts in what the next is expected to take
+RETRIEVE, READ, READ_ON = "retrieve", "read", "read-on"  # what may be skipped: all, reading, or a part of reading
 
 
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, catalogue: Catalogue, reader: Reader) -> None:
+    def __init__(self, catalogue: Catalogue, reader: Reader, cache: AnswerCache | None = None) -> None:
+        self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
-        self._reader = reader
-        self._reading_time = 0.0  # seconds that the last reading took
+        self.reader = reader
+        self._search_time = 0.0  # seconds that a search takes
 
     @classmethod
     def open(
@@ -37,33 +43,48 @@ class Answering:
         reader: str | None = None,
         collection: str = "default",
         program: Sequence[str] = (),
+        threads: int | None = None,
+        cache_bytes: int = 0,
     ) -> Self:
         """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
 
-        `encoder` is what this collection must have been built with; `program` runs the `pincite` command.
+        `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
+        read at once, by default one for each CPU; answers given are kept in `cache_bytes`.
         """
-        return cls(Catalogue.open(index, collection, encoder, program), open_reader(reader, index))
+        catalogue = Catalogue.open(index, collection, encoder, program)
+        return cls(catalogue, open_reader(reader, index, threads), AnswerCache(cache_bytes))
 
     @counted
-    def ask(self, request: schema.AskRequest, request_id: str) -> schema.AskResponse:
-        """Raises CollectionNotFound or BadPattern."""
-        clock = Clock(request.deadline_ms)
+    def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:
+        """`patience`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
+        patience = patience or Patience(request.deadline_ms)
         searcher = self.searcher(request.collection)
-        with stage("retrieve"):
-            hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
-        retrieved = clock.milliseconds()
-        reading, skipped = self._read(request.question, hits[:DEPTH], searcher, clock)
-        threshold = self._reader.threshold if request.min_confidence is None else request.min_confidence
+        known = self.cache.get(request, searcher.version, request_id, patience)
+        if known is not None:
+            return known
+        response = self._answered(request, request_id, searcher, patience)
+        self.cache.put(request, response)
+        return response
+
+    def _answered(
+        self, request: schema.AskRequest, request_id: str, searcher: Searcher, patience: Patience
+    ) -> schema.AskResponse:
+        hits, skipped = self._search(request, searcher, patience)
+        retrieved = patience.milliseconds()
+        reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
+        if reading.cut:
+            skipped += [READ_ON if reading.candidates else READ]
+        threshold = self.reader.threshold if request.min_confidence is None else request.min_confidence
         with stage("compose"):
             composed = compose(
                 request.question,
                 reading,
                 searcher,
                 threshold=threshold,
-                certain=self._reader.threshold,
+                certain=self.reader.threshold,
                 limit=request.max_answers,
             )
-        returned = max(request.passages, DEPTH if skipped else 0)
+        returned = max(request.passages, DEPTH if READ in skipped else 0)
         return schema.AskResponse(
             request_id=request_id,
             status=composed.status,
@@ -73,21 +94,21 @@ class Answering:
             skipped=skipped,
             index=index_info(searcher),
             timings_ms=schema.AskTimings(
-                retrieve=retrieved, read=round(clock.milliseconds() - retrieved, 3), total=clock.milliseconds()
+                retrieve=retrieved, read=round(patience.milliseconds() - retrieved, 3), total=patience.milliseconds()
             ),
         )
 
     def search(self, request: schema.SearchRequest) -> schema.SearchResponse:
         """Raises CollectionNotFound or BadPattern."""
-        clock = Clock(None)
+        patience = Patience()
         searcher = self.searcher(request.collection)
         with stage("retrieve"):
             hits = searcher.search(request.query, request.top_k, request.sources)
-        retrieved = clock.milliseconds()
+        retrieved = patience.milliseconds()
         return schema.SearchResponse(
             passages=found(hits, searcher),
             index=index_info(searcher),
-            timings_ms=schema.SearchTimings(retrieve=retrieved, total=clock.milliseconds()),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
         )
 
     def collection(self, name: str) -> Collection:
@@ -124,10 +145,10 @@ class Answering:
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
             recall=1.0,  # dense search is exact
-            threshold=self._reader.threshold,
+            threshold=self.reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
-                schema.ModelInfo(role="reader", name=self._reader.name, sha256=self._reader.sha256),
+                schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
             ],
         )
 
@@ -139,30 +160,26 @@ class Answering:
         for collection in self._catalogue.present().values():
             collection.compact()
 
-    def _read(self, question: str, hits: list[Hit], searcher: Searcher, clock: Clock) -> tuple[Reading, list[str]]:
-        """Read, unless the last reading took longer than there is time left."""
-        if clock.left() <= self._reading_time:
-            return Reading([]), ["read"]
-        started = time.monotonic()
+    def _search(
+        self, request: schema.AskRequest, searcher: Searcher, patience: Patience
+    ) -> tuple[list[Hit], list[str]]:
+        """The passages found, unless that would take longer than there is time left; what was skipped."""
+        patience.require_listener()
+        if patience.left() <= self._search_time:
+            return [], [RETRIEVE]
+        begun = time.monotonic()
+        with stage("retrieve"):
+            hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        self._search_time += LEARNING * (time.monotonic() - begun - self._search_time)
+        return hits, []
+
+    def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
+        if patience.left() <= 0:
+            return Reading([], cut=True)
         with stage("read"):
-            reading = self._reader.read(question, hits, searcher)
-        self._reading_time = time.monotonic() - started
-        return reading, []
-
-
-class Clock:
-    """The time since a request came, and until its deadline."""
-
-    def __init__(self, deadline_ms: int | None) -> None:
-        self._started = time.monotonic()
-        self._deadline = float("inf") if deadline_ms is None else deadline_ms / 1000
-
-    def milliseconds(self) -> float:
-        return round((time.monotonic() - self._started) * 1000, 3)
-
-    def left(self) -> float:
-        """Seconds; infinite without a deadline."""
-        return self._deadline - (time.monotonic() - self._started)
+            reading = self.reader.read(question, hits, searcher, patience)
+        PAIRS.observe(reading.read)
+        return reading
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

@@ -30,6 +30,9 @@ from service.tracing import Tracing
 logger = logging.getLogger("pincite")
 
 COMPACT_S = 60  # longer than any question takes
+IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
+CHANGING = 2  # documents that are prepared at a time, so that questions keep their share of the machine
+LOOKING = 4  # other calls: next to no computing
 
 HANDLERS = (
     ask,
@@ -59,9 +62,19 @@ async def compact_now_and_then(answering: Answering) -> None:
             await asyncio.to_thread(answering.compact)
 
 
+def always(value: object) -> Provide:
+    """A dependency that is one and the same for every request."""
+    return Provide(lambda: value, sync_to_thread=False)
+
+
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     """The service as an ASGI application. It closes `answering` when it shuts down."""
-    workers = Workers(settings.threads, settings.waiting)
+    lanes = {
+        "questions": Workers(IN_FLIGHT * settings.threads, settings.waiting),
+        "changes": Workers(CHANGING, settings.waiting),
+        "workers": Workers(LOOKING, settings.waiting),
+    }
+
     tracing = Tracing.start(settings.otlp) if settings.otlp else None
 
     @asynccontextmanager
@@ -69,7 +82,8 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         compacting = asyncio.create_task(compact_now_and_then(answering))
         yield
         compacting.cancel()
-        workers.close()
+        for workers in lanes.values():
+            workers.close()
         answering.close()
         if tracing:
             tracing.stop()
@@ -79,9 +93,9 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     app = without_plugin(Litestar)(
         route_handlers=[*HANDLERS, *asset_routers()],
         dependencies={
-            "answering": Provide(lambda: answering, sync_to_thread=False),
-            "workers": Provide(lambda: workers, sync_to_thread=False),
+            "answering": always(answering),
             "name": Provide(source_of, sync_to_thread=False),
+            **{name: always(workers) for name, workers in lanes.items()},
         },
         exception_handlers={Exception: handle},
         lifespan=[open_for_work],

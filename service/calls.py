@@ -216,7 +216,7 @@ class Batch:
                 raise not_pincite(self._response, str(error)) from error
 
 
-class Patience:
+class Attempts:
     """How often a call is tried: with growing pauses, for so many seconds in all."""
 
     def __init__(self, url: str, call: Call[T], seconds: float) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 from uuid import uuid4
@@ -27,8 +28,9 @@ SOME_UNREADABLE = 3  # what the build is told to end with where it could not rea
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS         threads that compute  [default: one for each core]
-  PINCITE_WAITING         calls that may wait for them  [default: 256]
+  PINCITE_THREADS         passages read at the same time  [default: one for each core, shared by --processes]
+  PINCITE_WAITING         questions that may wait to be answered  [default: 256]
+  PINCITE_CACHE_BYTES     answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
   PINCITE_MAX_BODY_BYTES  the largest body of a request  [default: 9000000]
 """
 
@@ -69,6 +71,15 @@ def reader_option(command: F) -> F:
     help="Let anyone ask who can reach the service. Without it, it serves this machine alone.",
 )
 @click.option(
+    "--processes",
+    envvar="PINCITE_PROCESSES",
+    show_envvar=True,
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Serve in so many processes that share the index.",
+)
+@click.option(
     "--log-format",
     envvar="PINCITE_LOG_FORMAT",
     show_envvar=True,
@@ -98,6 +109,7 @@ def serve_command(
     host: str,
     port: int,
     allow_anonymous: bool,
+    processes: int,
     log_format: Literal["console", "json"],
     otlp: str | None,
 ) -> None:
@@ -107,10 +119,11 @@ def serve_command(
     status 0.
     """
     from service.logs import configure_logs
+    from service.processes import in_processes
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
 
-    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous, otlp=otlp)
+    settings = Settings.from_env(os.environ, allow_anonymous=allow_anonymous, processes=processes, otlp=otlp)
     check_address(host, allow_anonymous=allow_anonymous)
     exit_on_sigterm()
     configure_logs(log_format)
@@ -118,21 +131,32 @@ def serve_command(
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)])
+    make_default(index, program)
+    announce: Callable[[], None] = partial(click.echo, f"Pincite is ready at {address_of(bound)}")
+    if processes > 1:
+        announce = in_processes(processes, announce)
 
     from service.answering import Answering
     from service.app import create_app
 
-    make_default(index, program)
-    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, program=program)
+    answering = Answering.open(
+        index,
+        encoder=encoder,
+        reader=reader,
+        collection=collection,
+        program=program,
+        threads=settings.threads,
+        cache_bytes=settings.cache_bytes,
+    )
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
 
-    def announce() -> None:
+    def tell() -> None:
         log_ready(answering, settings, address_of(bound))
-        click.echo(f"Pincite is ready at {address_of(bound)}")
+        announce()
 
-    serve_on(bound, create_app(answering, settings), announce)
+    serve_on(bound, create_app(answering, settings), tell)
 
 
 def log_ready(answering: Answering, settings: Settings, address: str) -> None:

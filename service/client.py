@@ -19,7 +19,7 @@ from typing import Self, TypeVar, Unpack
 import httpx
 
 from service import calls, schema
-from service.calls import AskOptions, Batch, Call, Patience
+from service.calls import AskOptions, Attempts, Batch, Call
 from service.client_errors import Refused, Unreachable
 
 T = TypeVar("T")
@@ -137,7 +137,7 @@ class Pincite:
         return call.decode(self._send(call))
 
     def _send(self, call: Call[T], *, stream: bool = False) -> httpx.Response:
-        patience = Patience(self.url, call, self._patience)
+        attempts = Attempts(self.url, call, self._patience)
         while True:
             try:
                 response = self._http.send(request_for(self._http, call), stream=stream)
@@ -145,9 +145,9 @@ class Pincite:
                     return response
                 response.read()
                 response.close()
-                pause = patience.after_answer(response)
+                pause = attempts.after_answer(response)
             except httpx.TransportError as error:
-                pause = patience.after_error(error)
+                pause = attempts.after_error(error)
             time.sleep(pause)
 
 
@@ -252,7 +252,7 @@ class AsyncPincite:
         return call.decode(await self._send(call))
 
     async def _send(self, call: Call[T], *, stream: bool = False) -> httpx.Response:
-        patience = Patience(self.url, call, self._patience)
+        attempts = Attempts(self.url, call, self._patience)
         while True:
             try:
                 response = await self._http.send(request_for(self._http, call), stream=stream)
@@ -260,9 +260,9 @@ class AsyncPincite:
                     return response
                 await response.aread()
                 await response.aclose()
-                pause = patience.after_answer(response)
+                pause = attempts.after_answer(response)
             except httpx.TransportError as error:
-                pause = patience.after_error(error)
+                pause = attempts.after_error(error)
             await asyncio.sleep(pause)
 
 

@@ -27,12 +27,14 @@ PinciteError
 │       ├── ForeignHost
 │       └── ForeignOrigin
 ├── Overloaded
+├── HungUp                        the client; nobody sees it but the log
 ├── NotMade                       a collection
 └── StartError                    the service cannot be started
     ├── ReaderDamaged
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
+    ├── NotStarted            a process of several
     └── NothingToServe
 
 Each class names its facts as keyword arguments, as in index/errors.py.
@@ -147,6 +149,10 @@ class Overloaded(PinciteError):
     message = "Too many questions are waiting. Try again in {retry_after} s."
 
 
+class HungUp(PinciteError):
+    message = "The client hung up."
+
+
 class NotMade(PinciteError):
     message = "The collection {collection!r} could not be made: {reason}"
 
@@ -172,6 +178,10 @@ class OpenToOthers(StartError):
 
 class CannotListen(StartError):
     message = "Cannot listen on {host}, port {port}: {reason}."
+
+
+class NotStarted(StartError):
+    message = "A process of the service ended as soon as it was started. What it said stands above."
 
 
 class NothingToServe(StartError):

@@ -19,6 +19,7 @@ from index.terms import words
 from index.types import Hit, Span
 from service.curves import Fit, Floats
 from service.metrics import PASSAGES
+from service.patience import Patience
 from service.reader import Candidate, Line, Reading, lines_of
 
 NEIGHBOUR_GAIN = 0.3  # the share of the question's words that a neighbour must add to be cited along
@@ -36,7 +37,13 @@ class FittedReader:
         self.sha256 = hashlib.sha256(msgspec.json.encode(self._fit)).hexdigest()
         self.threshold = self._fit.threshold
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher) -> Reading:
+    def read(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        searcher: Searcher,
+        patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
+    ) -> Reading:
         hits = hits[:READ_AHEAD]
         PASSAGES.observe(len(hits))
         lines = lines_of(hits, searcher)

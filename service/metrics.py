@@ -30,8 +30,8 @@ CONFIDENCE = Histogram(
     buckets=[number / 20 for number in range(1, 21)],
 )
 PASSAGES = Histogram("pincite_passages_read", "Passages read for a question", buckets=(0, 1, 2, 4, 6, 8, 12, 16, 20))
-BATCH = Histogram(
-    "pincite_batch_pairs", "Pairs of question and passage read together", buckets=(1, 2, 4, 8, 16, 32, 64)
+PAIRS = Histogram(
+    "pincite_pairs_read", "Pairs of question and passage read for a question", buckets=(0, 1, 2, 4, 8, 16, 32, 64)
 )
 CACHE = Counter("pincite_answer_cache_lookups", "Questions looked up in the answer cache", ["result"])
 CACHE_BYTES = Gauge("pincite_answer_cache_bytes", "Memory of the answer cache", multiprocess_mode="livesum")
@@ -42,7 +42,8 @@ for name in STATUSES:
     ANSWERS.labels(name)  # so that a rate begins at 0, not with the first of its kind
 for name in ("hit", "miss"):
     CACHE.labels(name)
-SKIPPED.labels("read")
+for name in ("retrieve", "read", "read-on"):
+    SKIPPED.labels(name)
 
 
 class IndexCollector(Collector):

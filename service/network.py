@@ -7,7 +7,6 @@ threads. So what is read out of a passage depends on it and on the question alon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,10 +17,12 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 from tokenizers import Tokenizer
 
-from index.onnx_encoder import cpus, session
+from index.onnx_encoder import session
+from index.processors import cpus
 from service.errors import ReaderDamaged
-from service.metrics import BATCH
 from service.pairs import Pair, Pairs
+from service.patience import Patience
+from service.turns import Turn, Turns
 
 FORMAT = 1
 CARD, MODEL, TOKENIZER = "reader.json", "reader.onnx", "tokenizer.json"
@@ -65,7 +66,7 @@ class Network:
             raise ReaderDamaged(path=folder, reason=f"it cannot be loaded ({error})") from error
         if {each.name for each in self._session.get_outputs()} != {HERE, PIECES}:
             raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
-        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="reader")
+        self.turns = Turns(threads or cpus())
 
     @property
     def name(self) -> str:
@@ -75,23 +76,36 @@ class Network:
     def sha256(self) -> str:
         return self.card.model_sha256
 
-    def read(self, question: str, passages: Sequence[tuple[str, str]]) -> list[list[Output]]:
-        """Of each passage (title and headings, text), the windows that it was read in."""
+    def turn(self, patience: Patience | None = None) -> Turn:
+        """The place in line of a question that is to be read for."""
+        return self.turns.turn(patience)
+
+    def read(self, question: str, passages: Sequence[tuple[str, str]], turn: Turn | None = None) -> list[list[Output]]:
+        """Of each passage (title and headings, text), the windows that it was read in; none where time was too short.
+
+        `turn`: the question's place in line, with its deadline. Raises HungUp.
+        """
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
         pairs = [pair for each in windows for pair in each]
-        BATCH.observe(len(pairs))
-        outputs = iter(self._pool.map(self._run, pairs))
-        return [[next(outputs) for _ in each] for each in windows]
+        outputs = iter((turn or self.turn()).map(self.run, pairs, [len(pair.ids) for pair in pairs]))
+        return [all_of([next(outputs) for _ in each]) for each in windows]
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self.turns.close()
 
-    def _run(self, pair: Pair) -> Output:
+    def run(self, pair: Pair) -> Output:
+        """What one pair gives, in the calling thread."""
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
         here, pieces = self._session.run([HERE, PIECES], inputs)
         passage = pieces[0, pair.first : pair.first + len(pair.spans)]
         return Output(pair, float(here[0]), float(pieces[0, 0, START] + pieces[0, 0, END]), passage)
+
+
+def all_of(windows: list[Output | None]) -> list[Output]:
+    """The windows of a passage, if all of them were read."""
+    read = [window for window in windows if window is not None]
+    return read if len(read) == len(windows) else []
 
 
 def read_card(folder: Path) -> Card:

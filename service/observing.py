@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from threading import Lock
 from typing import Concatenate, ParamSpec, TypeVar
 
 from service import metrics
@@ -49,19 +48,13 @@ def counted(ask: Callable[Concatenate[T, AskRequest, P], AskResponse]) -> Callab
     return counting
 
 
-class Waiting:
-    """A call that queues, from when this is made until `over`, which may be called again, from any thread."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-        self._lock = Lock()
-        self._over = False
-        metrics.QUEUE.inc()
-
-    def over(self) -> None:
-        with self._lock:
-            if self._over:
-                return
-            self._over = True
+@contextmanager
+def queueing() -> Iterator[None]:
+    """Counts who waits for a thread, and for how long."""
+    begun = time.perf_counter()
+    metrics.QUEUE.inc()
+    try:
+        yield
+    finally:
         metrics.QUEUE.dec()
-        metrics.WAITED.observe(time.perf_counter() - self._since)
+        metrics.WAITED.observe(time.perf_counter() - begun)

@@ -101,6 +101,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.BlankText: Kind(422, "blank", "A text is blank", ("field",)),
     errors.NulCharacter: Kind(422, "nul-character", "A text contains NUL", ("field",)),
     BadPattern: Kind(422, "bad-pattern", "A pattern cannot be used", ("pattern", "reason")),
+    errors.HungUp: Kind(499, "hung-up", "The client hung up"),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
     errors.NotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
     IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),

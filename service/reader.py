@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from index.searcher import Searcher
 from index.types import Hit, Span
+from service.patience import Patience
 
 
 class Candidate(Struct, frozen=True):
@@ -30,6 +31,8 @@ class Reading(Struct, frozen=True):
     """Candidates, best first. The confidence of the first is the confidence of the whole."""
 
     candidates: list[Candidate]
+    read: int = 0  # runs of a network that it took
+    cut: bool = False  # whether there was no time to read all that should have been read
 
     @property
     def confidence(self) -> float:
@@ -58,7 +61,8 @@ class Reader(Protocol):
     @property
     def threshold(self) -> float: ...
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher) -> Reading: ...
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
+        """Raises HungUp."""
 
 
 def lines_of(hits: Sequence[Hit], searcher: Searcher) -> list[Line]:

@@ -11,15 +11,15 @@ from service.trained import CALIBRATION, TrainedReader
 UNTRAINED = "untrained"
 
 
-def open_reader(name: str | None, index: Path) -> Reader:
+def open_reader(name: str | None, index: Path, threads: int | None = None) -> Reader:
     """`name`: a folder with a reader, "untrained", or None for the packaged one, in the calibration of the index.
 
-    Raises ReaderDamaged.
+    `threads` read at once, by default one for each CPU. Raises ReaderDamaged.
     """
     if name == UNTRAINED:
         return FittedReader()
     own = own_calibration(index)
-    return TrainedReader(Path(name) if name else None, own if own.is_file() else None)
+    return TrainedReader(Path(name) if name else None, own if own.is_file() else None, threads)
 
 
 def own_calibration(index: Path) -> Path:

@@ -89,7 +89,7 @@ async def get_collection(
     },
 )
 async def put_collection(
-    *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], workers: NamedDependency[Workers]
+    *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], changes: NamedDependency[Workers]
 ) -> Response[CollectionInfo]:
     """The body may name an encoder: `{"encoder": "all-MiniLM-L6-v2"}`, which is what is used without one.
 
@@ -99,8 +99,8 @@ async def put_collection(
     if body:
         json_sent(request, request.route_handler)
     wanted = decode(body, CollectionRequest) if body else CollectionRequest()
-    new = await workers.run(partial(answering.make_collection, collection, wanted.encoder))
-    told = await workers.run(partial(answering.collection_info, collection))
+    new = await changes.run(partial(answering.make_collection, collection, wanted.encoder))
+    told = await changes.run(partial(answering.collection_info, collection))
     return Response(told, status_code=201 if new else 200, headers=NO_STORE)
 
 
@@ -125,7 +125,7 @@ async def put_collection(
     },
 )
 async def delete_collection(
-    *, collection: Name, answering: NamedDependency[Answering], workers: NamedDependency[Workers]
+    *, collection: Name, answering: NamedDependency[Answering], changes: NamedDependency[Workers]
 ) -> None:
     """`default` is always there: it answers 409."""
-    await workers.run(partial(answering.drop_collection, collection))
+    await changes.run(partial(answering.drop_collection, collection))

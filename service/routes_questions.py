@@ -28,8 +28,9 @@ from service.contract import (
     success,
 )
 from service.decoding import check, decode_text
+from service.patience import Patience
 from service.problems import AppRequest, encode_problem
-from service.scheduling import Workers
+from service.scheduling import Workers, while_listening
 from service.schema import AskParameters, AskRequest, AskResponse, BatchRequest, SearchRequest, SearchResponse
 
 GUARDS = [json_sent, known_parameters, acceptable]
@@ -70,10 +71,12 @@ async def ask(
     request: AppRequest,
     data: Annotated[AskRequest, sent(examples.asked("ask"))],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    questions: NamedDependency[Workers],
 ) -> AskResponse:
     """`status` tells whether there is an answer. Each answer is quoted from the documents word for word."""
-    return await workers.run(partial(answering.ask, data, request.scope["state"]["request_id"]))
+    patience = Patience(data.deadline_ms)
+    work = partial(answering.ask, data, request.scope["state"]["request_id"], patience)
+    return await while_listening(request.receive, patience, questions.run(work, patience))
 
 
 @post(
@@ -101,17 +104,18 @@ async def ask_batch(
     request: AppRequest,
     data: Annotated[BatchRequest, sent(examples.BATCH)],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    questions: NamedDependency[Workers],
 ) -> Stream:
     """A question that cannot be asked is a problem object on its own line; the others are answered."""
-    answering.searcher(data.collection)  # an unknown collection fails the whole request, not each line
+    # An unknown collection fails the whole request, not each line.
+    await questions.run(partial(answering.searcher, data.collection))
     request_id = request.scope["state"]["request_id"]
     works = [partial(answer_line, answering, data, number, request_id) for number in range(len(data.questions))]
-    return Stream(lines(workers, works), media_type=LINES, headers=NO_STORE)
+    return Stream(lines(questions, works), media_type=LINES, headers=NO_STORE)
 
 
-async def lines(workers: Workers, works: Sequence[Callable[[], bytes]]) -> AsyncIterator[bytes]:
-    async for line in workers.in_order(works):
+async def lines(questions: Workers, works: Sequence[Callable[[], bytes]]) -> AsyncIterator[bytes]:
+    async for line in questions.in_order(works):
         yield line + b"\n"
 
 
@@ -140,7 +144,7 @@ def answer_line(answering: Answering, batch: BatchRequest, number: int, request_
 async def search(
     data: Annotated[SearchRequest, sent(examples.asked("search"))],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    questions: NamedDependency[Workers],
 ) -> SearchResponse:
     """Retrieval alone, without reading."""
-    return await workers.run(partial(answering.search, data))
+    return await questions.run(partial(answering.search, data))

@@ -66,7 +66,7 @@ async def put_document(
     request: AppRequest,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    changes: NamedDependency[Workers],
     title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
     date: Annotated[str | None, QueryParameter(description="When it was")] = None,
@@ -81,7 +81,7 @@ async def put_document(
     told = Told(media_type, options.get("charset"), title, url, date)
     writer = answering.collection(collection).writer
     body = await request.body()
-    document, new = await workers.run(partial(writer.put, name, body, told, expecting(name, match, none_match)))
+    document, new = await changes.run(partial(writer.put, name, body, told, expecting(name, match, none_match)))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 
@@ -103,12 +103,12 @@ async def delete_document(
     *,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    changes: NamedDependency[Workers],
     collection: Collection = "default",
     match: IfMatch = None,
 ) -> None:
     """Its bytes cannot be fetched any more, and leave the disk when the index is compacted."""
-    await workers.run(partial(answering.collection(collection).writer.delete, [name], expecting(name, match, None)))
+    await changes.run(partial(answering.collection(collection).writer.delete, [name], expecting(name, match, None)))
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Guard:

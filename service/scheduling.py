@@ -1,64 +1,116 @@
-"""Threads that compute, so that the event loop never does."""
+"""Threads that compute, so that the event loop never does, and who may wait for them."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
 
-from service.errors import Overloaded
-from service.observing import Waiting
+from service.errors import HungUp, Overloaded
+from service.observing import queueing
+from service.patience import Patience
 
 T = TypeVar("T")
 
+LEARNING = 0.1  # how much the latest call counts in what one is expected to take
+LONGEST_WAIT_S = 60  # what a refused caller is told at most
+
 
 class Workers:
-    """`threads` that compute, and at most `waiting` calls that queue for them."""
+    """`threads` calls at a time, and at most `waiting` that queue for a thread."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self.threads = threads
         self.room = threads + waiting
-        self._calls = 0
+        self.calls = 0  # under way or waiting
+        self._seconds = 0.0  # that a call takes
+        self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite")
 
-    async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns or raises. Raises Overloaded at once where there is no room to wait."""
-        if self._calls >= self.room:
-            raise Overloaded(retry_after=1)
-        self._calls += 1
+    async def run(self, work: Callable[[], T], patience: Patience | None = None) -> T:
+        """What `work` returns or raises. Raises Overloaded at once where there is no room to wait.
+
+        A call whose deadline has come does not wait for its thread any longer: what is left to do for it is next to
+        nothing.
+        """
+        if self.calls >= self.room:
+            raise Overloaded(retry_after=self._until_free())
+        self.calls += 1
         try:
-            return await self._begin(work)
+            left = math.inf if patience is None else patience.left()
+            if await self._entered(left):
+                return await self._on_thread(work)
+            return await asyncio.to_thread(work)
         finally:
-            self._calls -= 1
+            self.calls -= 1
 
     async def in_order(self, works: Iterable[Callable[[], T]]) -> AsyncIterator[T]:
-        """The results in the order of `works`, one work a thread under way. Whoever stops listening stops the rest."""
-        under_way: deque[asyncio.Future[T]] = deque()
+        """The results in the order of `works`; half of the threads are left to others.
+
+        Whoever stops listening stops the rest.
+        """
+        under_way: deque[asyncio.Task[T]] = deque()
         try:
             for work in works:
-                under_way.append(self._begin(work))
-                if len(under_way) >= self.threads:
+                under_way.append(asyncio.create_task(self._in_turn(work)))
+                if len(under_way) >= max(1, self.threads // 2):
                     yield await under_way.popleft()
             while under_way:
                 yield await under_way.popleft()
         finally:
-            for future in under_way:
-                future.cancel()
-
-    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Queue a work, in the context of its request: logs and traces tell by it what belongs together."""
-        context, waiting = copy_context(), Waiting()
-
-        def working() -> T:
-            waiting.over()
-            return context.run(work)
-
-        future = asyncio.get_running_loop().run_in_executor(self._pool, working)
-        future.add_done_callback(lambda _: waiting.over())  # given up before its turn came
-        return future
+            for task in under_way:
+                task.cancel()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _in_turn(self, work: Callable[[], T]) -> T:
+        with queueing():
+            await self._free.acquire()
+        return await self._on_thread(work)
+
+    async def _entered(self, seconds: float) -> bool:
+        """Wait for a thread; False if there is none after so many seconds."""
+        try:
+            with queueing():
+                await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
+        except TimeoutError:
+            return False
+        return True
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        """In the context of its request: logs and traces tell by it what belongs together."""
+        begun = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
+        finally:
+            self._free.release()
+            self._seconds += LEARNING * (time.monotonic() - begun - self._seconds)
+
+    def _until_free(self) -> int:
+        """Seconds until those who wait now have been served, about."""
+        return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._seconds / self.threads)))
+
+
+async def while_listening(receive: Callable[[], Awaitable[object]], patience: Patience, answer: Awaitable[T]) -> T:
+    """What `answer` gives, unless the client hangs up first: then whatever is done for it stops, and HungUp is raised.
+
+    `receive` is the ASGI channel of a request whose body has been read: what comes next is the client's hanging up.
+    """
+    answering = asyncio.ensure_future(answer)
+    leaving = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        raise HungUp
+    finally:
+        if not answering.done():
+            patience.hang_up()
+        leaving.cancel()
+        answering.cancel()

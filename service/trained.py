@@ -23,7 +23,9 @@ from service.errors import ReaderDamaged
 from service.evidence import Evidence, evidence_of, table
 from service.metrics import PASSAGES
 from service.network import Network
+from service.patience import Patience
 from service.reader import Candidate, Reading
+from service.turns import Turn
 
 CALIBRATION = "calibration.json"
 
@@ -60,28 +62,38 @@ class TrainedReader:
     def threshold(self) -> float:
         return self.calibration.threshold
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher) -> Reading:
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
         fit = self.calibration
+        turn = self.network.turn(patience)
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
         ranked: list[tuple[Evidence, float]] = []
-        stop = 0
+        stop = unread = 0
         for start, stop in waves(len(hits), fit.first):
-            evidence += gather(self.network, question, hits[start:stop], start, searcher)
+            found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, turn=turn)
+            evidence += found
             ranked = rank(evidence, fit)
-            if ranked and ranked[0][1] >= fit.enough:
+            if unread or (ranked and ranked[0][1] >= fit.enough):
                 break
-        PASSAGES.observe(stop)
-        return Reading([candidate(each, confidence) for each, confidence in ranked])
+        PASSAGES.observe(stop - unread)
+        return Reading([candidate(each, confidence) for each, confidence in ranked], read=turn.read, cut=unread > 0)
 
 
-def gather(network: Network, question: str, hits: Sequence[Hit], first: int, searcher: Searcher) -> list[Evidence]:
-    """Every sentence of these passages, of which the first has the rank `first`."""
-    outputs = network.read(question, [(above(hit), hit.passage.text) for hit in hits])
+def gather(
+    network: Network,
+    question: str,
+    hits: Sequence[Hit],
+    searcher: Searcher,
+    *,
+    first: int = 0,
+    turn: Turn | None = None,
+) -> tuple[list[Evidence], int]:
+    """Every sentence of these passages, of which the first has the rank `first`; how many there was no time to read."""
+    outputs = network.read(question, [(above(hit), hit.passage.text) for hit in hits], turn)
     found: list[Evidence] = []
     for place, (hit, windows) in enumerate(zip(hits, outputs, strict=True), start=first):
         found += evidence_of(hit, place, windows, searcher)
-    return found
+    return found, sum(not windows for windows in outputs)
 
 
 def packaged() -> Path:

@@ -19,6 +19,7 @@ from litestar.testing import TestClient
 from service.answering import Answering
 from service.app import create_app
 from service.errors import BadCursor, RangeNotSatisfiable
+from service.patience import Patience
 from service.ranges import part_of
 from service.routes_documents import cursor_at, place_of
 from service.scheduling import Workers
@@ -125,9 +126,9 @@ def test_a_batch_has_1_to_1000_questions(client: TestClient[Any]) -> None:
 class Counting(Answering):
     asked = 0
 
-    def ask(self, request: AskRequest, request_id: str) -> AskResponse:
+    def ask(self, request: AskRequest, request_id: str, patience: Patience | None = None) -> AskResponse:
         self.asked += 1
-        return super().ask(request, request_id)
+        return super().ask(request, request_id, patience)
 
 
 def test_a_batch_stops_when_the_client_hangs_up(index_folder: Path) -> None:
