@@ -40,7 +40,7 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
             ready, answering = os.pipe()
             if not fork(running):
                 os.close(ready)
-                end_with(held, lifeline)
+                end_with(held, lifeline, figures)
                 return partial(tell, answering)
             os.close(answering)
             if not os.read(ready, 1):
@@ -54,7 +54,7 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
             logger.error("process %d ended, and another takes its place", process)
             forget(process)
             if not fork(running):
-                end_with(held, lifeline)
+                end_with(held, lifeline, figures)
                 return lambda: None
     finally:
         stop(running)
@@ -69,12 +69,14 @@ def forget(process: int) -> None:
     mark_process_dead(process)  # type: ignore[no-untyped-call]
 
 
-def end_with(held: int, lifeline: int) -> None:
-    """End in order when the process that started this one has ended, even if it was killed."""
+def end_with(held: int, lifeline: int, figures: str | None) -> None:
+    """End in order when the process that started this one has ended, even if it was killed and left `figures` behind."""
     os.close(lifeline)
 
     def hold() -> None:
         os.read(held, 1)
+        if figures:
+            shutil.rmtree(figures, ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=hold, name="lifeline", daemon=True).start()

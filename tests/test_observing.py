@@ -155,10 +155,10 @@ def test_several_processes_tell_the_sum_of_all(index_folder: Path, tmp_path: Pat
         for _ in range(5):
             assert httpx.post(f"{address}/v1/ask", json={"question": QUESTION}, timeout=30).status_code == 200
         assert answers(address) == {5}
-        assert list(tmp_path.iterdir())
+        assert list(tmp_path.glob("pincite-*"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("pincite-*"))
 
 
 SECRETS = ("Aldhaven", "ferry", "7:40", "s3cret", "harbour")
