@@ -70,7 +70,7 @@ def forget(process: int) -> None:
 
 
 def end_with(held: int, lifeline: int, figures: str | None) -> None:
-    """End in order when the process that started this one has ended, even if it was killed and left `figures` behind."""
+    """End in order when the process that started this one has ended; if it was killed, it has left `figures` behind."""
     os.close(lifeline)
 
     def hold() -> None:
