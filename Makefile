@@ -19,7 +19,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers train-reader lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -59,6 +59,9 @@ train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); 
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
 	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
 	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
+
+examples: $(VENV)/installed-dev  ## record the examples of the API's documentation anew: service/examples.json
+	$(BIN)/python -m eval.examples
 
 lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -14,9 +15,11 @@ from litestar.types import ASGIApp
 
 from index.errors import IndexProblem
 from index.layout import Layout
+from service.access import Access
 from service.answering import Answering
 from service.callers import Authentication, allowed, scope_of
 from service.documentation import asset_routers, openapi_config
+from service.imports import hidden
 from service.keys import Keyring
 from service.origins import Pages
 from service.problems import AppRequest, handle
@@ -25,11 +28,14 @@ from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
-from service.routes_state import health, ready
+from service.routes_state import Metrics, health, ready
 from service.routes_writing import delete_document, put_document
 from service.scheduling import Uploads, Workers
 from service.security import Perimeter
 from service.settings import Settings
+from service.tracing import Tracing
+
+logger = logging.getLogger("pincite")
 
 COMPACT_S = 60  # longer than any question takes
 IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
@@ -50,6 +56,7 @@ HANDLERS = (
     delete_collection,
     health,
     ready,
+    Metrics,
 )
 
 ON_A_DOCUMENT = (get_document, put_document, delete_document)
@@ -83,6 +90,8 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         "workers": Workers(LOOKING, settings.waiting),
     }
 
+    tracing = Tracing.start(settings.otlp) if settings.otlp else None
+
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
         compacting = asyncio.create_task(compact_now_and_then(answering, counts))
@@ -91,6 +100,9 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         for workers in lanes.values():
             workers.close()
         answering.close()
+        if tracing:
+            tracing.stop()
+        logger.info("stopped")
 
     documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
 
@@ -98,7 +110,8 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
         return answering.limited_to(request.user.collections) if closed else answering
 
-    app = Litestar(
+    without_plugin = hidden("litestar.plugins.opentelemetry")  # Litestar would load it; `tracing` does, if asked for
+    app = without_plugin(Litestar)(
         route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={
             "answering": Provide(answering_for, sync_to_thread=False),
@@ -120,4 +133,5 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )
-    return Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)
+    guarded = Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)
+    return Access(tracing.around(guarded) if tracing else guarded, routes=app)

@@ -29,7 +29,7 @@ from service.schema import VerifyRequest, VerifyResponse
     status_code=200,
     response_headers=NO_STORE,
     responses={
-        200: success(VerifyResponse, "What became of each citation, in order", examples.example(examples.VERIFIED)),
+        200: success(VerifyResponse, "What became of each citation, in order", examples.answered("verify")),
         **problem_specs(
             errors.MalformedJson,
             errors.BadField,
@@ -45,7 +45,7 @@ from service.schema import VerifyRequest, VerifyResponse
     },
 )
 async def verify_citations(
-    data: Annotated[VerifyRequest, sent(examples.VERIFY)],
+    data: Annotated[VerifyRequest, sent(examples.asked("verify"))],
     answering: NamedDependency[Answering],
     workers: NamedDependency[Workers],
 ) -> VerifyResponse:

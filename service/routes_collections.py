@@ -28,7 +28,7 @@ from service.scheduling import Workers
 from service.schema import CollectionInfo, CollectionList, CollectionRequest
 
 GUARDS = [known_parameters, acceptable]
-EXAMPLE = examples.example(examples.COLLECTIONS.collections[0])
+EXAMPLE = examples.answered("collection")
 Name = Annotated[str, PathParameter(description="1 to 64 lower-case letters, digits and hyphens")]
 
 
@@ -41,7 +41,7 @@ Name = Annotated[str, PathParameter(description="1 to 64 lower-case letters, dig
     opt={"scope": "read"},
     response_headers=NO_STORE,
     responses={
-        200: success(CollectionList, "All collections", examples.example(examples.COLLECTIONS)),
+        200: success(CollectionList, "All collections", examples.answered("collections")),
         **problem_specs(errors.NotAcceptable, IndexProblem),
     },
 )

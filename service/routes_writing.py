@@ -45,8 +45,8 @@ STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, Storag
     guards=GUARDS,
     opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
     responses={
-        200: success(DocumentRecord, "Replaced", examples.example(examples.DOCUMENTS.documents[0])),
-        201: success(DocumentRecord, "Added", examples.example(examples.DOCUMENTS.documents[0])),
+        200: success(DocumentRecord, "Replaced", examples.answered("document")),
+        201: success(DocumentRecord, "Added", examples.answered("document")),
         **problem_specs(
             *STORAGE,
             errors.NotAcceptable,

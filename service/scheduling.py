@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 from service.errors import HungUp, Overloaded, TooManyUploads
+from service.observing import queueing
 from service.patience import Pace, Patience
 
 T = TypeVar("T")
@@ -68,21 +70,24 @@ class Workers:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        await self._free.acquire()
+        with queueing():
+            await self._free.acquire()
         return await self._on_thread(work)
 
     async def _entered(self, seconds: float) -> bool:
         """Wait for a thread; False if there is none after so many seconds."""
         try:
-            await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
+            with queueing():
+                await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
         except TimeoutError:
             return False
         return True
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
+        """In the context of its request: logs and traces tell by it what belongs together."""
         begun = time.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
         finally:
             self._free.release()
             self._pace.took(time.monotonic() - begun)

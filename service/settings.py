@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -26,6 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
     rate_limit: Rate | None = None  # for each key
     address_limit: Rate | None = None  # for each address that comes without a key of its own
+    otlp: str | None = None  # the collector that traces are sent to
     threads: int
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
@@ -46,6 +48,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         cors_origins: Sequence[str] = (),
         rate_limit: str | None = None,
         address_limit: str | None = None,
+        otlp: str | None = None,
     ) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
 
@@ -57,6 +60,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         number = partial(_number, environ)
         return cls(
             allow_anonymous=allow_anonymous,
+            otlp=None if otlp is None else _collector(otlp),
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
             rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
             address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
@@ -77,6 +81,17 @@ class Settings(Struct, frozen=True, kw_only=True):
                 idle_s=number("PINCITE_IDLE_TIMEOUT", 10),
             ),
         )
+
+
+def _collector(url: str) -> str:
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and bool(address.hostname)
+    except ValueError:
+        known = False
+    if not known:
+        raise BadSetting(variable="--otlp", value=url, expected="the address of a collector: http://127.0.0.1:4318")
+    return url
 
 
 def _number(environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15) -> int:

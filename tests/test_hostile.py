@@ -27,7 +27,7 @@ from tests.hostile import (
     Case,
     cases,
 )
-from tests.test_cli import PINCITE, ROOT, ready_line
+from tests.commands import PINCITE, ROOT, ready_line
 
 CASES = cases()
 PAUSE_S = 0.1  # between the parts of a request

@@ -41,7 +41,7 @@ from service.schema import AskRequest
 from service.security import Perimeter
 from service.settings import Settings
 from tests.evaluating import evaluate, small_set
-from tests.test_cli import ROOT, pincite, serving
+from tests.commands import ROOT, pincite, serving
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
 SOON = datetime.now(UTC) + timedelta(hours=1)
