@@ -40,8 +40,8 @@ from service.rates import Rate
 from service.schema import AskRequest
 from service.security import Perimeter
 from service.settings import Settings
-from tests.evaluating import evaluate, small_set
 from tests.commands import ROOT, pincite, serving
+from tests.evaluating import evaluate, small_set
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
 SOON = datetime.now(UTC) + timedelta(hours=1)
