@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
+from index.disk import sync, take_place
 from index.layout import CollectionLayout, change_of
 from index.passages import context
 from index.store import Store
@@ -83,14 +84,17 @@ def rebuild_terms(place: CollectionLayout, store: Store) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
     shutil.rmtree(place.terms, ignore_errors=True)
-    unfinished.rename(place.terms)
+    sync(unfinished)
+    take_place(unfinished, place.terms)
     cover_terms(place, change)
 
 
 def cover_terms(place: CollectionLayout, change: int) -> None:
+    sync(place.terms)  # tantivy leaves the name of its last file to us
     unfinished = place.terms_covered.with_suffix(".new")
     unfinished.write_bytes(msgspec.json.encode(change))
-    unfinished.replace(place.terms_covered)
+    sync(unfinished)
+    unfinished.replace(place.terms_covered)  # if only this is lost, the term index is ahead of it, which does no harm
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:

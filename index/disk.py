@@ -1,8 +1,12 @@
-"""What a disk that takes nothing more says, in our words."""
+"""The disk: what stays on it after a loss of power, and what one that takes nothing more says, in our words.
+
+What is written is on the disk once it is synced, and a name is there once its folder is.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from pathlib import Path
 
@@ -23,3 +27,32 @@ def refused_by_disk(error: OSError | sqlite3.OperationalError, path: Path) -> Ex
     if full:
         return StorageFull(path=path)
     return StorageReadOnly(path=path) if read_only else error
+
+
+def sync(path: Path) -> None:
+    """Have the contents of a file, or the names in a folder, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_all(folder: Path) -> None:
+    """Have a folder with everything in it on the disk, but for its own name."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def take_place(made: Path, place: Path) -> None:
+    """Put a file or a folder, complete and synced, where it belongs; on the disk on return."""
+    made.replace(place)
+    sync(place.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, on the disk on return."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)

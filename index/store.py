@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.config import IndexConfig
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk, sync, take_place
 from index.errors import CollectionNotFound, IndexDamaged, IndexNotFound, IndexVersion
 from index.tables import (
     APPLICATION,
@@ -52,7 +52,8 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, config: IndexConfig, identity: str) -> Store:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """A new store, on the disk on return."""
+        make_folder(path.parent)
         unfinished = path.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         connection = sqlite3.connect(unfinished, isolation_level=None)
@@ -60,7 +61,8 @@ class Store:
         meta = {"config": msgspec.json.encode(config).decode(), "identity": identity, "change": "0"}
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         connection.close()
-        unfinished.rename(path)
+        sync(unfinished)
+        take_place(unfinished, path)
         return cls(path)
 
     @property

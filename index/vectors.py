@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.disk import sync, take_place
 from index.seals import seal, sealed
 from index.types import Vectors
 
@@ -59,9 +59,8 @@ class VectorIndex:
         unfinished = path.with_suffix(".new")
         faiss.write_index(self._base, str(unfinished))
         seal(unfinished)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        sync(unfinished)
+        take_place(unfinished, path)
 
     def updated(self, gone: NDArray[np.int64], numbers: NDArray[np.int64], vectors: Vectors) -> VectorIndex:
         """Leave out the passages `gone`; add `vectors` [n, dimension] for the passages `numbers` [n]."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 from index import models
 from index.config import IndexConfig
 from index.derived import rebuild_terms, save_terms, save_vectors
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
     DocumentError,
@@ -70,8 +70,8 @@ def build(
     """
     layout = Layout(index)
     place = layout.collection(collection)
-    place.path.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(place.path)
         with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder, config)) as writer:
             return writer.build(sources, replace=replace, progress=progress)
     except Timeout as error:
