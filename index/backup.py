@@ -13,7 +13,7 @@ from index.checking import Checked, Progress, check
 from index.disk import make_folder, refused_by_disk, sync_all, take_place
 from index.errors import AlreadyThere, BackupDamaged, IndexNotFound
 from index.layout import Layout
-from index.store import Store
+from index.store import Store, connected
 
 
 def backup(index: Path, target: Path, progress: Progress = lambda *_: None) -> list[str]:
@@ -78,7 +78,7 @@ def made_whole(target: Path) -> Iterator[Path]:
 
 def copy_store(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+    with closing(connected(source)) as here, closing(sqlite3.connect(target)) as there:
         here.backup(there)  # in one step: as of one change, and writers do not wait
 
 

@@ -82,7 +82,11 @@ def rebuild_terms(place: CollectionLayout, store: Store) -> None:
     change = store.change()
     unfinished = place.terms.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+    try:
+        TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+    except (OSError, ValueError):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     shutil.rmtree(place.terms, ignore_errors=True)
     sync(unfinished)
     take_place(unfinished, place.terms)
@@ -90,11 +94,15 @@ def rebuild_terms(place: CollectionLayout, store: Store) -> None:
 
 
 def cover_terms(place: CollectionLayout, change: int) -> None:
-    sync(place.terms)  # tantivy leaves the name of its last file to us
     unfinished = place.terms_covered.with_suffix(".new")
-    unfinished.write_bytes(msgspec.json.encode(change))
-    sync(unfinished)
-    unfinished.replace(place.terms_covered)  # if only this is lost, the term index is ahead of it, which does no harm
+    try:
+        sync(place.terms)  # tantivy leaves the name of its last file to us
+        unfinished.write_bytes(msgspec.json.encode(change))
+        sync(unfinished)
+        unfinished.replace(place.terms_covered)  # were this lost, the term index would be ahead of it: no harm
+    except OSError:
+        place.terms_covered.unlink(missing_ok=True)  # what the term index holds is not known any more
+        raise
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:

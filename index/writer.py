@@ -16,7 +16,7 @@ from msgspec import Struct
 from index import models
 from index.config import IndexConfig
 from index.derived import rebuild_terms, save_terms, save_vectors
-from index.disk import make_folder, refused_by_disk
+from index.disk import make_folder, refused_by_disk, require_room
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
     DocumentError,
@@ -39,6 +39,7 @@ Configure = Callable[[Encoder], IndexConfig]
 Guard = Callable[[Document | None], None]
 
 BATCH = 512  # passages encoded and committed together
+ROOM = 4  # bytes on the disk for each byte of a document: the file itself, its passages, vectors and terms, twice
 
 
 class BuildReport(Struct, frozen=True):
@@ -76,6 +77,8 @@ def build(
             return writer.build(sources, replace=replace, progress=progress)
     except Timeout as error:
         raise IndexLocked(path=index) from error
+    except OSError as error:
+        raise refused_by_disk(error, index) from error
 
 
 def delete(sources: Sequence[str], index: Path, collection: str = "default") -> None:
@@ -172,8 +175,8 @@ class Writer:
         with self.changing():
             before = self.store.live(source)
             guard(before)
-            self.store.commit(new, [], at=time.time())
-            save_terms(self.place, self.store)
+            require_room(self.place.path, ROOM * len(data))
+            self.make(new, [])
             after = self.store.live(source)
         return after or new[0].document, before is None
 
@@ -185,8 +188,16 @@ class Writer:
                 guard(document)
                 if document is None:
                     raise DocumentNotFound(source=source)
-            self.store.commit([], sources, at=time.time())
+            self.make([], sources)
+
+    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+        """Make a change, in the store and in term search: both or neither."""
+        change = self.store.commit(put, remove, at=time.time())
+        try:
             save_terms(self.place, self.store)
+        except (OSError, ValueError):
+            self.store.undo(change)  # before the lock is given back, nobody sees it
+            raise
 
     def compact(self, settled: int) -> bool:
         """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
@@ -219,8 +230,8 @@ class Writer:
             now = self.store.origins()
             kept = [new for new in documents if self.known.get(new.document.source) == now.get(new.document.source)]
             left = [source for source in gone if self.known.get(source) == now.get(source)]
-            self.store.commit(kept, left, at=time.time())
-            save_terms(self.place, self.store)
+            require_room(self.place.path, ROOM * sum(len(new.file) for new in kept))
+            self.make(kept, left)
         for new in kept:
             self.known[new.document.source] = (new.origin, new.document.sha256)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from index.errors import IndexProblem
+from index.errors import PinciteError
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
@@ -23,7 +24,7 @@ from service.scheduling import Workers
 from service.security import Perimeter
 from service.settings import Settings
 
-COMPACT_S = 60  # longer than any question takes
+logger = logging.getLogger("pincite")
 
 HANDLERS = (
     ask,
@@ -44,12 +45,14 @@ HANDLERS = (
 )
 
 
-async def compact_now_and_then(answering: Answering) -> None:
-    """In a thread of its own, beside the questions."""
+async def compact_now_and_then(answering: Answering, seconds: float) -> None:
+    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time."""
     while True:
-        await asyncio.sleep(COMPACT_S)
-        with suppress(IndexProblem):  # a full disk now may have room the next time
+        await asyncio.sleep(seconds)
+        try:
             await asyncio.to_thread(answering.compact)
+        except (PinciteError, OSError, ValueError) as error:
+            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
@@ -58,7 +61,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering))
+        compacting = asyncio.create_task(compact_now_and_then(answering, settings.compact_s))
         yield
         compacting.cancel()
         workers.close()

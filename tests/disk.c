@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -63,7 +64,7 @@ static ssize_t taken(size_t wanted) {
     ssize_t given = (ssize_t)wanted < left ? (ssize_t)wanted : left;
     left -= given;
     pthread_mutex_unlock(&lock);
-    return given > 0 ? given : (errno = ENOSPC, -1);
+    return given > 0 || !wanted ? given : (errno = ENOSPC, -1);
 }
 
 static int refused_to_open(int folder, const char *path, int flags) {
@@ -135,6 +136,20 @@ ssize_t writev(int file, const struct iovec *parts, int count) {
     if (is_open_under(file) && count) return write(file, parts[0].iov_base, parts[0].iov_len);
     return syscall(SYS_writev, file, parts, count);
 }
+
+int access(const char *path, int mode) {
+    if ((mode & W_OK) && concerns(AT_FDCWD, path) && taken(0) < 0) return -1;
+    return REAL(access, int, const char *, int)(path, mode);
+}
+
+#define STATVFS(name, kind)                                                            \
+    int name(const char *path, struct kind *told) {                                    \
+        int result = REAL(name, int, const char *, struct kind *)(path, told);         \
+        if (result == 0 && concerns(AT_FDCWD, path) && taken(1) < 0) told->f_bavail = 0; \
+        return result;                                                                 \
+    }
+STATVFS(statvfs, statvfs)
+STATVFS(statvfs64, statvfs64)
 
 static int refused_to_change(int folder, const char *path, int takes_room) {
     if (!concerns(folder, path) || taken(1) > 0) return 0;
