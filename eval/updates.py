@@ -287,7 +287,9 @@ def report(dataset: Dataset, measured: Sequence[Seen], throughput: float, passag
         ("memory after each quarter, MiB", lambda seen, *_: quarters([each // MEBIBYTE for each in seen.memory])),
         ("open files after each quarter", lambda seen, *_: quarters(seen.handles)),
     ]
-    table = markdown_table(["", *(NAMES[seen.name] for seen in measured)], [[name, *(cell(*row) for row in rows)] for name, cell in lines])
+    table = markdown_table(
+        ["", *(NAMES[seen.name] for seen in measured)], [[name, *(cell(*row) for row in rows)] for name, cell in lines]
+    )
     about = (
         f"{QUESTIONS_A_SECOND:.0f} questions a second on {dataset.name}, in windows with and without updates by turns. "
         f"Small updates: {SMALL_A_SECOND:.0f} a second of one passage or so, a third of them deletes. Ordinary ones: "

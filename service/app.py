@@ -20,7 +20,7 @@ from service.routes_documents import get_document, get_file, get_text, list_docu
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Workers
+from service.scheduling import Changers, Workers
 from service.security import Perimeter
 from service.settings import Settings
 
@@ -58,6 +58,7 @@ async def compact_now_and_then(answering: Answering, seconds: float) -> None:
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     """The service as an ASGI application. It closes `answering` when it shuts down."""
     workers = Workers(settings.threads, settings.waiting)
+    changers = Changers(settings.waiting)
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
@@ -65,6 +66,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         yield
         compacting.cancel()
         workers.close()
+        changers.close()
         answering.close()
 
     app = Litestar(
@@ -72,6 +74,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         dependencies={
             "answering": Provide(lambda: answering, sync_to_thread=False),
             "workers": Provide(lambda: workers, sync_to_thread=False),
+            "changers": Provide(lambda: changers, sync_to_thread=False),
             "name": Provide(source_of, sync_to_thread=False),
         },
         exception_handlers={Exception: handle},

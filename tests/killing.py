@@ -82,7 +82,10 @@ class Torture:
                 self.until_killed(process, address, kind, random)
             self.kills[kind] += 1
             if number % 10 == 9:
-                print(f"{number + 1} kills, {self.acknowledgements() - before} changes in the last, {len(self.wrong)} wrong", flush=True)  # noqa: T201, E501
+                print(
+                    f"{number + 1} kills, {self.acknowledgements() - before} changes in the last, {len(self.wrong)} wrong",
+                    flush=True,
+                )  # noqa: T201, E501
         with self.serving() as (_, address):
             self.verify(address)
 
@@ -107,7 +110,9 @@ class Torture:
     def started(self, command: list[str], **where: object) -> Iterator[subprocess.Popen[str]]:
         """A process with all its children in a group of its own, of which nothing is left afterwards."""
         environment = os.environ | {"PINCITE_COMPACT_S": "1"}
-        with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, start_new_session=True, **where) as process:  # type: ignore[call-overload]
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, start_new_session=True, **where
+        ) as process:  # type: ignore[call-overload]
             try:
                 yield process
             finally:
@@ -258,7 +263,9 @@ class Torture:
 
     def summary(self) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items()))
-        slowest = f"{sorted(self.restarts)[len(self.restarts) // 2]:.1f} s at the median, {max(self.restarts):.1f} s at most"
+        slowest = (
+            f"{sorted(self.restarts)[len(self.restarts) // 2]:.1f} s at the median, {max(self.restarts):.1f} s at most"
+        )
         return (
             f"{self.kills.total()} kills (during {kinds}), {self.ledger.acknowledged:,} changes acknowledged, "
             f"{self.questions:,} questions, restart {slowest}, {len(self.wrong)} violations"

@@ -44,7 +44,9 @@ def record(command: Sequence[str | Path], log: Path) -> None:
 def traceable() -> bool:
     """Whether system calls can be logged on this machine."""
     try:
-        return subprocess.run(["strace", "-f", "--seccomp-bpf", "true"], check=False, capture_output=True).returncode == 0
+        return (
+            subprocess.run(["strace", "-f", "--seccomp-bpf", "true"], check=False, capture_output=True).returncode == 0
+        )
     except FileNotFoundError:
         return False
 
