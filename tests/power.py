@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,12 @@ class Expected:
             self.texts = changed(self.texts, mark)
             self.collections |= mark.collections
             self.copies |= mark.copies
+
+    def told(self, folder: Path) -> list[str]:
+        try:
+            return list(self.wrong(folder))
+        except PinciteError as error:
+            return [f"{type(error).__name__}: {error}"]
 
     def wrong(self, folder: Path) -> Iterator[str]:
         """What is not as it must be in a folder; opens the index there as a service does after a crash."""
@@ -74,38 +81,29 @@ def changed(texts: dict[str, str], mark: Mark) -> dict[str, str]:
 
 
 def lose_power(folder: Path, changes: int, points: int, seed: int) -> list[str]:
-    """Record a run in `folder`, and lose power at `points` of it, in every way of LEFT. Gives what was wrong."""
+    """Record a run in `folder`, and lose power at `points` of it, in every way of LEFT. Gives what was wrong.
+
+    A state that something was wrong with is copied into the folder.
+    """
     run, log = folder / "run", folder / "log"
-    record([sys.executable, "-m", "tests.recorded", run, str(changes), str(seed)], log)
+    record([sys.executable, "-m", "tests.recorded", str(run), str(changes), str(seed)], log)
     random = Random(seed)  # noqa: S311  # the same points again, not a secret
     ended = sum(1 for _ in calls(log))
     chosen = set(random.sample(range(ended), min(points, ended)))
     disk, expected, wrong = Disk(run), Expected(), []
-    for number, call in enumerate(calls(log)):
-        if disk.take(call) == MARKS and call.name == "write":
-            expected.take(msgspec.json.decode(disk.last_written(MARKS), type=Mark))
-        if number not in chosen:
-            continue
-        for way, (names, data) in enumerate(LEFT):
-            left = folder / f"left{number}-{way}"
-            disk.leave(left, random, names, data)
-            try:
-                told = list(expected.wrong(left))
-            except PinciteError as error:
-                told = [f"{type(error).__name__}: {error}"]
-            wrong += [f"after call {number} with {names}, {data}: {each}" for each in told]
-            if not told:
+    memory = Path("/dev/shm")  # noqa: S108  # no disk has to be waited for where there is one
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else folder) as temporary:
+        for number, call in enumerate(calls(log)):
+            if disk.take(call) == MARKS and call.name == "write":
+                expected.take(msgspec.json.decode(disk.last_written(MARKS), type=Mark))
+            if number not in chosen:
+                continue
+            for way, (names, data) in enumerate(LEFT):
+                left = Path(temporary, f"left{number}-{way}")
+                disk.leave(left, random, names, data)
+                told = expected.told(left)
+                wrong += [f"after call {number} with {names}, {data}: {each}" for each in told]
+                if told:
+                    shutil.copytree(left, folder / f"{left.name}-opened")
                 shutil.rmtree(left)
     return wrong
-
-
-def main() -> None:
-    folder, changes, points, seed = Path(sys.argv[1]), *map(int, sys.argv[2:])
-    folder.mkdir(parents=True)
-    wrong = lose_power(folder, changes, points, seed)
-    print("\n".join(wrong))
-    print(len(wrong))
-
-
-if __name__ == "__main__":
-    main()

@@ -16,12 +16,12 @@ import msgspec
 
 from index import collections
 from index.backup import backup
-from index.collection import Collection
-from index.layout import Layout
 from index.preparation import NOTHING_TOLD
-from tests.damage import created, found
+from tests.damage import again, created, found
 
 MARKS = "marks"
+RESTARTS = 0.05  # how often the index is closed and opened
+KINDS = {"put": 50, "delete": 20, "compact": 4, "build": 3, "birds": 3, "copy": 1}
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -33,71 +33,88 @@ class Mark(msgspec.Struct, frozen=True):
     copies: dict[str, dict[str, str]] = {}
 
 
+class Run:
+    def __init__(self, folder: Path, seed: int) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.root = folder / "index"
+        self.random = Random(seed)  # noqa: S311  # the same run again, not a secret
+        self.marks = (folder / MARKS).open("ab", buffering=0)
+        self.texts: dict[str, str] = {}
+        self.number = 0
+        self.mark(Mark(done=False, collections={"default": True}))
+        self.collection = created(self.root)
+        self.mark(Mark(done=True, collections={"default": True}))
+
+    def go_on(self) -> None:
+        self.number += 1
+        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+        getattr(self, kind)()
+        found(self.collection, "cats at night")
+        if self.random.random() < RESTARTS:
+            place = self.collection.place
+            self.collection.close()
+            self.collection = again(place)
+
+    def put(self) -> None:
+        source, text = f"{self.random.randrange(12)}.txt", self.sentence()
+        writer = self.collection.writer
+        self.change(lambda: writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None), documents={source: text})
+
+    def delete(self) -> None:
+        if self.texts:
+            source = self.random.choice(sorted(self.texts))
+            self.change(lambda: self.collection.writer.delete([source]), documents={source: None})
+
+    def compact(self) -> None:
+        self.collection.compact()
+        self.collection.compact()
+
+    def build(self) -> None:
+        given = self.folder / f"given{self.number}"
+        given.mkdir()
+        new: dict[str, str | None] = {f"b{n}.txt": self.sentence() for n in range(4)}
+        for source, text in new.items():
+            (given / source).write_text(text or "")
+        building = self.collection.writer.build
+        self.change(lambda: building([given], replace=True, progress=lambda *_: None), documents=new)
+
+    def birds(self) -> None:
+        self.change(lambda: created(self.root, "birds").close(), collections={"birds": True})
+        self.change(lambda: collections.drop(self.root, "birds"), collections={"birds": False})
+
+    def copy(self) -> None:
+        name = f"copy{self.number}"
+        self.change(lambda: backup(self.root, self.folder / name), copies={name: dict(self.texts)})
+
+    def change(
+        self,
+        work: Callable[[], object],
+        documents: dict[str, str | None] | None = None,
+        collections: dict[str, bool] | None = None,
+        copies: dict[str, dict[str, str]] | None = None,
+    ) -> None:
+        what = (documents or {}, collections or {}, copies or {})
+        self.mark(Mark(False, *what))  # noqa: FBT003
+        work()
+        self.mark(Mark(True, *what))  # noqa: FBT003
+        self.texts = {source: text for source, text in (self.texts | what[0]).items() if text is not None}
+
+    def mark(self, mark: Mark) -> None:
+        self.marks.write(msgspec.json.encode(mark) + b"\n")
+
+    def sentence(self) -> str:
+        """Two sentences with a word that is nowhere else."""
+        choices = ["cats", "owls", "dogs", "sleep", "hunt", "night", "day"]
+        words = self.random.choices(choices, k=self.random.randint(3, 30))
+        return f"Word w{self.number}x{self.random.randrange(1 << 30)} comes first. Then {' '.join(words)}.\n"
+
+
 def main(folder: Path, changes: int, seed: int) -> None:
-    random = Random(seed)  # noqa: S311  # the same run again, not a secret
-    folder.mkdir()
-    root = folder / "index"
-    texts: dict[str, str] = {}
-    with (folder / MARKS).open("ab", buffering=0) as marks:
-
-        def change(work: Callable[[], object], **what: object) -> None:
-            marks.write(msgspec.json.encode(Mark(done=False, **what)) + b"\n")  # type: ignore[arg-type]
-            work()
-            marks.write(msgspec.json.encode(Mark(done=True, **what)) + b"\n")  # type: ignore[arg-type]
-
-        collection: Collection | None = None
-
-        def make() -> None:
-            nonlocal collection
-            collection = created(root)
-
-        change(make, collections={"default": True})
-        assert collection is not None
-        for number in range(changes):
-            kind = random.choices(["put", "delete", "compact", "build", "birds", "backup"], [50, 20, 4, 3, 3, 1])[0]
-            if kind == "put":
-                source = f"{random.randrange(12)}.txt"
-                text = sentence(random, number)
-                change(lambda: put(collection, source, text), documents={source: text})  # noqa: B023
-                texts[source] = text
-            elif kind == "delete" and texts:
-                source = random.choice(sorted(texts))
-                change(lambda: collection.writer.delete([source]), documents={source: None})  # noqa: B023
-                del texts[source]
-            elif kind == "compact":
-                collection.compact()
-                collection.compact()
-            elif kind == "build":
-                given = folder / f"given{number}"
-                given.mkdir()
-                new = {f"b{n}.txt": sentence(random, number) for n in range(4)}
-                for source, text in new.items():
-                    (given / source).write_text(text)
-                change(lambda: collection.writer.build([given], replace=True, progress=lambda *_: None), documents=new)  # noqa: B023
-                texts |= new
-            elif kind == "birds":
-                change(lambda: created(root, "birds").close(), collections={"birds": True})
-                change(lambda: collections.drop(root, "birds"), collections={"birds": False})
-            elif kind == "backup":
-                change(lambda: backup(root, folder / f"copy{number}"), copies={f"copy{number}": dict(texts)})  # noqa: B023
-            found(collection, "cats at night")
-            if random.random() < 0.05:  # as after a restart
-                place = collection.place
-                collection.close()
-                from tests.damage import again
-
-                collection = again(place)
-    collection.close()
-
-
-def put(collection: Collection, source: str, text: str) -> None:
-    collection.writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None)
-
-
-def sentence(random: Random, number: int) -> str:
-    """Two sentences with a word that is nowhere else."""
-    words = random.choices(["cats", "owls", "dogs", "sleep", "hunt", "night", "day"], k=random.randint(3, 30))
-    return f"Word w{number}x{random.randrange(1 << 30)} comes first. Then {' '.join(words)}.\n"
+    run = Run(folder, seed)
+    for _ in range(changes):
+        run.go_on()
+    run.collection.close()
 
 
 if __name__ == "__main__":

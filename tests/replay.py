@@ -1,6 +1,7 @@
-"""What a loss of power may leave of a folder: its writes recorded, and put together again as far as they were synced.
+"""What a loss of power may leave of a folder: its writes recorded, and put together as far as they were synced.
 
-A file keeps what was written before its last fsync. A name is made, moved or removed for good once its folder is synced.
+A file keeps what was written before its last fsync. A name is made, moved or removed for good once its folder is
+synced.
 Whatever came later may be there or not, in any order, and a write may be cut short.
 """
 
@@ -35,9 +36,22 @@ class Call(NamedTuple):
     began: int
 
 
-def record(command: Sequence[str | Path], log: Path) -> None:
+def record(command: Sequence[str], log: Path) -> None:
     """Run a program and log its system calls. Raises CalledProcessError where it fails."""
-    tracing = ["strace", "-f", "-y", "-xx", "-s", "100000000", "--seccomp-bpf", "-e", f"trace={CALLS}", "-o", log, "--"]
+    tracing = [
+        "strace",
+        "-f",
+        "-y",
+        "-xx",
+        "-s",
+        "100000000",
+        "--seccomp-bpf",
+        "-e",
+        f"trace={CALLS}",
+        "-o",
+        str(log),
+        "--",
+    ]
     subprocess.run([*tracing, *command], check=True, timeout=600)
 
 
