@@ -16,8 +16,8 @@ PARTS = ("bench", "peers", "updates")
 HEAD = """# Results
 
 What was measured, on which machine and when. `make bench`, `make bench-peers` and `make bench-updates` write this
-file; nothing in it is written by hand. What each metric means stands in `eval/metrics.py` and in the report of each run. Behind each value is
-its 95 % interval: bootstrap over the questions.
+file; nothing in it is written by hand. What each metric means stands in `eval/metrics.py` and in the report of each
+run. Behind each value is its 95 % interval: bootstrap over the questions.
 """
 
 

@@ -2,8 +2,9 @@
 
     python -m eval.updates --seconds 600
 
-A real service is asked at a steady rate. Windows with updates alternate with windows without, in one run: first updates
-of one passage each, 20 a second and a third of them deletes, then ordinary documents at 30 % of what the encoder can do.
+A real service is asked at a steady rate. Windows with updates alternate with windows without, in one run: first
+updates of one passage each, 20 a second and a third of them deletes, then ordinary documents at 30 % of what the
+encoder can do.
 Every citation is fetched at its version and sliced. After a delete, and only then, its version may be gone.
 """
 
@@ -144,16 +145,14 @@ def main(seconds: float, window: float, data: Path, only: str | None) -> None:
         throughput = throughput_of(built.index, texts)
         a_document = max(1, len(texts) // max(1, built.documents))
         click.echo(f"{dataset.name}: {len(texts)} passages; the encoder does {throughput:.0f} a second")
-        phases = {
-            "small": (small(texts, chooser), SMALL_A_SECOND),
-            "ordinary": (ordinary(texts, a_document, chooser), ENCODER_SHARE * throughput / a_document),
-        }
-        measured = []
+        loads = [
+            Load("small", small(texts, chooser), SMALL_A_SECOND),
+            Load("ordinary", ordinary(texts, a_document, chooser), ENCODER_SHARE * throughput / a_document),
+        ]
+        chosen = [load for load in loads if only in (None, load.name)]
+        questions = [question.text for question in dataset.questions]
         with serving(built.index) as service:
-            for name, (changes, rate) in phases.items():
-                if only in (None, name):
-                    share = seconds if only else seconds / 2
-                    measured.append(phase(service, name, dataset, changes, rate, share, window))
+            measured = [phase(service, load, questions, seconds / len(chosen), window) for load in chosen]
     text = report(dataset, measured, throughput, a_document)
     click.echo(text)
     if only is None:
@@ -170,7 +169,7 @@ def throughput_of(index: Path, texts: Sequence[str]) -> float:
 
 
 def small(texts: Sequence[str], chooser: random.Random) -> Iterator[Change]:
-    """The beginning of a passage of the collection each, so that questions find them; a third takes away what is there."""
+    """The beginning of a passage each, so that questions find them; a third takes away what is there."""
     present: set[str] = set()
     while True:
         if present and chooser.random() < DELETES:
@@ -205,49 +204,50 @@ def serving(index: Path) -> Iterator[Service]:
             process.terminate()
 
 
-def phase(
-    service: Service,
-    name: str,
-    dataset: Dataset,
-    changes: Iterator[Change],
-    rate: float,
-    seconds: float,
-    window: float,
-) -> Seen:
-    """Alternate windows for `seconds`; the first is without updates."""
-    seen = Seen(name)
-    questions = [question.text for question in dataset.questions]
-    asking = random.Random(SEED)  # noqa: S311
-    quiet = Seen(name)  # what is asked while the window settles counts for failures alone
-    with ThreadPoolExecutor(CLIENTS) as askers, ThreadPoolExecutor(CLIENTS) as changers:
-        for number in range(max(2, round(seconds / window))):
-            changing = number % 2 == 1
-            stop = threading.Event()
-            began = time.monotonic()
+class Load(Struct, frozen=True):
+    """What documents change in one phase, and how many changes are due a second."""
 
-            def ask(changing: bool = changing, began: float = began) -> None:  # noqa: FBT001
-                into = seen if time.monotonic() - began > SETTLE_S else quiet
-                askers.submit(service.ask, asking.choice(questions), into, changing=changing)
+    name: str
+    changes: Iterator[Change]
+    rate: float
+
+
+def phase(service: Service, load: Load, questions: Sequence[str], seconds: float, window: float) -> Seen:
+    """Alternate windows for `seconds`; the first is without updates. What one begins has ended before the next."""
+    seen = Seen(load.name)
+    settling = Seen(load.name)  # questions at the beginning of a window count for failures alone
+    asking = random.Random(SEED)  # noqa: S311  # the same run again, not a secret
+    for number in range(max(2, round(seconds / window))):
+        changing = number % 2 == 1
+        stop, began = threading.Event(), time.monotonic()
+        busy = threading.Semaphore(CLIENTS)
+        with ThreadPoolExecutor(CLIENTS) as askers, ThreadPoolExecutor(CLIENTS) as changers:
+
+            def ask() -> None:
+                into = seen if time.monotonic() - began > SETTLE_S else settling  # noqa: B023  # called in its turn
+                askers.submit(service.ask, asking.choice(questions), into, changing=changing)  # noqa: B023
 
             def change() -> None:
+                """Leave out the change where all clients wait for theirs."""
                 seen.due += 1
-                changers.submit(service.change, next(changes), seen)
+                if busy.acquire(blocking=False):  # noqa: B023
+                    begun = changers.submit(service.change, next(load.changes), seen)
+                    begun.add_done_callback(lambda _: busy.release())  # noqa: B023
 
             paces = [threading.Thread(target=paced, args=(ask, QUESTIONS_A_SECOND, stop))]
-            if changing:
-                paces.append(threading.Thread(target=paced, args=(change, rate, stop)))
+            paces += [threading.Thread(target=paced, args=(change, load.rate, stop))] if changing else []
             for each in paces:
                 each.start()
             stop.wait(window)
             stop.set()
             for each in paces:
                 each.join()
-            service.measure(seen)
-            click.echo(f"  {name}, window {number + 1}: {told(seen)}", err=True)
-    seen.failed += quiet.failed
-    seen.unresolved += quiet.unresolved
-    seen.citations += quiet.citations
-    seen.deleted += quiet.deleted
+        service.measure(seen)
+        click.echo(f"  {load.name}, window {number + 1}: {told(seen)}", err=True)
+    for name in ("failed", "unresolved"):
+        getattr(seen, name).extend(getattr(settling, name))
+    seen.citations += settling.citations
+    seen.deleted += settling.deleted
     return seen
 
 
@@ -293,8 +293,8 @@ def report(dataset: Dataset, measured: Sequence[Seen], throughput: float, passag
     about = (
         f"{QUESTIONS_A_SECOND:.0f} questions a second on {dataset.name}, in windows with and without updates by turns. "
         f"Small updates: {SMALL_A_SECOND:.0f} a second of one passage or so, a third of them deletes. Ordinary ones: "
-        f"documents of {passages} passages, as many as take {ENCODER_SHARE:.0%} of the encoder, which does {throughput:.0f} "
-        "passages a second when it has the machine."
+        f"documents of {passages} passages, as many as take {ENCODER_SHARE:.0%} of the encoder, which does "
+        f"{throughput:.0f} passages a second when it has the machine."
     )
     return f"## Questions while documents change\n\n{about}\n\n{table}\n\n{provenance('make bench-updates')}"
 

@@ -237,7 +237,7 @@ class Torture:
                 uncertain = len(allowed) > 1
                 self.settle(source, matching)
                 if matching and matching[0] is not None:
-                    self.verify_document(http, source, matching[0], searched=uncertain or len(text) % 5 == 0)
+                    self.verify_document(http, source, matching[0], searched=uncertain or len(matching[0]) % 5 == 0)
             for source in hashes.keys() - self.ledger.allowed.keys():
                 self.wrong.append(f"{source} was never put")
         for each in check(self.index):

@@ -95,9 +95,9 @@ class Run:
         copies: dict[str, dict[str, str]] | None = None,
     ) -> None:
         what = (documents or {}, collections or {}, copies or {})
-        self.mark(Mark(False, *what))  # noqa: FBT003
+        self.mark(Mark(False, *what))
         work()
-        self.mark(Mark(True, *what))  # noqa: FBT003
+        self.mark(Mark(True, *what))
         self.texts = {source: text for source, text in (self.texts | what[0]).items() if text is not None}
 
     def mark(self, mark: Mark) -> None:

@@ -13,6 +13,7 @@ from tests.killing import Torture
 from tests.power import lose_power
 from tests.replay import Disk, calls, record, traceable
 
+SURE = Random(0)  # noqa: S311  # nothing is left to chance where all or nothing is there
 needs_strace = pytest.mark.skipif(not traceable(), reason="needs strace, to record what is written")
 
 
@@ -36,7 +37,7 @@ def test_a_recorded_run_is_put_together_as_it_was(tmp_path: Path) -> None:
     disk = Disk(tmp_path / "run")
     for call in calls(tmp_path / "log"):
         disk.take(call)
-    disk.leave(tmp_path / "left", Random(0), names=1, data=1)
+    disk.leave(tmp_path / "left", SURE, names=1, data=1)
     assert contents(tmp_path / "left") == contents(tmp_path / "run")
 
 
@@ -65,7 +66,7 @@ def test_only_what_was_synced_is_sure_to_be_there(tmp_path: Path) -> None:
     left = {}
     for names in (0, 1):
         for data in (0, 1):
-            disk.leave(tmp_path / f"{names}{data}", Random(0), names, data)
+            disk.leave(tmp_path / f"{names}{data}", SURE, names, data)
             left[names, data] = contents(tmp_path / f"{names}{data}")
     assert left[0, 0] == left[0, 1] == {"kept": b"kept"}
     assert left[1, 0] == {"moved": b"kept", "unsynced": b""}

@@ -43,7 +43,7 @@ def main(kills: int, points: int, seed: int, folder: Path | None) -> None:
 
 def killed(folder: Path, kills: int, seed: int) -> list[str]:
     index = folder / "kills/index"
-    index.mkdir(parents=True)
+    index.mkdir(parents=True, exist_ok=True)
     model = models.find(models.DEFAULT)
     make_encoder(model.name, Layout(index).encoder(model.sha256))
     torture = Torture(index, seed)
