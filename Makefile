@@ -11,6 +11,10 @@ DATA   ?= ../shared/data/train
 START  ?= reranker_en
 DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
 READER ?= runs/reader
+# For torture.
+KILLS  ?= 200
+POINTS ?= 300
+SEED   ?= 1
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -18,12 +22,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers bench-readers train-reader lock clean
+.PHONY: help install serve test check bench bench-peers bench-readers bench-updates torture train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER, as in: make serve PORT=9000"
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER KILLS POINTS SEED, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -47,6 +51,12 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
+	$(BIN)/python -m eval.updates
+
+torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
+	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)

@@ -17,7 +17,7 @@ from index.layout import CollectionLayout, Layout
 from index.models import file_sha256
 from index.onnx_encoder import CARD, MODEL, TOKENIZER, read_card
 from index.repair import derived_flaws, disagreements, rebuild
-from index.store import Store
+from index.store import Store, connected
 from index.tables import checksum
 from index.types import Span
 
@@ -81,7 +81,7 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
     place = layout.collection(name)
     try:
         store = Store(place.store)
-        with closing(store), closing(sqlite3.connect(place.store, isolation_level=None)) as connection:
+        with closing(store), closing(connected(place.store)) as connection:
             findings = [*check_store(connection), *check_documents(connection, store.config.dimension, progress)]
             findings += check_encoder(layout, store)
             derived = [] if findings else list(check_derived(place, store))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
+from index.disk import sync, take_place
 from index.layout import CollectionLayout, change_of
 from index.passages import context
 from index.store import Store
@@ -81,16 +82,27 @@ def rebuild_terms(place: CollectionLayout, store: Store) -> None:
     change = store.change()
     unfinished = place.terms.with_suffix(".new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+    try:
+        TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+    except (OSError, ValueError):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     shutil.rmtree(place.terms, ignore_errors=True)
-    unfinished.rename(place.terms)
+    sync(unfinished)
+    take_place(unfinished, place.terms)
     cover_terms(place, change)
 
 
 def cover_terms(place: CollectionLayout, change: int) -> None:
     unfinished = place.terms_covered.with_suffix(".new")
-    unfinished.write_bytes(msgspec.json.encode(change))
-    unfinished.replace(place.terms_covered)
+    try:
+        sync(place.terms)  # tantivy leaves the name of its last file to us
+        unfinished.write_bytes(msgspec.json.encode(change))
+        sync(unfinished)
+        unfinished.replace(place.terms_covered)  # were this lost, the term index would be ahead of it: no harm
+    except OSError:
+        place.terms_covered.unlink(missing_ok=True)  # what the term index holds is not known any more
+        raise
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:

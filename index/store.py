@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.config import IndexConfig
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk, sync, take_place, writable
 from index.errors import CollectionNotFound, IndexDamaged, IndexNotFound, IndexVersion
 from index.tables import (
     APPLICATION,
@@ -52,15 +52,19 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, config: IndexConfig, identity: str) -> Store:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """A new store, on the disk on return. Raises StorageFull or StorageReadOnly."""
         unfinished = path.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        connection = sqlite3.connect(unfinished, isolation_level=None)
-        connection.executescript(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};" + SCHEMA)
         meta = {"config": msgspec.json.encode(config).decode(), "identity": identity, "change": "0"}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        connection.close()
-        unfinished.rename(path)
+        try:
+            make_folder(path.parent)
+            unfinished.unlink(missing_ok=True)
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                connection.executescript(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};" + SCHEMA)
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            sync(unfinished)
+            take_place(unfinished, path)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise refused_by_disk(error, path.parent) from error
         return cls(path)
 
     @property
@@ -211,6 +215,13 @@ class Store:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
         return change
 
+    def undo(self, change: int) -> None:
+        """Take back the last change, before anybody has seen it."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM document WHERE added = ?", (change,))
+            connection.execute("UPDATE document SET removed = NULL, removed_at = NULL WHERE removed = ?", (change,))
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change - 1),))
+
     def expired(self, settled: int, at: float) -> int:
         """The last change that removed documents which nobody may ask for any more, up to `settled`; 0 if none did."""
         ((last,),) = self._rows(
@@ -264,12 +275,10 @@ class Store:
     def _connected(self) -> sqlite3.Connection:
         """Never makes a file, and never takes the store of another collection, of the same name, for this one."""
         try:
-            uri = f"{self.path.absolute().as_uri()}?mode=rw"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
-        except sqlite3.OperationalError:
+            connection = connected(self.path)
+        except sqlite3.OperationalError as error:
             self.require_present()
-            raise
+            raise refused_by_disk(error, self.path.parent) from error
         self.require_present()
         return connection
 
@@ -294,8 +303,7 @@ class Store:
             raise IndexVersion(path=self.path.parent, found=version, supported=FORMAT)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-        _, logged, written_back = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if logged == written_back and self.path.stat().st_size < pages * page_size:
+        if not has_log(self.path) and self.path.stat().st_size < pages * page_size:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is cut short")
 
     @contextmanager
@@ -306,3 +314,30 @@ class Store:
             raise  # the disk or a lock, not the contents
         except (sqlite3.DatabaseError, ValueError, msgspec.DecodeError) as error:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection to a store that is there. It only reads where the folder cannot be written to.
+
+    Raises sqlite3.OperationalError.
+    """
+    connection = opened(path, "mode=rw")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
+    except sqlite3.OperationalError:
+        connection.close()
+        if writable(path.parent) or has_log(path):
+            raise
+        return opened(path, "immutable=1")  # nobody has it open, and SQLite cannot put its own files beside it
+    return connection
+
+
+def opened(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
+def has_log(path: Path) -> bool:
+    """Whether some of a store may be beside it, in SQLite's write-ahead log."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0

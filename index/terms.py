@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import tantivy
 
+from index.disk import told_in, writable
 from index.seals import flaws
 
 ANALYZER = "pincite"
@@ -32,9 +35,10 @@ class TermIndex:
         if flaws(path, contents=False):
             return None
         try:
-            index = tantivy.Index.open(str(path))
-            index.register_tokenizer(ANALYZER, analyzer())
-            return cls(index)
+            if writable(path):
+                return cls(opened(path))
+            with links_to(path) as links:
+                return cls(opened(links))
         except (ValueError, OSError):
             return None
 
@@ -48,16 +52,26 @@ class TermIndex:
     def updated(self, remove: Iterable[int], add: Iterable[tuple[int, int, str]]) -> TermIndex:
         """Take passages out by number and put in (number, document, text). On disk when it returns.
 
-        Adding a passage that is there already replaces it, so an update that was cut off can be done again.
+        Adding a passage that is there already replaces it, so an update that was cut off can be done again. Raises
+        OSError where the disk does not take it; nothing is changed then.
         """
-        writer = self._index.writer(heap_size=WRITER_MEMORY, num_threads=1)
-        for number in remove:
-            writer.delete_documents_by_term("number", number)
-        for number, document, text in add:
-            writer.delete_documents_by_term("number", number)
-            writer.add_document(tantivy.Document(number=number, document=document, text=spaced(text)))
-        writer.commit()
-        writer.wait_merging_threads()
+        try:
+            writer = self._index.writer(heap_size=WRITER_MEMORY, num_threads=1)
+        except ValueError as error:
+            raise told_in(error) from error
+        try:
+            for number in remove:
+                writer.delete_documents_by_term("number", number)
+            for number, document, text in add:
+                writer.delete_documents_by_term("number", number)
+                writer.add_document(tantivy.Document(number=number, document=document, text=spaced(text)))
+            writer.commit()
+            with suppress(ValueError):  # a merge that fails is done with the next commit
+                writer.wait_merging_threads()
+        except ValueError as error:
+            raise told_in(error) from error
+        finally:
+            del writer  # it holds tantivy's lock, and whoever keeps the error would keep it
         self._index.reload()
         return TermIndex(self._index)
 
@@ -92,6 +106,21 @@ class TermIndex:
         """The inverse document frequency of a term, as BM25 weighs it: about 0 if it is everywhere, never negative."""
         passages, holding = self._searcher.num_docs, self._searcher.doc_freq("text", term)
         return math.log(1 + (passages - holding + 0.5) / (holding + 0.5)) if passages >= holding else 0.0
+
+
+def opened(path: Path) -> tantivy.Index:
+    index = tantivy.Index.open(str(path))
+    index.register_tokenizer(ANALYZER, analyzer())
+    return index
+
+
+@contextmanager
+def links_to(folder: Path) -> Iterator[Path]:
+    """A folder with links to the files of another: tantivy puts a lock beside the files that it opens."""
+    with TemporaryDirectory(prefix="pincite-") as links:
+        for file in folder.iterdir():
+            Path(links, file.name).symlink_to(file.absolute())
+        yield Path(links)
 
 
 @cache

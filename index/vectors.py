@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.disk import sync, take_place, told_in
 from index.seals import seal, sealed
 from index.types import Vectors
 
@@ -55,13 +55,16 @@ class VectorIndex:
         return int(self._tail.ntotal) + len(self._gone)
 
     def save(self, path: Path) -> None:
-        """Write the base. `consolidated` gives an index that is all base."""
+        """Write the base. `consolidated` gives an index that is all base. Raises OSError."""
         unfinished = path.with_suffix(".new")
-        faiss.write_index(self._base, str(unfinished))
-        seal(unfinished)
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        try:
+            faiss.write_index(self._base, str(unfinished))
+            seal(unfinished)
+            sync(unfinished)
+            take_place(unfinished, path)
+        except (RuntimeError, OSError) as error:
+            unfinished.unlink(missing_ok=True)
+            raise told_in(error) from error
 
     def updated(self, gone: NDArray[np.int64], numbers: NDArray[np.int64], vectors: Vectors) -> VectorIndex:
         """Leave out the passages `gone`; add `vectors` [n, dimension] for the passages `numbers` [n]."""

@@ -11,7 +11,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.derived import moved_vectors, save_terms, terms_covered, usable, vectors_at
-from index.errors import IndexProblem
+from index.disk import refused_by_disk
+from index.errors import IndexProblem, StorageFull, StorageReadOnly
 from index.layout import CollectionLayout
 from index.store import Store
 from index.terms import TermIndex
@@ -28,13 +29,19 @@ class View(Struct, frozen=True):
 
 
 def view_of(place: CollectionLayout, store: Store) -> View:
-    """The view of a store as it is now, deriving again what is missing or damaged."""
+    """The view of a store as it is now, deriving again what is missing or damaged.
+
+    Raises StorageFull or StorageReadOnly where the disk does not take that.
+    """
     terms = TermIndex.open(place.terms)
     change = searchable(place, store)
     if terms is None or not usable(change, store, store.change()):
-        with FileLock(place.change_lock):
-            save_terms(place, store)
-            change = store.change()
+        try:
+            with FileLock(place.change_lock):
+                save_terms(place, store)
+                change = store.change()
+        except OSError as error:
+            raise refused_by_disk(error, place.path) from error
         terms = opened(place)
     vectors, _ = vectors_at(place, store, change)
     return View(change, store.documents(change), store.passage_documents(0, change), vectors, terms)
@@ -47,7 +54,10 @@ def moved_view(view: View, place: CollectionLayout, store: Store) -> View:
         return view
     terms = TermIndex.open(place.terms)
     if terms is None or not usable(view.change, store, change):
-        return view_of(place, store)
+        try:
+            return view_of(place, store)
+        except (StorageFull, StorageReadOnly):
+            return view
     gone = store.removed_documents(view.change, change)
     documents = [document for document in view.documents if document.number not in gone]
     documents += store.added_documents(view.change, change)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from index.errors import IndexProblem
+from index.errors import PinciteError
 from service.answering import Answering
 from service.documentation import asset_routers, openapi_config
 from service.problems import handle
@@ -20,11 +21,11 @@ from service.routes_documents import get_document, get_file, get_text, list_docu
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Workers
+from service.scheduling import Changers, Workers
 from service.security import Perimeter
 from service.settings import Settings
 
-COMPACT_S = 60  # longer than any question takes
+logger = logging.getLogger("pincite")
 
 HANDLERS = (
     ask,
@@ -46,24 +47,28 @@ HANDLERS = (
 )
 
 
-async def compact_now_and_then(answering: Answering) -> None:
-    """In a thread of its own, beside the questions."""
+async def compact_now_and_then(answering: Answering, seconds: float) -> None:
+    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time."""
     while True:
-        await asyncio.sleep(COMPACT_S)
-        with suppress(IndexProblem):  # a full disk now may have room the next time
+        await asyncio.sleep(seconds)
+        try:
             await asyncio.to_thread(answering.compact)
+        except (PinciteError, OSError, ValueError) as error:
+            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     """The service as an ASGI application. It closes `answering` when it shuts down."""
     workers = Workers(settings.threads, settings.waiting)
+    changers = Changers(settings.waiting)
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering))
+        compacting = asyncio.create_task(compact_now_and_then(answering, settings.compact_s))
         yield
         compacting.cancel()
         workers.close()
+        changers.close()
         answering.close()
 
     app = Litestar(
@@ -71,6 +76,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         dependencies={
             "answering": Provide(lambda: answering, sync_to_thread=False),
             "workers": Provide(lambda: workers, sync_to_thread=False),
+            "changers": Provide(lambda: changers, sync_to_thread=False),
             "name": Provide(source_of, sync_to_thread=False),
         },
         exception_handlers={Exception: handle},

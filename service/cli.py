@@ -29,6 +29,7 @@ Further environment variables:
   PINCITE_THREADS         threads that compute  [default: one for each core]
   PINCITE_WAITING         calls that may wait for them  [default: 256]
   PINCITE_MAX_BODY_BYTES  the largest body of a request  [default: 9000000]
+  PINCITE_COMPACT_S       seconds between two times that deleted bytes leave the disk  [default: 60]
 """
 
 

@@ -28,7 +28,7 @@ from service.contract import NO_STORE, acceptable, known_parameters, problem_spe
 from service.problems import AppRequest
 from service.ranges import matches
 from service.routes_documents import Collection, document_headers, record_of
-from service.scheduling import Workers
+from service.scheduling import Changers
 from service.schema import DocumentRecord
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
@@ -66,7 +66,7 @@ async def put_document(
     request: AppRequest,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    changers: NamedDependency[Changers],
     title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
     date: Annotated[str | None, QueryParameter(description="When it was")] = None,
@@ -81,7 +81,9 @@ async def put_document(
     told = Told(media_type, options.get("charset"), title, url, date)
     writer = answering.collection(collection).writer
     body = await request.body()
-    document, new = await workers.run(partial(writer.put, name, body, told, expecting(name, match, none_match)))
+    ready = await changers.prepare(partial(writer.ready, name, body, told))
+    guard = expecting(name, match, none_match)
+    document, new = await changers.commit(partial(writer.place_document, ready, guard))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 
@@ -103,12 +105,13 @@ async def delete_document(
     *,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    workers: NamedDependency[Workers],
+    changers: NamedDependency[Changers],
     collection: Collection = "default",
     match: IfMatch = None,
 ) -> None:
     """Its bytes cannot be fetched any more, and leave the disk when the index is compacted."""
-    await workers.run(partial(answering.collection(collection).writer.delete, [name], expecting(name, match, None)))
+    writer = answering.collection(collection).writer
+    await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Guard:

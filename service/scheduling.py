@@ -49,3 +49,27 @@ class Workers:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+PREPARING = 2  # documents that are read, split and encoded at the same time
+COMMITTING = 16  # changes that wait for the disk at the same time: what comes together is written together
+
+
+class Changers:
+    """Threads for changes, apart from those of the questions, which so never wait for a change."""
+
+    def __init__(self, waiting: int) -> None:
+        self._preparing = Workers(PREPARING, waiting)
+        self._committing = Workers(COMMITTING, waiting)
+
+    async def prepare(self, work: Callable[[], T]) -> T:
+        """Run what computes. Raises Overloaded, as `Workers.run` does."""
+        return await self._preparing.run(work)
+
+    async def commit(self, work: Callable[[], T]) -> T:
+        """Run what waits for the disk. Raises Overloaded."""
+        return await self._committing.run(work)
+
+    def close(self) -> None:
+        self._preparing.close()
+        self._committing.close()

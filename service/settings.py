@@ -11,16 +11,20 @@ from service.errors import BadSetting
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """`threads` compute at the same time; `waiting` more questions may queue for them."""
+    """`threads` compute at the same time; `waiting` more questions may queue for them.
+
+    Every `compact_s` seconds, what was deleted leaves the disk: at the second time after it was.
+    """
 
     allow_anonymous: bool = False
     threads: int
     waiting: int
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
+    compact_s: int  # longer than any question takes
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], *, allow_anonymous: bool = False) -> Settings:
-        """Read `PINCITE_THREADS`, `PINCITE_WAITING` and `PINCITE_MAX_BODY_BYTES`. Raises BadSetting.
+        """Read `PINCITE_THREADS`, `PINCITE_WAITING`, `PINCITE_MAX_BODY_BYTES`, `PINCITE_COMPACT_S`. Raises BadSetting.
 
         >>> Settings.from_env({"PINCITE_THREADS": "4"}).threads
         4
@@ -30,6 +34,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             threads=_number(environ, "PINCITE_THREADS", os.cpu_count() or 1),
             waiting=_number(environ, "PINCITE_WAITING", 256),
             max_body_bytes=_number(environ, "PINCITE_MAX_BODY_BYTES", 9_000_000),
+            compact_s=_number(environ, "PINCITE_COMPACT_S", 60),
         )
 
 
