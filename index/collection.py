@@ -45,9 +45,18 @@ class Collection:
         return self.store.version(source, sha256, time.time())
 
     def compact(self) -> bool:
-        """Erase what may be erased. Call it now and then: only what was removed before the last call goes."""
+        """Erase what may be erased. Call it now and then: only what was removed before the last call goes.
+
+        Dense search is made anew where much lies beside its base, and searched as it is on the disk afterwards,
+        whoever made it.
+        """
         settled, self._settled = self._settled, self.store.change()
-        return self.writer.compact(settled)
+        erased = self.writer.compact(settled)
+        searcher = self.searcher()
+        renewed = searcher.renewed(self.place)
+        with self._moving:
+            self._searcher = renewed if self._searcher is searcher else renewed.moved(self.place)
+        return erased
 
     @property
     def current(self) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.contents import Content, Contents
+from index.derived import numbers_in
 from index.errors import DocumentNotFound
 from index.layout import CollectionLayout
 from index.opening import open_collection
@@ -19,7 +20,8 @@ from index.positions import PositionMap
 from index.sources import select
 from index.store import Store
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
-from index.views import View, moved_view, view_of
+from index.vectors import Dense
+from index.views import View, moved_view, renewed_view, view_of
 
 CANDIDATES = 100  # passages that dense and term search each put up for fusion
 
@@ -56,9 +58,9 @@ class Searcher:
         self._view = view
         self._vectors = view.vectors
         self._terms = view.terms
-        self._documents = view.documents
-        self._sources = [document.source for document in self._documents]
-        self._by_number = {document.number: document for document in self._documents}
+        self._documents = view.listed.documents
+        self._sources = view.listed.sources
+        self._by_number = view.listed.by_number
 
     @classmethod
     def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
@@ -79,9 +81,19 @@ class Searcher:
         view = moved_view(self._view, place, self._store)
         return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
 
+    def renewed(self, place: CollectionLayout) -> Searcher:
+        """The same view, on the base of vectors that is on the disk now; this one where it is on that already."""
+        view = renewed_view(self._view, place, self._store)
+        return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
+
     @property
     def passages(self) -> int:
         return self._vectors.count
+
+    @property
+    def dense(self) -> Dense:
+        """How dense search goes about it, and what it finds: its recall."""
+        return self._vectors.dense
 
     def close(self) -> None:
         self._store.close()
@@ -140,9 +152,8 @@ class Searcher:
     def _passages_of(self, documents: list[int] | None) -> NDArray[np.int64] | None:
         if documents is None:
             return None
-        pairs = self._view.passage_documents
-        numbers: NDArray[np.int64] = pairs[np.isin(pairs[:, 1], documents), 0]
-        return numbers
+        ranges = self._view.ranges
+        return numbers_in(ranges[np.isin(ranges[:, 0], documents)])
 
     # ---- documents
 
