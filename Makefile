@@ -18,7 +18,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers bench-readers train-reader lock clean
+.PHONY: help install serve test check bench bench-peers bench-readers bench-growth train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -47,6 +47,9 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 5 GB in runs/)
+	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)

@@ -12,12 +12,12 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers")
+PARTS = ("bench", "peers", "growth")
 HEAD = """# Results
 
-What was measured, on which machine and when. `make bench` and `make bench-peers` write this file; nothing in it is
-written by hand. What each metric means stands in `eval/metrics.py` and in the report of each run. Behind each value is
-its 95 % interval: bootstrap over the questions.
+What was measured, on which machine and when. `make bench`, `make bench-peers` and `make bench-growth` write this file;
+nothing in it is written by hand. What each metric means stands in `eval/metrics.py` and in the report of each run.
+Behind the value of a metric is its 95 % interval: bootstrap over the questions.
 """
 
 

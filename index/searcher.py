@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
 from index.vectors import Dense
 from index.views import View, moved_view, renewed_view, view_of
 
+FILTERS = 16  # lists of patterns that a view remembers the passages of
 CANDIDATES = 100  # passages that dense and term search each put up for fusion
 
 
@@ -61,6 +63,7 @@ class Searcher:
         self._documents = view.listed.documents
         self._sources = view.listed.sources
         self._by_number = view.listed.by_number
+        self._among = lru_cache(FILTERS)(partial(among, view))
 
     @classmethod
     def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
@@ -136,24 +139,14 @@ class Searcher:
         self, question: str, sources: Sequence[str] | None = None
     ) -> tuple[dict[int, float], dict[int, float]]:
         """What dense and term search find: the cosine and the BM25 score of passages by number, each best first."""
-        among = None if sources is None else self._matching(sources)
-        dense = self._vectors.search(self.encode_question(question), CANDIDATES, self._passages_of(among))
-        return dict(dense), dict(self._terms.search(question, CANDIDATES, among))
+        documents, passages = (None, None) if sources is None else self._among(tuple(sources))
+        dense = self._vectors.search(self.encode_question(question), CANDIDATES, passages)
+        return dict(dense), dict(self._terms.search(question, CANDIDATES, documents))
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
         """Of each passage: its number, its source, its span."""
         rows = self._store.passages(numbers)
         return [(n, self._by_number[row.document].source, row.passage.span) for n, row in rows.items()]
-
-    def _matching(self, patterns: Sequence[str]) -> list[int]:
-        matches = select(patterns, self._sources)
-        return [document.number for document, matched in zip(self._documents, matches, strict=True) if matched]
-
-    def _passages_of(self, documents: list[int] | None) -> NDArray[np.int64] | None:
-        if documents is None:
-            return None
-        ranges = self._view.ranges
-        return numbers_in(ranges[np.isin(ranges[:, 0], documents)])
 
     # ---- documents
 
@@ -188,3 +181,9 @@ class Searcher:
     def content(self, number: int) -> Content:
         """A document by its number."""
         return self._contents.of(self._by_number[number])
+
+
+def among(view: View, patterns: Sequence[str]) -> tuple[list[int], NDArray[np.int64]]:
+    """The documents whose sources match any of the patterns, and their passages, both by number."""
+    documents = sorted(view.listed.documents[place].number for place in select(patterns, view.listed.sources))
+    return documents, numbers_in(view.ranges[np.isin(view.ranges[:, 0], documents)])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from eval.cli import run
-from index import derived
+from index import derived, vectors
 from index.collection import Collection
 from index.config import IndexConfig
 from index.errors import DocumentNotFound
@@ -163,7 +163,7 @@ def test_a_base_that_is_being_made_keeps_neither_changes_nor_questions_waiting(
         put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
     monkeypatch.setattr("index.derived.LOOSE", 10)
     begun, free = threading.Event(), threading.Event()
-    saving = derived.save_base
+    saving = vectors.save_base
 
     def held_up(path: Path, dimension: int, numbers: Numbers, read: Read) -> None:
         begun.set()
