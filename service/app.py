@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -24,6 +25,7 @@ from service.security import Perimeter
 from service.settings import Settings
 
 COMPACT_S = 60  # longer than any question takes
+REST = 9  # times as long as compacting took, it rests at least
 
 HANDLERS = (
     ask,
@@ -46,10 +48,13 @@ HANDLERS = (
 
 async def compact_now_and_then(answering: Answering) -> None:
     """In a thread of its own, beside the questions."""
+    took = 0.0
     while True:
-        await asyncio.sleep(COMPACT_S)
+        await asyncio.sleep(max(COMPACT_S, REST * took))
+        started = time.monotonic()
         with suppress(IndexProblem):  # a full disk now may have room the next time
             await asyncio.to_thread(answering.compact)
+        took = time.monotonic() - started
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
