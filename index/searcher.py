@@ -141,7 +141,7 @@ class Searcher:
         """What dense and term search find: the cosine and the BM25 score of passages by number, each best first."""
         documents, passages = (None, None) if sources is None else self._among(tuple(sources))
         dense = self._vectors.search(self.encode_question(question), CANDIDATES, passages)
-        return dict(dense), dict(self._terms.search(question, CANDIDATES, documents))
+        return dict(dense), dict(self._terms.search(question, CANDIDATES, documents, passages))
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
         """Of each passage: its number, its source, its span."""
