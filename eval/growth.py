@@ -50,20 +50,29 @@ class Grown(Struct, frozen=True):
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(1000), default=SIZES, show_default=True)
 @click.option("--stage", hidden=True, type=click.Choice(["build", "search"]))
 def main(work: Path, data: Path, sizes: tuple[int, ...], stage: str | None) -> None:
-    """Build, open and search indexes of several sizes; the default sizes are written into RESULTS.md."""
+    """Build, open and search indexes of several sizes; the default sizes are written into RESULTS.md.
+
+    Broken off, it goes on where it was.
+    """
     work.mkdir(parents=True, exist_ok=True)
     model = models.find(models.DEFAULT)
     encoder = make_encoder(model.name, Layout(work).encoder(model.sha256))
     originals = real(work / "real.msgpack", data, encoder, config_of(encoder))
     if stage:
         made = (build if stage == "build" else search)(work, sizes[0], originals)
-        (work / f"{stage}.json").write_bytes(msgspec.json.encode(made))
+        (work / f"{sizes[0]}.{stage}.json").write_bytes(msgspec.json.encode(made))
         return
-    grown = []
     for size in sorted(sizes):
         click.echo(f"{size:,} passages …")
-        grown.append(Grown(size, apart("build", work, size, Built), apart("search", work, size, Searched)))
+        apart("build", work, size)
+        apart("search", work, size)
+    grown = [
+        Grown(size, told("build", work, size, Built), told("search", work, size, Searched)) for size in sorted(sizes)
+    ]
+    for size in sizes:
         shutil.rmtree(work / str(size))
+        for left in work.glob(f"{size}.*.json"):
+            left.unlink()
     text = report(grown, originals)
     click.echo(text)
     if sorted(sizes) == sorted(SIZES):
@@ -71,12 +80,15 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], stage: str | None) -> N
         write_part("growth", text)
 
 
-def apart(stage: str, work: Path, size: int, kind: type[T]) -> T:
-    """Do it in a process of its own, so that its memory is its own."""
-    command = [sys.executable, "-m", "eval.growth", "--work", str(work), "--size", str(size), "--stage", stage]
-    one_core = os.environ | {"OMP_NUM_THREADS": "1"}
-    subprocess.run(command, check=True, env=one_core)
-    return msgspec.json.decode((work / f"{stage}.json").read_bytes(), type=kind)
+def apart(stage: str, work: Path, size: int) -> None:
+    """Do it in a process of its own, so that its memory is its own; unless it was done before a run was broken off."""
+    if not (work / f"{size}.{stage}.json").exists():
+        command = [sys.executable, "-m", "eval.growth", "--work", str(work), "--size", str(size), "--stage", stage]
+        subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def told(stage: str, work: Path, size: int, kind: type[T]) -> T:
+    return msgspec.json.decode((work / f"{size}.{stage}.json").read_bytes(), type=kind)
 
 
 def rows_of(grown: Grown) -> dict[str, tuple[float, str]]:
@@ -85,7 +97,7 @@ def rows_of(grown: Grown) -> dict[str, tuple[float, str]]:
     build_s = built.commit_s + built.terms_s + built.vectors_s
     disk = built.store + built.terms + built.vectors
     rows = {
-        "built, s": (build_s, f"{build_s:.0f}"),
+        "built, s of processor time": (build_s, f"{build_s:.0f}"),
         "… committed": (built.commit_s, f"{built.commit_s:.1f}"),
         "… terms": (built.terms_s, f"{built.terms_s:.1f}"),
         "… vectors": (built.vectors_s, f"{built.vectors_s:.1f}"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from msgspec import Struct
 
 from index.derived import newest
@@ -89,7 +90,8 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
             findings += check_encoder(layout, store)
             derived = [] if findings else list(check_derived(place, store))
             if derived and repair:
-                rebuild(place, store)
+                with FileLock(place.making_lock):
+                    rebuild(place, store, lambda: FileLock(place.change_lock))
                 derived = list(check_derived(place, store))
             change = store.change()
             dense = newest(place, store, change)[0].dense

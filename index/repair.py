@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from index.derived import make_anew, numbers_in, terms_covered, vectors_at
+from index.derived import Changing, make_anew, numbers_in, terms_covered, vectors_at
 from index.layout import CollectionLayout
 from index.seals import flaws, intact
 from index.store import Store
@@ -63,9 +62,8 @@ def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
     return bool(found) and found[0][1] >= NEAR
 
 
-def rebuild(place: CollectionLayout, store: Store) -> None:
-    """Throw away what is derived and make it again."""
-    with FileLock(place.making_lock):
-        for path in place.all_vectors():
-            path.unlink()
-        make_anew(place, store, lambda: FileLock(place.change_lock))
+def rebuild(place: CollectionLayout, store: Store, changing: Changing) -> None:
+    """Throw away what is derived and make it again. The holder of the making lock may; see `make_anew`."""
+    for path in place.all_vectors():
+        path.unlink(missing_ok=True)
+    make_anew(place, store, changing)

@@ -29,6 +29,7 @@ from index.errors import (
 from index.layout import CollectionLayout, Layout
 from index.opening import open_collection
 from index.preparation import NOTHING_TOLD, Prepared, Told, prepare
+from index.repair import rebuild
 from index.sources import FoundFile, check_source, file_of, find_files
 from index.store import Store
 from index.tables import NewDocument, NewPassage
@@ -204,6 +205,11 @@ class Writer:
             with self.changing():
                 self.store.purge(min(settled, made), time.time())
         return True
+
+    def rebuild(self) -> None:
+        """Throw away what is derived and make it again, while questions and changes go on."""
+        with self.alone(self.place.making_lock):
+            rebuild(self.place, self.store, self.changing)
 
     def changing(self) -> AbstractContextManager[None]:
         """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""

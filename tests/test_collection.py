@@ -24,6 +24,7 @@ from index.config import IndexConfig
 from index.errors import DocumentNotFound
 from index.layout import CollectionLayout, Layout
 from index.preparation import NOTHING_TOLD, Told
+from index.repair import derived_flaws
 from index.store import Store
 from index.tables import KEPT_SECONDS
 from index.types import Vectors
@@ -31,7 +32,7 @@ from index.vectors import Dense, Numbers, Read
 from service.answering import Answering
 from service.catalogue import Catalogue
 from service.fitted import FittedReader
-from tests.damage import cut, flip
+from tests.damage import cut, flip, renewed
 from tests.fakes import FakeEncoder
 
 
@@ -235,6 +236,27 @@ def test_lists_are_searched_and_their_recall_is_told_once_there_is_much(
         assert run(["check", "--index", str(index)]) == 1
         assert run(["check", "--index", str(index), "--repair"]) == 0
         assert again(collection.place).searcher().dense == dense
+
+
+@pytest.mark.parametrize("suffix", [".faiss", ".idx"])
+def test_damage_inside_a_large_file_is_found_and_mended_in_the_background(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    for number in range(20):
+        put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
+    collection.writer.build([], replace=False, progress=lambda *_: None)
+    place = collection.place
+    monkeypatch.setattr("index.seals.SMALL", 0)
+    collection.close()
+    (path, *_) = (path for path in place.path.rglob(f"*{suffix}") if path.stat().st_size > 1000 or suffix == ".idx")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 64
+    renewed(path, bytes(data))
+    opened = again(place)
+    assert derived_flaws(place)
+    opened.compact()
+    assert derived_flaws(place) == []
+    assert len(found(opened, "cats sleep")) == 20
 
 
 def test_a_process_that_missed_a_compaction_opens_anew(collection: Collection) -> None:
