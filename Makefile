@@ -22,7 +22,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check bench bench-peers bench-readers bench-updates torture train-reader lock clean
+.PHONY: help install serve test check bench bench-peers bench-readers bench-growth bench-updates torture train-reader lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -51,6 +51,9 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+
+bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 5 GB in runs/)
+	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
 	$(BIN)/python -m eval.updates

@@ -33,6 +33,14 @@ from index.tables import (
 )
 from index.types import Document, Span
 
+BLOCK = 4096  # vectors read at a time
+
+# The documents that came after change ?1 and are there as of change ?2. Numbers grow as changes do.
+CAME = """
+document.number > coalesce((SELECT number FROM document WHERE added <= ?1 ORDER BY number DESC LIMIT 1), 0)
+AND added <= ?2 AND (removed IS NULL OR removed > ?2)
+"""
+
 
 class Store:
     """One connection a thread. Reading needs a change number; `live` speaks of the present one."""
@@ -105,6 +113,11 @@ class Store:
         rows = self._rows("SELECT source, origin, sha256 FROM document WHERE removed IS NULL")
         return {source: (origin, sha256) for source, origin, sha256 in rows}
 
+    def origin(self, source: str) -> tuple[str | None, str] | None:
+        """The same of one source."""
+        query = "SELECT origin, sha256 FROM document WHERE source = ? AND removed IS NULL"
+        return next(self._rows(query, source), None)
+
     def content(self, document: int) -> tuple[bytes, list[Span]]:
         """The original file, and the spans of its sentences."""
         ((file, spans),) = self._rows("SELECT file, spans FROM content WHERE document = ?", document)
@@ -119,29 +132,51 @@ class Store:
         )
         return {row[0]: passage_row(row) for row in rows}
 
-    def passage_documents(self, after: int, change: int) -> NDArray[np.int64]:
-        """[n, 2]: the passages that came after one change and are there as of another, each with its document."""
-        rows = self._rows(
-            "SELECT passage.number, document FROM document JOIN passage ON document.number = document "
-            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
-            after,
-            change,
-        )
-        return np.array(list(rows), np.int64).reshape(-1, 2)
+    def passage_ranges(self, after: int, change: int) -> NDArray[np.int64]:
+        """[n, 3]: the documents that came after one change and are there as of another, each with its passages.
 
-    def added_passages(self, after: int, change: int) -> Iterator[tuple[PassageRow, bytes]]:
-        """The passages, with their vectors, that came after one change and are there as of another."""
+        Its number, its first passage, and the one behind its last: a document's passages are numbered in one run.
+        """
         rows = self._rows(
-            "SELECT passage.number, document, first, last, start, end, headings, vector "
-            "FROM document JOIN passage ON document.number = document "
-            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
+            "SELECT document.number, min(passage.number), max(passage.number) + 1 "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            "GROUP BY document.number ORDER BY document.number",
             after,
             change,
         )
-        for row in rows:
-            yield passage_row(row[:-1]), row[-1]
+        return np.array(list(rows), np.int64).reshape(-1, 3)
+
+    def passage_count(self, change: int) -> int:
+        """How many passages there are as of `change`."""
+        ranges = self.passage_ranges(0, change)
+        return int((ranges[:, 2] - ranges[:, 1]).sum())
+
+    def added_passages(self, after: int, change: int) -> Iterator[PassageRow]:
+        """The passages that came after one change and are there as of another, in order."""
+        rows = self._rows(
+            "SELECT passage.number, document, first, last, start, end, headings "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            "ORDER BY document.number, passage.number",
+            after,
+            change,
+        )
+        return map(passage_row, rows)
+
+    def vectors(self, numbers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """The vectors of passages, numbered in order, block by block: numbers [n], vectors [n, dimension].
+
+        Each block is a reading of its own, so that what is written meanwhile need not wait for the last.
+        """
+        for start in range(0, len(numbers), BLOCK):
+            wanted = numbers[start : start + BLOCK]
+            query = "SELECT number, vector FROM passage WHERE number BETWEEN ? AND ? ORDER BY number"
+            rows = list(self._rows(query, int(wanted[0]), int(wanted[-1])))
+            found = np.array([number for number, _ in rows], np.int64)
+            with self._named_damage():
+                vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.float16)
+                vectors = vectors.reshape(len(rows), self.config.dimension)
+            kept = np.isin(found, wanted)
+            yield found[kept], vectors[kept]
 
     def vectors_by_key(self, source: str) -> dict[bytes, NDArray[np.float16]]:
         """The vectors of a live source's passages, by the hash of what was embedded."""
@@ -164,13 +199,7 @@ class Store:
 
     def added_documents(self, after: int, change: int) -> list[Document]:
         """The documents that came after one change and are there as of another."""
-        rows = self._rows(
-            f"SELECT {DOCUMENT_FIELDS} FROM document "
-            "WHERE number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added > ?1 AND added <= ?2 AND (removed IS NULL OR removed > ?2)",
-            after,
-            change,
-        )
+        rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE {CAME}", after, change)
         return [Document(*row) for row in rows]
 
     def removed_documents(self, after: int, change: int) -> set[int]:

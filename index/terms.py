@@ -10,13 +10,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import tantivy
+from numpy.typing import NDArray
 
 from index.disk import told_in, writable
 from index.seals import flaws
 
 ANALYZER = "pincite"
 WRITER_MEMORY = 64_000_000  # bytes that tantivy may hold before it writes a segment
+WIDE = 20  # a filter that lets through more than one passage in so many
 LONGEST_TERM = 64  # bytes; longer ones are encoded data, not words
 # Scripts written without spaces: each character is a term of its own.
 UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
@@ -75,8 +78,14 @@ class TermIndex:
         self._index.reload()
         return TermIndex(self._index)
 
-    def search(self, question: str, depth: int, documents: list[int] | None = None) -> list[tuple[int, float]]:
-        """The best passages as (number, BM25), best first, ties by number; only of `documents` where given."""
+    def search(
+        self, question: str, depth: int, documents: list[int] | None = None, passages: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
+        """The best passages as (number, BM25), best first, ties by number; only of `documents` where given.
+
+        `passages` are those of the documents, in order. Where they are many, the best of all are looked through, which
+        is quicker than to look each document up.
+        """
         any_term = [
             (tantivy.Occur.Should, tantivy.Query.term_query(self._index.schema, "text", term, index_option="freq"))
             for term in sorted(set(words(question)))
@@ -84,11 +93,23 @@ class TermIndex:
         if not any_term:
             return []
         query = tantivy.Query.boolean_query(any_term)
-        if documents is not None:
-            among = tantivy.Query.const_score_query(
-                tantivy.Query.term_set_query(self._index.schema, "document", documents), 0.0
-            )
-            query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, among)])
+        if documents is None:
+            return self._best(query, depth)
+        if passages is not None and len(passages) * WIDE > self._searcher.num_docs:
+            limit = 2 * WIDE * depth
+            found = self._best(query, limit)
+            there = held(np.array([number for number, _ in found], np.int64), passages)
+            kept = [hit for hit, is_there in zip(found, there.tolist(), strict=True) if is_there]
+            if len(kept) >= depth or len(found) < limit:
+                return kept[:depth]
+        among = tantivy.Query.const_score_query(
+            tantivy.Query.term_set_query(self._index.schema, "document", documents), 0.0
+        )
+        return self._best(
+            tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, among)]), depth
+        )
+
+    def _best(self, query: tantivy.Query, depth: int) -> list[tuple[int, float]]:
         hits = self._searcher.search(query, limit=depth, count=False).hits
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         found = [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
@@ -121,6 +142,13 @@ def links_to(folder: Path) -> Iterator[Path]:
         for file in folder.iterdir():
             Path(links, file.name).symlink_to(file.absolute())
         yield Path(links)
+
+
+def held(numbers: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of some numbers are among many others: [3, 9], [1, 3, 5] -> [True, False]."""
+    places = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
+    found: NDArray[np.bool_] = ordered[places] == numbers
+    return found
 
 
 @cache

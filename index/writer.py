@@ -6,7 +6,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from msgspec import Struct
 from index import models
 from index.changes import Change, Changes
 from index.config import IndexConfig
-from index.derived import rebuild_terms, save_terms, save_vectors
+from index.derived import make_anew, save_terms, save_vectors
 from index.disk import make_folder, refused_by_disk, require_room
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
@@ -30,6 +30,7 @@ from index.errors import (
 from index.layout import CollectionLayout, Layout
 from index.opening import open_collection
 from index.preparation import NOTHING_TOLD, Prepared, Told, prepare
+from index.repair import rebuild
 from index.sources import FoundFile, check_source, file_of, find_files
 from index.store import Store
 from index.tables import NewDocument, NewPassage
@@ -108,7 +109,7 @@ class Writer:
         self.encoder = encoder
         self.config = store.config
         self.changes = Changes(self.make_together)
-        self.known = store.origins()  # what a build takes for the present state of each source
+        self.known: dict[str, tuple[str | None, str]] = {}  # what a build takes for the state of each source
 
     def close(self) -> None:
         self.store.close()
@@ -141,8 +142,9 @@ class Writer:
         if batch or gone:
             self.commit(batch, gone)
         progress("documents", len(files), len(files))
-        with self.changing():
+        with self.alone(self.place.making_lock):
             save_vectors(self.place, self.store)
+        with self.changing():
             save_terms(self.place, self.store)
         change = self.store.change()
         return BuildReport(
@@ -150,7 +152,7 @@ class Writer:
             removed=len(gone),
             failed=failed,
             documents=len(self.store.documents(change)),
-            passages=len(self.store.passage_documents(0, change)),
+            passages=self.store.passage_count(change),
             version=f"{self.store.identity}-{change}",
         )
 
@@ -224,21 +226,32 @@ class Writer:
     def compact(self, settled: int) -> bool:
         """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
 
-        What is derived is made anew without it. False where there is nothing to erase.
+        What is derived is made anew without it, while questions and changes go on. False where there is nothing to
+        erase; then dense search is made anew if much lies beside its base.
         """
-        with self.changing():
+        with self.alone(self.place.making_lock):
             if not self.store.expired(settled, time.time()):
+                save_vectors(self.place, self.store)
                 return False
-            save_vectors(self.place, self.store, whole=True)
-            rebuild_terms(self.place, self.store)
-            self.store.purge(settled, time.time())
+            made = self.store.change()
+            make_anew(self.place, self.store, self.changing)
+            with self.changing():
+                self.store.purge(min(settled, made), time.time())
         return True
 
-    @contextmanager
-    def changing(self) -> Iterator[None]:
+    def rebuild(self) -> None:
+        """Throw away what is derived and make it again, while questions and changes go on."""
+        with self.alone(self.place.making_lock):
+            rebuild(self.place, self.store, self.changing)
+
+    def changing(self) -> AbstractContextManager[None]:
         """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
+        return self.alone(self.place.change_lock)
+
+    @contextmanager
+    def alone(self, lock: Path) -> Iterator[None]:
         try:
-            with FileLock(self.place.change_lock):
+            with FileLock(lock):
                 self.store.require_present()
                 yield
         except OSError as error:
@@ -249,14 +262,17 @@ class Writer:
         """Commit documents of a build and the removal of others, unless somebody else changed them meanwhile."""
         documents = self.encoded(batch)
         with self.changing():
-            now = self.store.origins()
-            kept = [new for new in documents if self.known.get(new.document.source) == now.get(new.document.source)]
-            left = [source for source in gone if self.known.get(source) == now.get(source)]
+            kept = [new for new in documents if self.unchanged(new.document.source)]
+            left = [source for source in gone if self.unchanged(source)]
             if kept:
                 require_room(self.place.path, ROOM * sum(len(new.file) for new in kept))
             self.make(kept, left)
         for new in kept:
             self.known[new.document.source] = (new.origin, new.document.sha256)
+
+    def unchanged(self, source: str) -> bool:
+        """Whether a source is as the build found it."""
+        return self.known.get(source) == self.store.origin(source)
 
     def encoded(self, batch: Sequence[Prepared]) -> list[NewDocument]:
         """Documents with their vectors: of what the index holds already, or encoded where it is new."""

@@ -120,7 +120,7 @@ class Answering:
             status="ready",
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
-            recall=1.0,  # dense search is exact
+            recall=first.dense.recall,
             threshold=self._reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),

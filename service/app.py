@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,6 +28,8 @@ from service.settings import Settings
 
 logger = logging.getLogger("pincite")
 
+REST = 9  # times as long as compacting took, it rests at least
+
 HANDLERS = (
     ask,
     ask_batch,
@@ -49,12 +52,15 @@ HANDLERS = (
 
 async def compact_now_and_then(answering: Answering, seconds: float) -> None:
     """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time."""
+    took = 0.0
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(max(seconds, REST * took))
+        started = time.monotonic()
         try:
             await asyncio.to_thread(answering.compact)
         except (PinciteError, OSError, ValueError) as error:
             logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
+        took = time.monotonic() - started
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
