@@ -20,6 +20,7 @@ from index.opening import open_collection
 from index.positions import PositionMap
 from index.sources import select
 from index.store import Store
+from index.tables import PassageRow
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
 from index.vectors import Dense
 from index.views import View, moved_view, renewed_view, view_of
@@ -121,19 +122,21 @@ class Searcher:
         """The `depth` best passages, best first; `sources` are patterns of which any may match."""
         dense, terms = self.rankings(question, sources)
         scores = self.fusion.scores(list(dense), list(terms))
-        rows = self._store.passages(list(scores))
-        best = sorted(
-            (number for number in scores if number in rows and rows[number].document in self._by_number),
-            key=lambda number: (-scores[number], number),
-        )
-        hits = []
-        for number in best[:depth]:
-            row = rows[number]
-            content = self.content(row.document)
-            text = content.text[row.passage.span.start : row.passage.span.end]
-            passage = StoredPassage(number, content.document, row.passage, text)
-            hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
-        return hits
+        best = sorted(scores, key=lambda number: (-scores[number], number))
+        hits: list[Hit] = []
+        for start in range(0, len(best), depth):  # once, unless a change that came meanwhile took some of them
+            rows = self._store.passages(best[start : start + depth])
+            for number in best[start : start + depth]:
+                if number in rows and rows[number].document in self._by_number:
+                    passage = self._stored(rows[number])
+                    hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
+            if len(hits) >= depth:
+                break
+        return hits[:depth]
+
+    def _stored(self, row: PassageRow) -> StoredPassage:
+        content, (start, end) = self.content(row.document), row.passage.span
+        return StoredPassage(row.number, content.document, row.passage, content.text[start:end])
 
     def rankings(
         self, question: str, sources: Sequence[str] | None = None

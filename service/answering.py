@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from index.collection import Collection
+from index.errors import CollectionNotFound
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
@@ -134,7 +136,8 @@ class Answering:
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
         for collection in self._catalogue.present().values():
-            collection.compact()
+            with suppress(CollectionNotFound):  # it was dropped meanwhile
+                collection.compact()
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, clock: Clock) -> tuple[Reading, list[str]]:
         """Read, unless the last reading took longer than there is time left."""
