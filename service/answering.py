@@ -127,6 +127,7 @@ class Answering:
 
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        self._catalogue.sweep()
         for collection in self._catalogue.present().values():
             collection.compact()
 
