@@ -43,18 +43,18 @@ class Changes:
         """`make` settles the first of the changes that it is given, and of the others as many as it can, or raises."""
         self._make = make
         self._turn = threading.Lock()
-        self._waiting: list[Change] = []
+        self.waiting: list[Change] = []
         self._listed = threading.Lock()
 
     def bring(self, change: Change) -> None:
         """Have a change made. Raises what its check raises, and what `make` does."""
         with self._listed:
-            self._waiting.append(change)
+            self.waiting.append(change)
         with self._turn:
             if not change.settled:
                 with self._listed:
-                    others = [each for each in self._waiting if each is not change]
-                    self._waiting = []
+                    others = [each for each in self.waiting if each is not change]
+                    self.waiting = []
                 self._make([change, *others])  # where it fails, the others come themselves when it is their turn
         if change.refused is not None:
             raise change.refused

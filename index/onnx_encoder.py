@@ -7,8 +7,6 @@ depends on its text alone, whatever is encoded beside it, and on a CPU nothing i
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -25,7 +23,6 @@ from index.pieces import Pieces, Vector, Window
 from index.types import Vectors
 
 FORMAT = 1
-NICE = 10  # of the threads that encode several windows, which are those of documents; a question is a window or two
 CARD, MODEL, TOKENIZER = "encoder.json", "model.onnx", "tokenizer.json"
 INPUT, OUTPUT = "pieces", "pincite_vector"  # int64 [1, length] in, float32 [1, dimension] out
 
@@ -53,7 +50,7 @@ class OnnxEncoder:
         tokenizer = _read(folder / TOKENIZER, self.card.tokenizer_sha256)
         self.pieces = Pieces(Tokenizer.from_str(tokenizer.decode()), self.card.window)
         self._session = session(model)
-        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="encoder", initializer=stand_back)
+        self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="encoder")
 
     @property
     def name(self) -> str:
@@ -87,12 +84,6 @@ class OnnxEncoder:
     def _run(self, window: Window) -> Vector:
         vector: Vector = self._session.run([OUTPUT], {INPUT: np.array([window], dtype=np.int64)})[0][0]
         return vector
-
-
-def stand_back() -> None:
-    """Let other threads go first, where the system knows priorities of threads: documents can wait for questions."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def cpus() -> int:

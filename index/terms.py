@@ -47,10 +47,14 @@ class TermIndex:
 
     @classmethod
     def create(cls, path: Path) -> TermIndex:
+        """An empty index in a new folder. Raises OSError where the disk does not take it."""
         path.mkdir(parents=True)
-        index = tantivy.Index(schema(), path=str(path))
-        index.register_tokenizer(ANALYZER, analyzer())
-        return cls(index)
+        try:
+            index = tantivy.Index(schema(), path=str(path))
+            index.register_tokenizer(ANALYZER, analyzer())
+            return cls(index)
+        except ValueError as error:
+            raise told_in(error) from error
 
     def updated(self, remove: Iterable[int], add: Iterable[tuple[int, int, str]]) -> TermIndex:
         """Take passages out by number and put in (number, document, text). On disk when it returns.
@@ -137,9 +141,11 @@ def opened(path: Path) -> tantivy.Index:
 
 @contextmanager
 def links_to(folder: Path) -> Iterator[Path]:
-    """A folder with links to the files of another: tantivy puts a lock beside the files that it opens."""
+    """A folder with links to the files of another, but for tantivy's locks, which it writes beside what it opens."""
     with TemporaryDirectory(prefix="pincite-") as links:
         for file in folder.iterdir():
+            if file.suffix == ".lock":
+                continue
             Path(links, file.name).symlink_to(file.absolute())
         yield Path(links)
 

@@ -135,6 +135,7 @@ class Answering:
 
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        self._catalogue.sweep()
         for collection in self._catalogue.present().values():
             with suppress(CollectionNotFound):  # it was dropped meanwhile
                 collection.compact()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from index import models
 from index.collection import Collection
-from index.collections import check_name, drop, place_of
+from index.collections import check_name, drop, place_of, sweep
 from index.config import IndexConfig
 from index.errors import CollectionExists, CollectionNotFound, IndexProblem, ModelError, ModelNotFound
 from index.layout import Layout
@@ -103,6 +103,11 @@ class Catalogue:
         if self._index is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         drop(self._index, name)
+
+    def sweep(self) -> None:
+        """Erase what is left of dropped collections, where a crash came in between."""
+        if self._index is not None:
+            sweep(self._index)
 
     def close(self) -> None:
         for collection in self._collections.values():

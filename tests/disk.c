@@ -68,7 +68,9 @@ static ssize_t taken(size_t wanted) {
 }
 
 static int refused_to_open(int folder, const char *path, int flags) {
-    if (!(flags & (O_WRONLY | O_RDWR | O_CREAT)) || !concerns(folder, path)) return 0;
+    char followed[PATH_MAX];
+    if (!(flags & (O_WRONLY | O_RDWR | O_CREAT))) return 0;
+    if (!concerns(folder, path) && !(realpath(path, followed) && under(followed))) return 0;
     int there = faccessat(folder, path, F_OK, 0) == 0;
     if (taken(1) > 0) return 0;
     return errno == EROFS ? (there || (flags & O_CREAT)) : !there && (flags & O_CREAT);

@@ -31,7 +31,8 @@ PINCITE = (sys.executable, "-m", "eval.cli")
 WRITERS, ASKERS, SOURCES = 3, 2, 25  # threads that write and ask, and documents that each writer has
 # What is under way, beside the updates and the questions, when the service is killed; and how often.
 KINDS = {"updates": 11, "compaction": 4, "build": 2, "collections": 2, "backup": 1}
-LONGEST_S = 2.5  # from the first change to the kill
+MOST_CHANGES = 15  # that are waited for before anything is killed
+PATIENCE_S = 20  # for them, and for a compaction
 WORDS = ("heron", "quarry", "ferry", "copper", "lighthouse", "keeper", "winter", "market", "bridge", "letter", "valley")
 
 
@@ -121,6 +122,7 @@ class Torture:
             work += [threads.submit(self.ask, http, stop, random.random()) for _ in range(ASKERS)]
             if kind == "collections":
                 work.append(threads.submit(self.make_and_drop, http, stop))
+            self.wait_until(self.ledger.acknowledged + random.randrange(MOST_CHANGES))
             if kind == "build":
                 self.build(random)
             elif kind == "backup":
@@ -129,7 +131,7 @@ class Torture:
                 self.wait_for_compaction()
                 time.sleep(random.uniform(0, 0.08))
             else:
-                time.sleep(random.uniform(0, LONGEST_S))
+                time.sleep(random.uniform(0, 0.5))
             kill(process)
             stop.set()
             for each in work:
@@ -215,9 +217,14 @@ class Torture:
         for folder in (copy, again, *self.index.parent.glob(".copy-*")):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def wait_until(self, acknowledged: int) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while self.ledger.acknowledged < acknowledged and time.monotonic() < until:
+            time.sleep(0.005)
+
     def wait_for_compaction(self) -> None:
         place = Layout(self.index).collection("default")
-        until = time.monotonic() + 4
+        until = time.monotonic() + PATIENCE_S
         while not place.terms.with_suffix(".new").exists() and time.monotonic() < until:
             time.sleep(0.001)
 

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -105,6 +106,25 @@ def test_unchanged_passages_of_a_changed_document_keep_their_vectors(
     monkeypatch.setattr(collection.writer.encoder, "encode", counted)
     put(collection, "a.txt", "Paragraph one speaks of one.\n\nThe last one is quite new and speaks of change.")
     assert len(encoded) == 1
+
+
+def test_changes_that_come_together_are_made_together_and_each_is_judged_alone(collection: Collection) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    writer, before = collection.writer, collection.store.change()
+    ready = [writer.ready(f"{n}.txt", b"Dogs bark.", NOTHING_TOLD) for n in (1, 2, 2, 3)]
+    with ThreadPoolExecutor(8) as threads:
+        with FileLock(collection.place.change_lock):  # the first waits for it, and the others for the first
+            puts = [threads.submit(writer.place_document, new, lambda _: None) for new in ready]
+            gone = threads.submit(writer.delete, ["a.txt"])
+            missing = threads.submit(writer.delete, ["b.txt"])
+            while len(writer.changes.waiting) < len(ready) + 1:
+                time.sleep(0.01)
+        assert [each.result()[1] for each in puts].count(True) == 3
+        gone.result()
+        with pytest.raises(DocumentNotFound):
+            missing.result()
+    assert [document.source for document in collection.searcher().documents(None, 9)] == ["1.txt", "2.txt", "3.txt"]
+    assert collection.store.change() - before <= 3
 
 
 def test_a_change_that_is_being_written_does_not_keep_questions_waiting(collection: Collection) -> None:
