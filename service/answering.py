@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Self
 
 from index.collection import Collection
+from index.errors import CollectionNotFound
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
@@ -163,7 +165,7 @@ class Answering:
             status="ready",
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
-            recall=1.0,  # dense search is exact
+            recall=first.dense.recall,
             threshold=self.reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
@@ -176,8 +178,10 @@ class Answering:
 
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        self._catalogue.sweep()
         for collection in self._catalogue.present().values():
-            collection.compact()
+            with suppress(CollectionNotFound):  # it was dropped meanwhile
+                collection.compact()
 
     def _search(
         self, request: schema.AskRequest, searcher: Searcher, patience: Patience

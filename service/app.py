@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -13,7 +14,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.stores.memory import MemoryStore
 from litestar.types import ASGIApp
 
-from index.errors import IndexProblem
+from index.errors import PinciteError
 from index.layout import Layout
 from service.access import Access
 from service.answering import Answering
@@ -30,17 +31,16 @@ from service.routes_documents import get_document, get_file, get_text, list_docu
 from service.routes_questions import ask, ask_batch, search
 from service.routes_state import Metrics, health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Uploads, Workers
+from service.scheduling import Changers, Uploads, Workers
 from service.security import Perimeter
 from service.settings import Settings
 from service.tracing import Tracing
 
 logger = logging.getLogger("pincite")
 
-COMPACT_S = 60  # longer than any question takes
 IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
-CHANGING = 2  # documents that are prepared at a time, so that questions keep their share of the machine
 LOOKING = 4  # other calls: next to no computing
+REST = 9  # times as long as compacting took, it rests at least
 
 HANDLERS = (
     ask,
@@ -62,13 +62,21 @@ HANDLERS = (
 ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
-async def compact_now_and_then(answering: Answering, counts: MemoryStore) -> None:
-    """In a thread of its own, beside the questions. Counts of requests are forgotten as well."""
+async def compact_now_and_then(answering: Answering, counts: MemoryStore, seconds: float) -> None:
+    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time.
+
+    Counts of requests are forgotten as well.
+    """
+    took = 0.0
     while True:
-        await asyncio.sleep(COMPACT_S)
+        await asyncio.sleep(max(seconds, REST * took))
         await counts.delete_expired()
-        with suppress(IndexProblem):  # a full disk now may have room the next time
+        started = time.monotonic()
+        try:
             await asyncio.to_thread(answering.compact)
+        except (PinciteError, OSError, ValueError) as error:
+            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
+        took = time.monotonic() - started
 
 
 def always(value: object) -> Provide:
@@ -86,19 +94,19 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     pages = Pages(settings.cors_origins, keys)
     lanes = {
         "questions": Workers(IN_FLIGHT * settings.threads, settings.waiting),
-        "changes": Workers(CHANGING, settings.waiting),
         "workers": Workers(LOOKING, settings.waiting),
     }
-
+    changers = Changers(settings.waiting)
     tracing = Tracing.start(settings.otlp) if settings.otlp else None
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering, counts))
+        compacting = asyncio.create_task(compact_now_and_then(answering, counts, settings.compact_s))
         yield
         compacting.cancel()
         for workers in lanes.values():
             workers.close()
+        changers.close()
         answering.close()
         if tracing:
             tracing.stop()
@@ -117,6 +125,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
             "answering": Provide(answering_for, sync_to_thread=False),
             "settings": always(settings),
             "uploads": always(Uploads(settings.max_uploads)),
+            "changers": always(changers),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },

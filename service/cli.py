@@ -32,6 +32,7 @@ Further environment variables:
   PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
   PINCITE_WAITING             questions that may wait to be answered  [default: 256]
   PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
+  PINCITE_COMPACT_S           seconds between two times that deleted bytes leave the disk  [default: 60]
 \b
 Limits; what is beyond them is answered with an error that names the limit:
   PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]

@@ -21,7 +21,10 @@ LONGEST_BATCH = 1000  # questions, likewise
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered."""
+    """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered.
+
+    Every `compact_s` seconds, what was deleted leaves the disk: at the second time after it was.
+    """
 
     allow_anonymous: bool = False
     cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
@@ -37,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_batch: int  # questions
     max_uploads: int  # at the same time
     connection: Limits
+    compact_s: int  # longer than any question takes
 
     @classmethod
     def from_env(
@@ -80,6 +84,7 @@ class Settings(Struct, frozen=True, kw_only=True):
                 body_s=number("PINCITE_BODY_TIMEOUT", 20),
                 idle_s=number("PINCITE_IDLE_TIMEOUT", 10),
             ),
+            compact_s=number("PINCITE_COMPACT_S", 60),
         )
 
 
