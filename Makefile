@@ -12,6 +12,10 @@ START  ?= reranker_en
 DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
 READER ?= runs/reader
 FUZZ_SECONDS ?= 1200
+# For torture.
+KILLS  ?= 200
+POINTS ?= 300
+SEED   ?= 1
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -19,12 +23,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers train-reader lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-updates load torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER FUZZ_SECONDS, as in: make serve PORT=9000"
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER KILLS POINTS SEED FUZZ_SECONDS, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -55,10 +59,22 @@ bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained
 bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
 	$(BIN)/python -m eval.servers measure
 
+bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 5 GB in runs/)
+	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
+
+bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
+	$(BIN)/python -m eval.updates
+
+torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
+	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
+
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
 	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
 	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
+
+examples: $(VENV)/installed-dev  ## record the examples of the API's documentation anew: service/examples.json
+	$(BIN)/python -m eval.examples
 
 lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, TypeVar
-from urllib.parse import quote
+from typing import Protocol
 
 import httpx
-import msgspec
 from msgspec import Struct
 
 from eval.errors import ServiceRefused
 from index.errors import DocumentNotFound
-from service import schema
+from service import client_errors, schema
 from service.answering import Answering
-
-PATIENCE = 60.0  # seconds that a service may be away or busy
-TIMEOUT = 120.0  # seconds for one answer
-BUSY = (429, 502, 503, 504)
-T = TypeVar("T")
+from service.calls import BUSY
+from service.client import PATIENCE_S, Pincite
+from service.client_errors import NotFound, NotPincite, Refused
 
 
 class Source(Struct, frozen=True):
@@ -91,65 +88,44 @@ class OverHttp:
         url: str,
         collection: str = "default",
         key: str | None = None,
-        patience: float = PATIENCE,
+        patience: float = PATIENCE_S,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.name = url.rstrip("/")
-        self._collection = collection
-        self._patience = patience
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=self.name, headers=headers, timeout=TIMEOUT, transport=transport)
+        self._client = Pincite(url, key=key, collection=collection, patience=patience, transport=transport)
+        self.name = self._client.url
         self.source = lru_cache(maxsize=None)(self._source)
 
     def ready(self) -> schema.Ready:
-        return self._decoded(self._send("GET", "/ready"), schema.Ready)
+        with self._in_our_words("/ready"):
+            return self._client.ready()
 
     def ask(self, request: schema.AskRequest) -> schema.AskResponse:
-        return self._decoded(self._send("POST", "/v1/ask", msgspec.json.encode(request)), schema.AskResponse)
+        with self._in_our_words("/v1/ask"):
+            return self._client.ask(request)
 
     def close(self) -> None:
-        self._http.close()
+        self._client.close()
 
     def _source(self, name: str) -> Source | None:
-        path = f"{quote(name)}?collection={quote(self._collection)}"
-        file = self._send("GET", f"/v1/files/{path}", missing=True)
-        if file.status_code == 404:
-            return None
-        view = self._decoded(self._send("GET", f"/v1/texts/{path}"), schema.TextView)
-        return Source(file.content, view.text, [sentence.codepoint for sentence in view.sentences])
-
-    def _send(self, method: str, path: str, body: bytes | None = None, *, missing: bool = False) -> httpx.Response:
-        """Raises Unreachable, or ServiceRefused where waiting does not help. With `missing`, 404 is an answer."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        until = time.monotonic() + self._patience
-        pause = 0.25
-        while True:
-            wait = pause = min(2 * pause, 10.0)
+        with self._in_our_words(name):
             try:
-                response = self._http.request(method, path, content=body, headers=headers)
-            except httpx.TransportError as error:
-                reason = str(error) or type(error).__name__
-            else:
-                if response.is_success or (missing and response.status_code == 404):
-                    return response
-                if response.status_code not in BUSY:
-                    raise ServiceRefused(
-                        url=self.name, status=response.status_code, what=path, detail=response.text[:500]
-                    )
-                reason = f"status {response.status_code}"
-                wait = max(wait, _seconds(response.headers.get("retry-after")))
-            if time.monotonic() + wait > until:
-                raise Unreachable(reason)
-            time.sleep(wait)
+                file, view = self._client.file(name), self._client.text(name)
+            except NotFound:
+                return None
+            return Source(file, view.text, [sentence.codepoint for sentence in view.sentences])
 
-    def _decoded(self, response: httpx.Response, kind: type[T]) -> T:
+    @contextmanager
+    def _in_our_words(self, what: str) -> Iterator[None]:
+        """Raises Unreachable, or ServiceRefused where waiting does not help."""
         try:
-            return msgspec.json.decode(response.content, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ServiceRefused(
-                url=self.name, status=response.status_code, what=response.url.path, detail=f"not Pincite: {error}"
-            ) from error
-
-
-def _seconds(retry_after: str | None) -> float:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+            yield
+        except client_errors.Unreachable as error:
+            raise Unreachable(error.facts["reason"]) from error
+        except NotPincite as error:
+            detail = f"not Pincite: {error.facts['reason']}"
+            raise ServiceRefused(url=self.name, status=error.facts["status"], what=what, detail=detail) from error
+        except Refused as error:
+            status = error.facts["status"]
+            if status in BUSY:
+                raise Unreachable(f"status {status}") from error
+            raise ServiceRefused(url=self.name, status=status, what=what, detail=error.facts["detail"]) from error

@@ -12,12 +12,12 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers", "load", "servers")
+PARTS = ("bench", "peers", "growth", "updates", "load", "servers")
 HEAD = """# Results
 
-What was measured, on which machine and when. `make bench`, `make bench-peers` and `make bench-servers` write this file;
+What was measured, on which machine and when. The commands that stand under the parts write this file;
 nothing in it is written by hand. What each metric means stands in `eval/metrics.py` and in the report of each run.
-Behind each value is its 95 % interval: bootstrap over the questions.
+Behind the value of a metric is its 95 % interval: bootstrap over the questions.
 """
 
 

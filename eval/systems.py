@@ -38,7 +38,7 @@ def passages_of(index: Path) -> list[PassageText]:
     store = Store(Layout(index).collection("default").store)
     searcher = Searcher.open(index)
     found = []
-    for row, _ in store.added_passages(-1, store.change()):
+    for row in store.added_passages(0, store.change()):
         content, span = searcher.content(row.document), row.passage.span
         above = context(content.document.title, row.passage.headings)
         found.append(PassageText(content.document.source, *span, above + content.text[span.start : span.end]))

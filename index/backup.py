@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,10 +10,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from index.checking import Checked, Progress, check
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk, sync_all, take_place
 from index.errors import AlreadyThere, BackupDamaged, IndexNotFound
 from index.layout import Layout
-from index.store import Store
+from index.store import Store, connected
 
 
 def backup(index: Path, target: Path, progress: Progress = lambda *_: None) -> list[str]:
@@ -62,17 +61,15 @@ def made_whole(target: Path) -> Iterator[Path]:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise AlreadyThere(path=target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         making = Path(mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise refused_by_disk(error, target) from error
     try:
         yield making
         making.chmod(0o755)
-        for path in [*making.rglob("*"), making]:
-            sync(path)
-        making.rename(target)
-        sync(target.parent)
+        sync_all(making)
+        take_place(making, target)
     except (OSError, sqlite3.OperationalError) as error:
         raise refused_by_disk(error, target) from error
     finally:
@@ -81,7 +78,7 @@ def made_whole(target: Path) -> Iterator[Path]:
 
 def copy_store(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+    with closing(connected(source)) as here, closing(sqlite3.connect(target)) as there:
         here.backup(there)  # in one step: as of one change, and writers do not wait
 
 
@@ -89,11 +86,3 @@ def copy_encoder(source: Layout, target: Layout, sha256: str) -> None:
     folder, copy = source.encoder(sha256), target.encoder(sha256)
     if folder.exists() and not copy.exists():
         shutil.copytree(folder, copy)
-
-
-def sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -64,11 +64,21 @@ def check_command(
 def tell(checked: Checked) -> None:
     """Counts on standard output; what is off on standard error, with what to do about it."""
     state = f"{len(checked.findings)} findings" if checked.findings else "all is well"
-    click.echo(f"{checked.collection}: {checked.documents} documents, {checked.passages} passages, {state}.")
+    counts = f"{checked.documents} documents, {checked.passages} passages"
+    click.echo(f"{checked.collection}: {counts}, {state}.{dense_search(checked)}")
     for finding in checked.findings:
         click.echo(f"  {printable(finding.where)}: {printable(finding.what)}", err=True)
     for remedy in dict.fromkeys(finding.remedy for finding in checked.findings):
         click.echo(f"  {remedy}", err=True)
+
+
+def dense_search(checked: Checked) -> str:
+    dense = checked.dense
+    if dense is None:
+        return ""
+    if not dense.lists:
+        return " Dense search is exact."
+    return f" Dense search has a recall@10 of {dense.recall:.3f}, probing {dense.probed} of {dense.lists} lists."
 
 
 def save(index: Path, collections: list[str], folder: Path) -> None:

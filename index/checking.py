@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from msgspec import Struct
 
+from index.derived import newest
 from index.errors import CollectionNotFound, ExportDamaged, IndexNotFound, IndexProblem
 from index.layout import CollectionLayout, Layout
 from index.models import file_sha256
 from index.onnx_encoder import CARD, MODEL, TOKENIZER, read_card
 from index.repair import derived_flaws, disagreements, rebuild
-from index.store import Store
+from index.store import Store, connected
 from index.tables import checksum
 from index.types import Span
+from index.vectors import Dense
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -59,6 +62,7 @@ class Checked(Struct, frozen=True):
     documents: int
     passages: int
     findings: list[Finding]
+    dense: Dense | None = None  # how dense search goes about it, and its recall; None where the store cannot be read
 
 
 def check(
@@ -81,16 +85,18 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
     place = layout.collection(name)
     try:
         store = Store(place.store)
-        with closing(store), closing(sqlite3.connect(place.store, isolation_level=None)) as connection:
+        with closing(store), closing(connected(place.store)) as connection:
             findings = [*check_store(connection), *check_documents(connection, store.config.dimension, progress)]
             findings += check_encoder(layout, store)
             derived = [] if findings else list(check_derived(place, store))
             if derived and repair:
-                rebuild(place, store)
+                with FileLock(place.making_lock):
+                    rebuild(place, store, lambda: FileLock(place.change_lock))
                 derived = list(check_derived(place, store))
             change = store.change()
-            passages = len(store.passage_documents(0, change))
-            return Checked(name, len(store.documents(change)), passages, findings + derived)
+            dense = newest(place, store, change)[0].dense
+            documents, passages = len(store.documents(change)), store.passage_count(change)
+            return Checked(name, documents, passages, findings + derived, dense)
     except (IndexProblem, sqlite3.DatabaseError) as error:
         return Checked(name, 0, 0, [Finding(f"collections/{name}/store.sqlite", str(error), RESTORE)])
 

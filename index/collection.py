@@ -8,6 +8,7 @@ from pathlib import Path
 
 from index.layout import CollectionLayout
 from index.opening import open_collection
+from index.repair import derived_flaws
 from index.searcher import Searcher
 from index.store import Store
 from index.types import Document, Encoder
@@ -25,6 +26,7 @@ class Collection:
         self._searcher = Searcher.of(place, store, encoder)
         self._moving = threading.Lock()
         self._settled = store.change()
+        self._proved = False
 
     @classmethod
     def open(cls, index: Path, name: str = "default", encoder: str | None = None) -> Collection:
@@ -45,9 +47,23 @@ class Collection:
         return self.store.version(source, sha256, time.time())
 
     def compact(self) -> bool:
-        """Erase what may be erased. Call it now and then: only what was removed before the last call goes."""
+        """Erase what may be erased. Call it now and then: only what was removed before the last call goes.
+
+        Dense search is made anew where much lies beside its base, and searched as it is on the disk afterwards,
+        whoever made it. The first call reads all that is derived: opening tells only whether large files are whole.
+        """
+        if not self._proved and derived_flaws(self.place):
+            self.writer.rebuild()
+            with self._moving:
+                self._searcher = Searcher.of(self.place, self.store, self.encoder)
+        self._proved = True
         settled, self._settled = self._settled, self.store.change()
-        return self.writer.compact(settled)
+        erased = self.writer.compact(settled)
+        searcher = self.searcher()
+        renewed = searcher.renewed(self.place)
+        with self._moving:
+            self._searcher = renewed if self._searcher is searcher else renewed.moved(self.place)
+        return erased
 
     @property
     def current(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk, sync, take_place
 from index.errors import BadCollectionName, CollectionExists, CollectionNotFound, DefaultCollection, IndexLocked
 from index.layout import CollectionLayout, Layout
 from index.writer import Configure, open_writer
@@ -39,7 +39,7 @@ def make(index: Path, name: str, encoder: str | None, config: Configure) -> None
     layout = Layout(index)
     place = layout.collection(name)
     try:
-        place.path.mkdir(parents=True, exist_ok=True)
+        make_folder(place.path)
         with FileLock(place.lock):
             if place.store.exists():
                 raise CollectionExists(collection=name)
@@ -58,7 +58,8 @@ def drop(index: Path, name: str) -> None:
         raise DefaultCollection(collection=name)
     try:
         with FileLock(place.lock, timeout=0), FileLock(place.change_lock):
-            place.path.rename(index / f"{DROPPED}{uuid.uuid4().hex}")
+            take_place(place.path, index / f"{DROPPED}{uuid.uuid4().hex}")
+            sync(place.path.parent)
     except Timeout as error:
         raise IndexLocked(path=place.path) from error
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from msgspec import Struct
 
@@ -13,14 +13,17 @@ from index.types import Document, Span
 CACHED = 256  # documents kept decoded
 
 
-class Content(Struct, frozen=True):
+class Content(Struct, frozen=True, dict=True):
     """A document with its text, the spans of its sentences, and its positions in three units."""
 
     document: Document
     file: bytes
     text: str
     sentences: list[Span]
-    positions: PositionMap
+
+    @cached_property
+    def positions(self) -> PositionMap:
+        return PositionMap(self.text, self.document.encoding, self.document.bom)
 
 
 class Contents:
@@ -30,6 +33,6 @@ class Contents:
         def read(document: Document) -> Content:
             file, sentences = store.content(document.number)
             text = file[document.bom :].decode(document.encoding)
-            return Content(document, file, text, sentences, PositionMap(text, document.encoding, document.bom))
+            return Content(document, file, text, sentences)
 
         self.of = lru_cache(CACHED)(read)

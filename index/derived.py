@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from index.disk import sync, take_place
 from index.layout import CollectionLayout, change_of
 from index.passages import context
 from index.store import Store
 from index.terms import TermIndex
 from index.types import Document
-from index.vectors import VectorIndex
+from index.vectors import VectorIndex, save_base
+
+Changing = Callable[[], AbstractContextManager[object]]  # holds the change lock
 
 LOOSE = 1000  # vectors that may lie beside the base, or one part in LOOSE_SHARE of all where that is more
 LOOSE_SHARE = 20
@@ -21,13 +27,20 @@ LOOSE_SHARE = 20
 
 def vectors_at(place: CollectionLayout, store: Store, change: int) -> tuple[VectorIndex, int]:
     """Dense vectors of all passages as of `change`, and the change that the file they came from covers."""
-    covered, index = 0, VectorIndex.of(np.empty(0, np.int64), np.empty((0, store.config.dimension), np.float32))
-    for path in place.all_vectors():
+    index, covered = newest(place, store, change)
+    return moved_vectors(index, store, covered, change), covered
+
+
+def newest(place: CollectionLayout, store: Store, change: int) -> tuple[VectorIndex, int]:
+    """What the file of dense vectors that covers most holds, and that change; nothing, and 0, where there is none."""
+    paths = place.all_vectors()
+    for path in paths:
         opened = VectorIndex.open(path, store.config.dimension) if usable(change_of(path), store, change) else None
         if opened is not None:
-            covered, index = change_of(path), opened
-            break
-    return moved_vectors(index, store, covered, change), covered
+            return opened, change_of(path)
+    if not all(path.exists() for path in paths):  # a newer one has taken its place meanwhile
+        return newest(place, store, change)
+    return VectorIndex.of(store.config.dimension), 0
 
 
 def usable(covered: int, store: Store, change: int) -> bool:
@@ -39,23 +52,51 @@ def moved_vectors(index: VectorIndex, store: Store, after: int, change: int) -> 
     """An index as of one change, brought to another."""
     if after == change:
         return index
-    added = [(row.number, vector) for row, vector in store.added_passages(after, change)]
-    numbers = np.array([number for number, _ in added], np.int64)
-    vectors = np.frombuffer(b"".join(vector for _, vector in added), np.float16)
-    rows = vectors.astype(np.float32).reshape(-1, store.config.dimension)
-    return index.updated(store.removed_passages(after, change), numbers, rows)
+    added = numbers_in(store.passage_ranges(after, change))
+    return index.updated(store.removed_passages(after, change), store.vectors(added))
+
+
+def numbers_in(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers of passages in ranges [n, 3] of (document, first, end): [[7, 1, 3], [8, 5, 6]] -> [1, 2, 5]."""
+    counts = ranges[:, 2] - ranges[:, 1]
+    before = np.repeat(np.cumsum(counts) - counts, counts)  # of each passage, how many lie in earlier ranges
+    numbers: NDArray[np.int64] = np.repeat(ranges[:, 1], counts) + np.arange(len(before)) - before
+    return numbers
+
+
+def many_loose(index: VectorIndex) -> bool:
+    return index.loose > max(LOOSE, index.count // LOOSE_SHARE)
 
 
 def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) -> None:
-    """Write the vectors as of now, if much lies beside the last file, or the `whole` is wanted in one."""
+    """Write the vectors as of now, if much lies beside the last file, or the `whole` is wanted in one.
+
+    The holder of the making lock may, while the collection is searched and changed.
+    """
+    for path in place.path.glob("vectors.*.new"):
+        path.unlink()  # a crash has left it
     change = store.change()
-    index, covered = vectors_at(place, store, change)
-    if covered != change and (whole or index.loose > max(LOOSE, index.count // LOOSE_SHARE) or not covered):
-        index.consolidated().save(place.vectors(change))
+    index, covered = newest(place, store, change)
+    if covered != change and (whole or not covered or many_loose(moved_vectors(index, store, covered, change))):
+        del index  # its memory is wanted
+        numbers = numbers_in(store.passage_ranges(0, change))
+        save_base(place.vectors(change), store.config.dimension, numbers, store.vectors)
         covered = change
     for path in place.all_vectors():
         if change_of(path) != covered:
-            path.unlink()
+            path.unlink(missing_ok=True)
+
+
+def make_anew(place: CollectionLayout, store: Store, changing: Changing) -> None:
+    """Make everything derived anew from the store. The holder of the making lock may.
+
+    The collection is searched and changed meanwhile: only for the end, which is short, it is `changing`.
+    """
+    save_vectors(place, store, whole=True)
+    change = store.change()
+    made = make_terms(place.terms.with_suffix(".next"), store, change)
+    with changing():
+        renew_terms(place, store, made, change)
 
 
 def terms_covered(place: CollectionLayout) -> int:
@@ -70,34 +111,63 @@ def save_terms(place: CollectionLayout, store: Store) -> None:
     change = store.change()
     index, covered = TermIndex.open(place.terms), terms_covered(place)
     if index is None or not usable(covered, store, change):
-        rebuild_terms(place, store)
+        put_terms(place, make_terms(place.terms.with_suffix(".new"), store, change), change)
     elif covered < change:
-        index.updated(store.removed_passages(covered, change).tolist(), passage_texts(store, covered, change))
+        move_terms(index, store, covered, change)
         cover_terms(place, change)
 
 
-def rebuild_terms(place: CollectionLayout, store: Store) -> None:
-    """Make the term index from nothing: what was in the old one is in no file afterwards."""
-    change = store.change()
-    unfinished = place.terms.with_suffix(".new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    TermIndex.create(unfinished).updated([], passage_texts(store, 0, change))
+def make_terms(path: Path, store: Store, change: int) -> Path:
+    """Make a term index from nothing: what was in the old one is in no file of it."""
+    shutil.rmtree(path, ignore_errors=True)
+    try:
+        TermIndex.create(path).updated([], passage_texts(store, 0, change))
+    except (OSError, ValueError):
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path
+
+
+def move_terms(index: TermIndex, store: Store, after: int, change: int) -> None:
+    """Bring a term index as of one change to another."""
+    index.updated(store.removed_passages(after, change).tolist(), passage_texts(store, after, change))
+
+
+def renew_terms(place: CollectionLayout, store: Store, made: Path, change: int) -> None:
+    """Put a term index that was made as of an earlier change in its place. Only the holder of the change lock may."""
+    index, now = TermIndex.open(made), store.change()
+    if index is None:
+        raise FileNotFoundError(made)
+    if change < now:
+        move_terms(index, store, change, now)
+    put_terms(place, made, now)
+
+
+def put_terms(place: CollectionLayout, made: Path, change: int) -> None:
+    """Put a term index in its place. Only the holder of the change lock may."""
     shutil.rmtree(place.terms, ignore_errors=True)
-    unfinished.rename(place.terms)
+    sync(made)
+    take_place(made, place.terms)
     cover_terms(place, change)
 
 
 def cover_terms(place: CollectionLayout, change: int) -> None:
     unfinished = place.terms_covered.with_suffix(".new")
-    unfinished.write_bytes(msgspec.json.encode(change))
-    unfinished.replace(place.terms_covered)
+    try:
+        sync(place.terms)  # tantivy leaves the name of its last file to us
+        unfinished.write_bytes(msgspec.json.encode(change))
+        sync(unfinished)
+        unfinished.replace(place.terms_covered)  # were this lost, the term index would be ahead of it: no harm
+    except OSError:
+        place.terms_covered.unlink(missing_ok=True)  # what the term index holds is not known any more
+        raise
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:
     """(passage, document, text with its context) of the passages that came after one change, as of another."""
     documents = {document.number: document for document in store.added_documents(after, change)}
     text, of = "", 0
-    for row, _ in store.added_passages(after, change):
+    for row in store.added_passages(after, change):
         document = documents[row.document]
         if row.document != of:
             text, of = document_text(store, document), row.document

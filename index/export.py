@@ -26,6 +26,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from sentence_transformers import SentenceTransformer
 
 from index import models, reference
+from index.disk import make_folder, sync_all, take_place
 from index.errors import NotExportable
 from index.onnx_encoder import CARD, FORMAT, INPUT, MODEL, OUTPUT, TOKENIZER, Card, session
 from index.pieces import Pieces, Window
@@ -69,12 +70,13 @@ def export(name: str, folder: Path) -> None:
     source = models.find(name)
     model = reference.load(source, attention="eager", device="cpu")
     require_known(source.name, model)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     making = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _write(source, model, making)
         making.chmod(0o755)
-        making.rename(folder)
+        sync_all(making)
+        take_place(making, folder)
     finally:
         rmtree(making, ignore_errors=True)
 

@@ -6,6 +6,7 @@ DIR/collections/NAME/terms/                derived: term search
 DIR/collections/NAME/terms.json            the change that terms/ is complete up to
 DIR/collections/NAME/write.lock            held by a build, for as long as it runs
 DIR/collections/NAME/change.lock           held while a change is written, by a build or a service
+DIR/collections/NAME/making.lock           held while something derived is made anew, which changes do not wait for
 DIR/keys.json                              who may ask: hashes of keys; DIR/keys.lock is held while it changes
 DIR/encoders/HASH/                         encoders exported for serving, by the hash of their weights
 """
@@ -39,6 +40,10 @@ class CollectionLayout(Struct, frozen=True):
     @property
     def change_lock(self) -> Path:
         return self.path / "change.lock"
+
+    @property
+    def making_lock(self) -> Path:
+        return self.path / "making.lock"
 
     def vectors(self, change: int) -> Path:
         return self.path / f"vectors.{change}.faiss"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 
 import numpy as np
-from filelock import FileLock
+from numpy.typing import NDArray
 
-from index.derived import rebuild_terms, save_vectors, terms_covered, vectors_at
+from index.derived import Changing, make_anew, numbers_in, terms_covered, vectors_at
 from index.layout import CollectionLayout
 from index.seals import flaws, intact
 from index.store import Store
 from index.terms import TermIndex
 from index.types import Vectors
-from index.vectors import VectorIndex
+from index.vectors import VectorIndex, spread
 
 SAMPLE = 1000  # passages that are looked up by their own vectors
 NEAR = 0.98  # the cosine of a vector to what dense search holds of it, which may be compressed
@@ -34,10 +33,10 @@ def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, 
     """(file, in what it differs from the store). The collection may be written to meanwhile."""
     change = store.change()
     vectors, _ = vectors_at(place, store, change)
-    live = store.passage_documents(0, change)[:, 0]
-    if not np.array_equal(np.sort(vectors.numbers), live):
+    live = numbers_in(store.passage_ranges(0, change))
+    if not np.array_equal(vectors.numbers, live):
         yield "vectors", "dense search does not hold just the passages of the store"
-    elif not all(near(vectors, *each) for each in sample(store, change, len(live))):
+    elif not all(near(vectors, *each) for each in sample(store, live)):
         yield "vectors", "dense search holds other vectors than the store"
     before = terms_covered(place)
     terms = TermIndex.open(place.terms)
@@ -47,15 +46,14 @@ def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, 
         return
     numbers = terms.numbers()
     after = store.change()
-    if not any(np.array_equal(store.passage_documents(0, each)[:, 0], numbers) for each in range(before, after + 1)):
+    if not any(np.array_equal(numbers_in(store.passage_ranges(0, each)), numbers) for each in range(before, after + 1)):
         yield "terms", "term search does not hold just the passages of the store"
 
 
-def sample(store: Store, change: int, count: int) -> Iterator[tuple[int, Vectors]]:
+def sample(store: Store, numbers: NDArray[np.int64]) -> Iterator[tuple[int, Vectors]]:
     """Some passages, evenly spread, with their vectors."""
-    every = max(1, count // SAMPLE)
-    for row, vector in islice(store.added_passages(0, change), 0, None, every):
-        yield row.number, np.frombuffer(vector, np.float16).astype(np.float32)
+    for found, vectors in store.vectors(spread(numbers, SAMPLE)):
+        yield from zip(found.tolist(), vectors.astype(np.float32), strict=True)
 
 
 def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
@@ -64,10 +62,8 @@ def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
     return bool(found) and found[0][1] >= NEAR
 
 
-def rebuild(place: CollectionLayout, store: Store) -> None:
-    """Throw away what is derived and make it again."""
-    with FileLock(place.change_lock):
-        for path in place.all_vectors():
-            path.unlink()
-        save_vectors(place, store, whole=True)
-        rebuild_terms(place, store)
+def rebuild(place: CollectionLayout, store: Store, changing: Changing) -> None:
+    """Throw away what is derived and make it again. The holder of the making lock may; see `make_anew`."""
+    for path in place.all_vectors():
+        path.unlink(missing_ok=True)
+    make_anew(place, store, changing)

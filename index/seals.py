@@ -1,7 +1,7 @@
 """Seals: how a derived file tells that it is whole.
 
-A file of ours ends with a mark and the hash of all before it; readers of the file never get that far. tantivy ends its
-files with a footer of its own, which holds a CRC.
+A file of ours ends with a record of what is in it, a mark, and the hash of all before the mark; readers of the file
+never get that far. tantivy ends its files with a footer of its own, which holds a CRC.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from pathlib import Path
 
 MARK = b"pincite seal 1\n\0"
 DIGEST = 16  # bytes
+RECORD = 256  # bytes, filled up with spaces
 CHUNK = 1 << 20
 SMALL = 64_000_000  # bytes, read in less than a tenth of a second
 TANTIVY_MAGIC = 1337
 TANTIVY_PARTS = (".term", ".idx", ".pos", ".fast", ".fieldnorm", ".store")
 
 
-def seal(path: Path) -> None:
-    """End a file with its seal."""
+def seal(path: Path, record: bytes) -> None:
+    """End a file with a record, of up to RECORD bytes, and its seal."""
+    with path.open("ab") as file:
+        file.write(record.ljust(RECORD))
     digest = digest_of(path, path.stat().st_size)
     with path.open("ab") as file:
         file.write(MARK + digest)
@@ -35,6 +38,11 @@ def intact(path: Path) -> bool:
     """Whether every byte of a file is as it was sealed."""
     digest = seal_of(path)
     return digest is not None and digest == digest_of(path, size_of(path) - len(MARK) - DIGEST)
+
+
+def recorded(path: Path) -> bytes:
+    """The record that a file was sealed with."""
+    return tail_of(path, RECORD + len(MARK) + DIGEST)[:RECORD].rstrip()
 
 
 def seal_of(path: Path) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,19 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.contents import Content, Contents
+from index.derived import numbers_in
 from index.errors import DocumentNotFound
 from index.layout import CollectionLayout
 from index.opening import open_collection
 from index.positions import PositionMap
 from index.sources import select
 from index.store import Store
+from index.tables import PassageRow
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
-from index.views import View, moved_view, view_of
+from index.vectors import Dense
+from index.views import View, moved_view, renewed_view, view_of
 
+FILTERS = 16  # lists of patterns that a view remembers the passages of
 CANDIDATES = 100  # passages that dense and term search each put up for fusion
 
 
@@ -57,9 +61,10 @@ class Searcher:
         self._view = view
         self._vectors = view.vectors
         self._terms = view.terms
-        self._documents = view.documents
-        self._sources = [document.source for document in self._documents]
-        self._by_number = {document.number: document for document in self._documents}
+        self._documents = view.listed.documents
+        self._sources = view.listed.sources
+        self._by_number = view.listed.by_number
+        self._among = lru_cache(FILTERS)(partial(among, view))
 
     @classmethod
     def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
@@ -80,9 +85,19 @@ class Searcher:
         view = moved_view(self._view, place, self._store)
         return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
 
+    def renewed(self, place: CollectionLayout) -> Searcher:
+        """The same view, on the base of vectors that is on the disk now; this one where it is on that already."""
+        view = renewed_view(self._view, place, self._store)
+        return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
+
     @property
     def passages(self) -> int:
         return self._vectors.count
+
+    @property
+    def dense(self) -> Dense:
+        """How dense search goes about it, and what it finds: its recall."""
+        return self._vectors.dense
 
     def close(self) -> None:
         self._store.close()
@@ -107,43 +122,34 @@ class Searcher:
         """The `depth` best passages, best first; `sources` are patterns of which any may match."""
         dense, terms = self.rankings(question, sources)
         scores = self.fusion.scores(list(dense), list(terms))
-        rows = self._store.passages(list(scores))
-        best = sorted(
-            (number for number in scores if number in rows and rows[number].document in self._by_number),
-            key=lambda number: (-scores[number], number),
-        )
-        hits = []
-        for number in best[:depth]:
-            row = rows[number]
-            content = self.content(row.document)
-            text = content.text[row.passage.span.start : row.passage.span.end]
-            passage = StoredPassage(number, content.document, row.passage, text)
-            hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
-        return hits
+        best = sorted(scores, key=lambda number: (-scores[number], number))
+        hits: list[Hit] = []
+        for start in range(0, len(best), depth):  # once, unless a change that came meanwhile took some of them
+            rows = self._store.passages(best[start : start + depth])
+            for number in best[start : start + depth]:
+                if number in rows and rows[number].document in self._by_number:
+                    passage = self._stored(rows[number])
+                    hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
+            if len(hits) >= depth:
+                break
+        return hits[:depth]
+
+    def _stored(self, row: PassageRow) -> StoredPassage:
+        content, (start, end) = self.content(row.document), row.passage.span
+        return StoredPassage(row.number, content.document, row.passage, content.text[start:end])
 
     def rankings(
         self, question: str, sources: Sequence[str] | None = None
     ) -> tuple[dict[int, float], dict[int, float]]:
         """What dense and term search find: the cosine and the BM25 score of passages by number, each best first."""
-        among = None if sources is None else self._matching(sources)
-        dense = self._vectors.search(self.encode_question(question), CANDIDATES, self._passages_of(among))
-        return dict(dense), dict(self._terms.search(question, CANDIDATES, among))
+        documents, passages = (None, None) if sources is None else self._among(tuple(sources))
+        dense = self._vectors.search(self.encode_question(question), CANDIDATES, passages)
+        return dict(dense), dict(self._terms.search(question, CANDIDATES, documents, passages))
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
         """Of each passage: its number, its source, its span."""
         rows = self._store.passages(numbers)
         return [(n, self._by_number[row.document].source, row.passage.span) for n, row in rows.items()]
-
-    def _matching(self, patterns: Sequence[str]) -> list[int]:
-        matches = select(patterns, self._sources)
-        return [document.number for document, matched in zip(self._documents, matches, strict=True) if matched]
-
-    def _passages_of(self, documents: list[int] | None) -> NDArray[np.int64] | None:
-        if documents is None:
-            return None
-        pairs = self._view.passage_documents
-        numbers: NDArray[np.int64] = pairs[np.isin(pairs[:, 1], documents), 0]
-        return numbers
 
     # ---- documents
 
@@ -196,3 +202,9 @@ class Searcher:
     def content(self, number: int) -> Content:
         """A document by its number."""
         return self._contents.of(self._by_number[number])
+
+
+def among(view: View, patterns: Sequence[str]) -> tuple[list[int], NDArray[np.int64]]:
+    """The documents whose sources match any of the patterns, and their passages, both by number."""
+    documents = sorted(view.listed.documents[place].number for place in select(patterns, view.listed.sources))
+    return documents, numbers_in(view.ranges[np.isin(view.ranges[:, 0], documents)])

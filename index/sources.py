@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import re2
@@ -87,13 +89,25 @@ def check_source(source: str) -> None:
         raise BadSource(source=source, reason=reason)
 
 
-def select(patterns: Sequence[str], sources: Sequence[str]) -> list[bool]:
-    """Which sources match any of the patterns: `*` and `?` stay within a path segment, `**` crosses them.
+def select(patterns: Sequence[str], sources: Sequence[str]) -> list[int]:
+    """The places of the sources, in code point order, that match a pattern: `*`, `?` stay in a segment, `**` crosses.
 
-    Time grows with the length of patterns and sources alone, whatever the patterns are.
+    Only those are looked at that begin as a pattern does before its first wildcard. Time grows with the length of
+    patterns and sources alone, whatever the patterns are.
     """
-    matchers = [matcher(pattern) for pattern in patterns]
-    return [any(match.fullmatch(source) for match in matchers) for source in sources]
+    places: set[int] = set()
+    for pattern in patterns:
+        match = matcher(pattern)
+        beginning = re.split(r"[*?]", pattern, maxsplit=1)[0]
+        if beginning == pattern:
+            start = bisect_left(sources, pattern)
+            places.update(range(start, start + (sources[start : start + 1] == [pattern])))
+            continue
+        start = bisect_left(sources, beginning)
+        end = bisect_right(sources, beginning, key=itemgetter(slice(len(beginning))))
+        every = pattern.endswith("**") and pattern.count("*") == 2 and "?" not in pattern
+        places.update(place for place in range(start, end) if every or match.fullmatch(sources[place]))
+    return sorted(places)
 
 
 def matcher(pattern: str) -> re2._Regexp:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.config import IndexConfig
-from index.disk import refused_by_disk
+from index.disk import make_folder, refused_by_disk, sync, take_place, writable
 from index.errors import CollectionNotFound, IndexDamaged, IndexNotFound, IndexVersion
 from index.tables import (
     APPLICATION,
@@ -32,6 +32,14 @@ from index.tables import (
     upgrade,
 )
 from index.types import Document, Span
+
+BLOCK = 4096  # vectors read at a time
+
+# The documents that came after change ?1 and are there as of change ?2. Numbers grow as changes do.
+CAME = """
+document.number > coalesce((SELECT number FROM document WHERE added <= ?1 ORDER BY number DESC LIMIT 1), 0)
+AND added <= ?2 AND (removed IS NULL OR removed > ?2)
+"""
 
 
 class Store:
@@ -52,15 +60,19 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, config: IndexConfig, identity: str) -> Store:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """A new store, on the disk on return. Raises StorageFull or StorageReadOnly."""
         unfinished = path.with_suffix(".new")
-        unfinished.unlink(missing_ok=True)
-        connection = sqlite3.connect(unfinished, isolation_level=None)
-        connection.executescript(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};" + SCHEMA)
         meta = {"config": msgspec.json.encode(config).decode(), "identity": identity, "change": "0"}
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        connection.close()
-        unfinished.rename(path)
+        try:
+            make_folder(path.parent)
+            unfinished.unlink(missing_ok=True)
+            with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
+                connection.executescript(f"PRAGMA application_id={APPLICATION}; PRAGMA user_version={FORMAT};" + SCHEMA)
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            sync(unfinished)
+            take_place(unfinished, path)
+        except (OSError, sqlite3.OperationalError) as error:
+            raise refused_by_disk(error, path.parent) from error
         return cls(path)
 
     @property
@@ -101,6 +113,11 @@ class Store:
         rows = self._rows("SELECT source, origin, sha256 FROM document WHERE removed IS NULL")
         return {source: (origin, sha256) for source, origin, sha256 in rows}
 
+    def origin(self, source: str) -> tuple[str | None, str] | None:
+        """The same of one source."""
+        query = "SELECT origin, sha256 FROM document WHERE source = ? AND removed IS NULL"
+        return next(self._rows(query, source), None)
+
     def content(self, document: int) -> tuple[bytes, list[Span]]:
         """The original file, and the spans of its sentences."""
         ((file, spans),) = self._rows("SELECT file, spans FROM content WHERE document = ?", document)
@@ -115,29 +132,51 @@ class Store:
         )
         return {row[0]: passage_row(row) for row in rows}
 
-    def passage_documents(self, after: int, change: int) -> NDArray[np.int64]:
-        """[n, 2]: the passages that came after one change and are there as of another, each with its document."""
-        rows = self._rows(
-            "SELECT passage.number, document FROM document JOIN passage ON document.number = document "
-            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
-            after,
-            change,
-        )
-        return np.array(list(rows), np.int64).reshape(-1, 2)
+    def passage_ranges(self, after: int, change: int) -> NDArray[np.int64]:
+        """[n, 3]: the documents that came after one change and are there as of another, each with its passages.
 
-    def added_passages(self, after: int, change: int) -> Iterator[tuple[PassageRow, bytes]]:
-        """The passages, with their vectors, that came after one change and are there as of another."""
+        Its number, its first passage, and the one behind its last: a document's passages are numbered in one run.
+        """
         rows = self._rows(
-            "SELECT passage.number, document, first, last, start, end, headings, vector "
-            "FROM document JOIN passage ON document.number = document "
-            "WHERE document.number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added <= ?2 AND (removed IS NULL OR removed > ?2) ORDER BY passage.number",
+            "SELECT document.number, min(passage.number), max(passage.number) + 1 "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            "GROUP BY document.number ORDER BY document.number",
             after,
             change,
         )
-        for row in rows:
-            yield passage_row(row[:-1]), row[-1]
+        return np.array(list(rows), np.int64).reshape(-1, 3)
+
+    def passage_count(self, change: int) -> int:
+        """How many passages there are as of `change`."""
+        ranges = self.passage_ranges(0, change)
+        return int((ranges[:, 2] - ranges[:, 1]).sum())
+
+    def added_passages(self, after: int, change: int) -> Iterator[PassageRow]:
+        """The passages that came after one change and are there as of another, in order."""
+        rows = self._rows(
+            "SELECT passage.number, document, first, last, start, end, headings "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            "ORDER BY document.number, passage.number",
+            after,
+            change,
+        )
+        return map(passage_row, rows)
+
+    def vectors(self, numbers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """The vectors of passages, numbered in order, block by block: numbers [n], vectors [n, dimension].
+
+        Each block is a reading of its own, so that what is written meanwhile need not wait for the last.
+        """
+        for start in range(0, len(numbers), BLOCK):
+            wanted = numbers[start : start + BLOCK]
+            query = "SELECT number, vector FROM passage WHERE number BETWEEN ? AND ? ORDER BY number"
+            rows = list(self._rows(query, int(wanted[0]), int(wanted[-1])))
+            found = np.array([number for number, _ in rows], np.int64)
+            with self._named_damage():
+                vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.float16)
+                vectors = vectors.reshape(len(rows), self.config.dimension)
+            kept = np.isin(found, wanted)
+            yield found[kept], vectors[kept]
 
     def vectors_by_key(self, source: str) -> dict[bytes, NDArray[np.float16]]:
         """The vectors of a live source's passages, by the hash of what was embedded."""
@@ -160,13 +199,7 @@ class Store:
 
     def added_documents(self, after: int, change: int) -> list[Document]:
         """The documents that came after one change and are there as of another."""
-        rows = self._rows(
-            f"SELECT {DOCUMENT_FIELDS} FROM document "
-            "WHERE number > (SELECT coalesce(max(number), 0) FROM document WHERE added <= ?1) "
-            "AND added > ?1 AND added <= ?2 AND (removed IS NULL OR removed > ?2)",
-            after,
-            change,
-        )
+        rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE {CAME}", after, change)
         return [Document(*row) for row in rows]
 
     def removed_documents(self, after: int, change: int) -> set[int]:
@@ -210,6 +243,13 @@ class Store:
                 insert(connection, new, change)
             connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change),))
         return change
+
+    def undo(self, change: int) -> None:
+        """Take back the last change, before anybody has seen it."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM document WHERE added = ?", (change,))
+            connection.execute("UPDATE document SET removed = NULL, removed_at = NULL WHERE removed = ?", (change,))
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change - 1),))
 
     def expired(self, settled: int, at: float) -> int:
         """The last change that removed documents which nobody may ask for any more, up to `settled`; 0 if none did."""
@@ -264,12 +304,10 @@ class Store:
     def _connected(self) -> sqlite3.Connection:
         """Never makes a file, and never takes the store of another collection, of the same name, for this one."""
         try:
-            uri = f"{self.path.absolute().as_uri()}?mode=rw"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
-        except sqlite3.OperationalError:
+            connection = connected(self.path)
+        except sqlite3.OperationalError as error:
             self.require_present()
-            raise
+            raise refused_by_disk(error, self.path.parent) from error
         self.require_present()
         return connection
 
@@ -294,8 +332,7 @@ class Store:
             raise IndexVersion(path=self.path.parent, found=version, supported=FORMAT)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-        _, logged, written_back = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if logged == written_back and self.path.stat().st_size < pages * page_size:
+        if not has_log(self.path) and self.path.stat().st_size < pages * page_size:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is cut short")
 
     @contextmanager
@@ -306,3 +343,30 @@ class Store:
             raise  # the disk or a lock, not the contents
         except (sqlite3.DatabaseError, ValueError, msgspec.DecodeError) as error:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection to a store that is there. It only reads where the folder cannot be written to.
+
+    Raises sqlite3.OperationalError.
+    """
+    connection = opened(path, "mode=rw")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
+    except sqlite3.OperationalError:
+        connection.close()
+        if writable(path.parent) or has_log(path):
+            raise
+        return opened(path, "immutable=1")  # nobody has it open, and SQLite cannot put its own files beside it
+    return connection
+
+
+def opened(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
+
+
+def has_log(path: Path) -> bool:
+    """Whether some of a store may be beside it, in SQLite's write-ahead log."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0

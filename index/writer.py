@@ -6,7 +6,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from index import models
+from index.changes import Change, Changes
 from index.config import IndexConfig
-from index.derived import rebuild_terms, save_terms, save_vectors
-from index.disk import refused_by_disk
+from index.derived import make_anew, save_terms, save_vectors
+from index.disk import make_folder, refused_by_disk, require_room
 from index.encoder import encoder_of, make_encoder
 from index.errors import (
     DocumentError,
@@ -29,6 +30,7 @@ from index.errors import (
 from index.layout import CollectionLayout, Layout
 from index.opening import open_collection
 from index.preparation import NOTHING_TOLD, Prepared, Told, prepare
+from index.repair import rebuild
 from index.sources import FoundFile, check_source, file_of, find_files
 from index.store import Store
 from index.tables import NewDocument, NewPassage
@@ -39,6 +41,7 @@ Configure = Callable[[Encoder], IndexConfig]
 Guard = Callable[[Document | None], None]
 
 BATCH = 512  # passages encoded and committed together
+ROOM = 4  # bytes on the disk for each byte of a document: the file itself, its passages, vectors and terms, twice
 
 
 class BuildReport(Struct, frozen=True):
@@ -70,12 +73,14 @@ def build(
     """
     layout = Layout(index)
     place = layout.collection(collection)
-    place.path.mkdir(parents=True, exist_ok=True)
     try:
+        make_folder(place.path)
         with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder, config)) as writer:
             return writer.build(sources, replace=replace, progress=progress)
     except Timeout as error:
         raise IndexLocked(path=index) from error
+    except OSError as error:
+        raise refused_by_disk(error, index) from error
 
 
 def delete(sources: Sequence[str], index: Path, collection: str = "default") -> None:
@@ -103,7 +108,8 @@ class Writer:
         self.store = store
         self.encoder = encoder
         self.config = store.config
-        self.known = store.origins()  # what a build takes for the present state of each source
+        self.changes = Changes(self.make_together)
+        self.known: dict[str, tuple[str | None, str]] = {}  # what a build takes for the state of each source
 
     def close(self) -> None:
         self.store.close()
@@ -136,8 +142,9 @@ class Writer:
         if batch or gone:
             self.commit(batch, gone)
         progress("documents", len(files), len(files))
-        with self.changing():
+        with self.alone(self.place.making_lock):
             save_vectors(self.place, self.store)
+        with self.changing():
             save_terms(self.place, self.store)
         change = self.store.change()
         return BuildReport(
@@ -145,7 +152,7 @@ class Writer:
             removed=len(gone),
             failed=failed,
             documents=len(self.store.documents(change)),
-            passages=len(self.store.passage_documents(0, change)),
+            passages=self.store.passage_count(change),
             version=f"{self.store.identity}-{change}",
         )
 
@@ -167,45 +174,84 @@ class Writer:
 
         `guard` is given the present document and raises where it is not as expected. Raises DocumentError as well.
         """
+        return self.place_document(self.ready(source, data, told), guard)
+
+    def ready(self, source: str, data: bytes, told: Told) -> NewDocument:
+        """The first half of `put`, which computes. Raises DocumentError."""
         check_source(source)
-        new = self.encoded([self.prepare(source, data, None, told)])
-        with self.changing():
-            before = self.store.live(source)
-            guard(before)
-            self.store.commit(new, [], at=time.time())
-            save_terms(self.place, self.store)
-            after = self.store.live(source)
-        return after or new[0].document, before is None
+        (new,) = self.encoded([self.prepare(source, data, None, told)])
+        return new
+
+    def place_document(self, new: NewDocument, guard: Guard) -> tuple[Document, bool]:
+        """The second half of `put`, which waits for the disk."""
+        change = Change([new], [], lambda _, present: guard(present))
+        self.changes.bring(change)
+        return new.document, change.before == [None]
 
     def delete(self, sources: Sequence[str], guard: Guard = lambda _: None) -> None:
         """Take documents out, all or none. Durable on return. Raises DocumentNotFound."""
+
+        def check(source: str, present: Document | None) -> None:
+            guard(present)
+            if present is None:
+                raise DocumentNotFound(source=source)
+
+        self.changes.bring(Change([], sources, check))
+
+    def make_together(self, changes: Sequence[Change]) -> None:
+        """Make changes in one go. One about a document that another is about as well has to come again."""
         with self.changing():
-            for source in sources:
-                document = self.store.live(source)
-                guard(document)
-                if document is None:
-                    raise DocumentNotFound(source=source)
-            self.store.commit([], sources, at=time.time())
+            taken: list[Change] = []
+            for change in changes:
+                apart = not any(set(change.sources) & set(other.sources) for other in taken)
+                if apart and change.allowed([self.store.live(source) for source in change.sources]):
+                    taken.append(change)
+            put = [new for change in taken for new in change.put]
+            if put:
+                require_room(self.place.path, ROOM * sum(len(new.file) for new in put))
+            if taken:
+                self.make(put, [source for change in taken for source in change.remove])
+            for change in taken:
+                change.settled = True
+
+    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+        """Make a change, in the store and in term search: both or neither."""
+        change = self.store.commit(put, remove, at=time.time())
+        try:
             save_terms(self.place, self.store)
+        except (OSError, ValueError):
+            self.store.undo(change)  # before the lock is given back, nobody sees it
+            raise
 
     def compact(self, settled: int) -> bool:
         """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
 
-        What is derived is made anew without it. False where there is nothing to erase.
+        What is derived is made anew without it, while questions and changes go on. False where there is nothing to
+        erase; then dense search is made anew if much lies beside its base.
         """
-        with self.changing():
+        with self.alone(self.place.making_lock):
             if not self.store.expired(settled, time.time()):
+                save_vectors(self.place, self.store)
                 return False
-            save_vectors(self.place, self.store, whole=True)
-            rebuild_terms(self.place, self.store)
-            self.store.purge(settled, time.time())
+            made = self.store.change()
+            make_anew(self.place, self.store, self.changing)
+            with self.changing():
+                self.store.purge(min(settled, made), time.time())
         return True
 
-    @contextmanager
-    def changing(self) -> Iterator[None]:
+    def rebuild(self) -> None:
+        """Throw away what is derived and make it again, while questions and changes go on."""
+        with self.alone(self.place.making_lock):
+            rebuild(self.place, self.store, self.changing)
+
+    def changing(self) -> AbstractContextManager[None]:
         """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
+        return self.alone(self.place.change_lock)
+
+    @contextmanager
+    def alone(self, lock: Path) -> Iterator[None]:
         try:
-            with FileLock(self.place.change_lock):
+            with FileLock(lock):
                 self.store.require_present()
                 yield
         except OSError as error:
@@ -216,13 +262,17 @@ class Writer:
         """Commit documents of a build and the removal of others, unless somebody else changed them meanwhile."""
         documents = self.encoded(batch)
         with self.changing():
-            now = self.store.origins()
-            kept = [new for new in documents if self.known.get(new.document.source) == now.get(new.document.source)]
-            left = [source for source in gone if self.known.get(source) == now.get(source)]
-            self.store.commit(kept, left, at=time.time())
-            save_terms(self.place, self.store)
+            kept = [new for new in documents if self.unchanged(new.document.source)]
+            left = [source for source in gone if self.unchanged(source)]
+            if kept:
+                require_room(self.place.path, ROOM * sum(len(new.file) for new in kept))
+            self.make(kept, left)
         for new in kept:
             self.known[new.document.source] = (new.origin, new.document.sha256)
+
+    def unchanged(self, source: str) -> bool:
+        """Whether a source is as the build found it."""
+        return self.known.get(source) == self.store.origin(source)
 
     def encoded(self, batch: Sequence[Prepared]) -> list[NewDocument]:
         """Documents with their vectors: of what the index holds already, or encoded where it is new."""

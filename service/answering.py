@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Self
 
 from index.collection import Collection
+from index.errors import CollectionNotFound
 from index.searcher import Searcher
 from index.types import Hit
 from service import schema
 from service.caching import AnswerCache
 from service.catalogue import Catalogue, Limited
 from service.composing import compose, passage_found
+from service.metrics import PAIRS
+from service.observing import counted, stage
 from service.patience import Pace, Patience
 from service.reader import Reader, Reading
 from service.readers import open_reader
@@ -53,6 +57,7 @@ class Answering:
         catalogue = Catalogue.open(index, collection, encoder, program)
         return cls(catalogue, open_reader(reader, index, threads), AnswerCache(cache_bytes))
 
+    @counted
     def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:
         """`patience`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
         patience = patience or Patience(request.deadline_ms)
@@ -73,14 +78,15 @@ class Answering:
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
         threshold = self.reader.threshold if request.min_confidence is None else request.min_confidence
-        composed = compose(
-            request.question,
-            reading,
-            searcher,
-            threshold=threshold,
-            certain=self.reader.threshold,
-            limit=request.max_answers,
-        )
+        with stage("compose"):
+            composed = compose(
+                request.question,
+                reading,
+                searcher,
+                threshold=threshold,
+                certain=self.reader.threshold,
+                limit=request.max_answers,
+            )
         returned = max(request.passages, DEPTH if READ in skipped else 0)
         return schema.AskResponse(
             request_id=request_id,
@@ -99,7 +105,8 @@ class Answering:
         """Raises CollectionNotFound or BadPattern."""
         patience = Patience()
         searcher = self.searcher(request.collection)
-        hits = searcher.search(request.query, request.top_k, request.sources)
+        with stage("retrieve"):
+            hits = searcher.search(request.query, request.top_k, request.sources)
         retrieved = patience.milliseconds()
         return schema.SearchResponse(
             passages=found(hits, searcher),
@@ -146,6 +153,10 @@ class Answering:
         """The view of a collection as of its last change."""
         return self.collection(collection).searcher()
 
+    def searchers(self) -> dict[str, Searcher]:
+        """The view of every collection that can be used, as of its last change."""
+        return {name: collection.searcher() for name, collection in self._catalogue.present().items()}
+
     def ready(self) -> schema.Ready:
         collections = self._catalogue.present()
         name = "default" if "default" in collections else next(iter(collections), "default")
@@ -154,7 +165,7 @@ class Answering:
             status="ready",
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
-            recall=1.0,  # dense search is exact
+            recall=first.dense.recall,
             threshold=self.reader.threshold,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
@@ -167,8 +178,10 @@ class Answering:
 
     def compact(self) -> None:
         """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        self._catalogue.sweep()
         for collection in self._catalogue.present().values():
-            collection.compact()
+            with suppress(CollectionNotFound):  # it was dropped meanwhile
+                collection.compact()
 
     def _search(
         self, request: schema.AskRequest, searcher: Searcher, patience: Patience
@@ -178,14 +191,18 @@ class Answering:
         if patience.left() <= self._search_pace.seconds:
             return [], [RETRIEVE]
         begun = time.monotonic()
-        hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        with stage("retrieve"):
+            hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
         self._search_pace.took(time.monotonic() - begun)
         return hits, []
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
         if patience.left() <= 0:
             return Reading([], cut=True)
-        return self.reader.read(question, hits, searcher, patience)
+        with stage("read"):
+            reading = self.reader.read(question, hits, searcher, patience)
+        PAIRS.observe(reading.read)
+        return reading
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

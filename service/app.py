@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from litestar import Litestar, Router
 from litestar.di import Provide
@@ -12,11 +14,13 @@ from litestar.middleware import DefineMiddleware
 from litestar.stores.memory import MemoryStore
 from litestar.types import ASGIApp
 
-from index.errors import IndexProblem
+from index.errors import PinciteError
 from index.layout import Layout
+from service.access import Access
 from service.answering import Answering
 from service.callers import Authentication, allowed, scope_of
 from service.documentation import asset_routers, openapi_config
+from service.imports import hidden
 from service.keys import Keyring
 from service.origins import Pages
 from service.problems import AppRequest, handle
@@ -25,16 +29,18 @@ from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
 from service.routes_questions import ask, ask_batch, search
-from service.routes_state import health, ready
+from service.routes_state import Metrics, health, ready
 from service.routes_writing import delete_document, put_document
-from service.scheduling import Uploads, Workers
+from service.scheduling import Changers, Uploads, Workers
 from service.security import Perimeter
 from service.settings import Settings
+from service.tracing import Tracing
 
-COMPACT_S = 60  # longer than any question takes
+logger = logging.getLogger("pincite")
+
 IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
-CHANGING = 2  # documents that are prepared at a time, so that questions keep their share of the machine
 LOOKING = 4  # other calls: next to no computing
+REST = 9  # times as long as compacting took, it rests at least
 
 HANDLERS = (
     ask,
@@ -50,18 +56,27 @@ HANDLERS = (
     delete_collection,
     health,
     ready,
+    Metrics,
 )
 
 ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
-async def compact_now_and_then(answering: Answering, counts: MemoryStore) -> None:
-    """In a thread of its own, beside the questions. Counts of requests are forgotten as well."""
+async def compact_now_and_then(answering: Answering, counts: MemoryStore, seconds: float) -> None:
+    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time.
+
+    Counts of requests are forgotten as well.
+    """
+    took = 0.0
     while True:
-        await asyncio.sleep(COMPACT_S)
+        await asyncio.sleep(max(seconds, REST * took))
         await counts.delete_expired()
-        with suppress(IndexProblem):  # a full disk now may have room the next time
+        started = time.monotonic()
+        try:
             await asyncio.to_thread(answering.compact)
+        except (PinciteError, OSError, ValueError) as error:
+            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
+        took = time.monotonic() - started
 
 
 def always(value: object) -> Provide:
@@ -79,18 +94,23 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     pages = Pages(settings.cors_origins, keys)
     lanes = {
         "questions": Workers(IN_FLIGHT * settings.threads, settings.waiting),
-        "changes": Workers(CHANGING, settings.waiting),
         "workers": Workers(LOOKING, settings.waiting),
     }
+    changers = Changers(settings.waiting)
+    tracing = Tracing.start(settings.otlp) if settings.otlp else None
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering, counts))
+        compacting = asyncio.create_task(compact_now_and_then(answering, counts, settings.compact_s))
         yield
         compacting.cancel()
         for workers in lanes.values():
             workers.close()
+        changers.close()
         answering.close()
+        if tracing:
+            tracing.stop()
+        logger.info("stopped")
 
     documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
 
@@ -98,12 +118,14 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
         return answering.limited_to(request.user.collections) if closed else answering
 
-    app = Litestar(
+    without_plugin = hidden("litestar.plugins.opentelemetry")  # Litestar would load it; `tracing` does, if asked for
+    app = without_plugin(Litestar)(
         route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={
             "answering": Provide(answering_for, sync_to_thread=False),
             "settings": always(settings),
             "uploads": always(Uploads(settings.max_uploads)),
+            "changers": always(changers),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },
@@ -120,4 +142,5 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         request_max_body_size=settings.max_body_bytes,
         logging_config=None,
     )
-    return Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)
+    guarded = Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)
+    return Access(tracing.around(guarded) if tracing else guarded, routes=app)

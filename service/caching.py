@@ -8,6 +8,7 @@ from collections import OrderedDict
 import msgspec
 from msgspec.structs import replace
 
+from service.metrics import CACHE, CACHE_BYTES
 from service.patience import Patience
 from service.schema import AskRequest, AskResponse, AskTimings
 
@@ -35,8 +36,10 @@ class AnswerCache:
             kept = self._kept.get(key)
             if kept is None:
                 self.misses += 1
+                CACHE.labels("miss").inc()
                 return None
             self.hits += 1
+            CACHE.labels("hit").inc()
             self._kept.move_to_end(key)
         response = msgspec.msgpack.decode(kept, type=AskResponse)
         timings = AskTimings(retrieve=0.0, read=0.0, total=patience.milliseconds())
@@ -56,6 +59,7 @@ class AnswerCache:
             while self.bytes > self.room:
                 oldest, dropped = self._kept.popitem(last=False)
                 self.bytes -= len(oldest) + len(dropped)
+            CACHE_BYTES.set(self.bytes)
 
 
 def key_of(request: AskRequest, version: str) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from index import models
 from index.collection import Collection
-from index.collections import check_name, drop, place_of
+from index.collections import check_name, drop, place_of, sweep
 from index.config import IndexConfig
 from index.errors import CollectionExists, CollectionNotFound, IndexProblem, ModelError, ModelNotFound
 from index.layout import Layout
@@ -104,6 +104,11 @@ class Catalogue:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         drop(self.index, name)
 
+    def sweep(self) -> None:
+        """Erase what is left of dropped collections, where a crash came in between."""
+        if self.index is not None:
+            sweep(self.index)
+
     def close(self) -> None:
         for collection in self._collections.values():
             collection.close()
@@ -128,6 +133,9 @@ class Limited:
 
     def drop(self, name: str) -> None:
         self._whole.drop(self._checked(name))
+
+    def sweep(self) -> None:
+        self._whole.sweep()
 
     def close(self) -> None:
         self._whole.close()

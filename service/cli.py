@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 from uuid import uuid4
 
 import click
@@ -21,6 +21,7 @@ from service.issuing import keyring
 if TYPE_CHECKING:
     from service.answering import Answering
     from service.schema import AskRequest, AskResponse
+    from service.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -31,6 +32,7 @@ Further environment variables:
   PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
   PINCITE_WAITING             questions that may wait to be answered  [default: 256]
   PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
+  PINCITE_COMPACT_S           seconds between two times that deleted bytes leave the disk  [default: 60]
 \b
 Limits; what is beyond them is answered with an error that names the limit:
   PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]
@@ -111,6 +113,22 @@ def reader_option(command: F) -> F:
     show_default=True,
     help="Serve in so many processes that share the index.",
 )
+@click.option(
+    "--log-format",
+    envvar="PINCITE_LOG_FORMAT",
+    show_envvar=True,
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="How the log is written to the standard error.",
+)
+@click.option(
+    "--otlp",
+    envvar="PINCITE_OTLP",
+    show_envvar=True,
+    metavar="URL",
+    help="Send traces to this OTLP/HTTP collector, such as http://127.0.0.1:4318.  [default: none]",
+)
 @click.pass_obj
 def serve_command(
     program: Sequence[str],
@@ -129,6 +147,8 @@ def serve_command(
     cors_origins: tuple[str, ...],
     rate_limit: str | None,
     address_limit: str | None,
+    log_format: Literal["console", "json"],
+    otlp: str | None,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
 
@@ -137,6 +157,7 @@ def serve_command(
     Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
     status 0.
     """
+    from service.logs import configure_logs
     from service.processes import in_processes
     from service.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
     from service.settings import Settings
@@ -148,12 +169,13 @@ def serve_command(
         cors_origins=cors_origins,
         rate_limit=rate_limit,
         address_limit=address_limit,
+        otlp=otlp,
     )
     keys = keyring(index)
     keys.listed()  # read now, so that damaged ones are heard of
     check_address(host, allow_anonymous=allow_anonymous or keys.configured)
     exit_on_sigterm()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logs(log_format)
     bound = bind(host, port)
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
@@ -179,7 +201,12 @@ def serve_command(
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
         raise NothingToServe(collection=collection)
-    serve_on(bound, create_app(answering, settings), settings.connection, announce)
+
+    def tell() -> None:
+        log_ready(answering, settings, address_of(bound))
+        announce()
+
+    serve_on(bound, create_app(answering, settings), settings.connection, tell)
 
 
 def who_may_ask(*, keys: bool, anonymous: bool) -> str:
@@ -190,6 +217,13 @@ def who_may_ask(*, keys: bool, anonymous: bool) -> str:
         if anonymous
         else "There are no keys: it serves this machine alone."
     )
+
+
+def log_ready(answering: Answering, settings: Settings, address: str) -> None:
+    served = answering.collections()
+    holding = {"documents": sum(each.documents for each in served), "passages": sum(each.passages for each in served)}
+    facts = {"address": address, "collections": len(served), **holding, "threads": settings.threads}
+    logging.getLogger("pincite").info("ready", extra=facts)
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:

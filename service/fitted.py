@@ -18,6 +18,7 @@ from index.searcher import Searcher
 from index.terms import words
 from index.types import Hit, Span
 from service.curves import Fit, Floats
+from service.metrics import PASSAGES
 from service.patience import Patience
 from service.reader import Candidate, Line, Reading, lines_of
 
@@ -44,6 +45,7 @@ class FittedReader:
         patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
     ) -> Reading:
         hits = hits[:READ_AHEAD]
+        PASSAGES.observe(len(hits))
         lines = lines_of(hits, searcher)
         if not lines:
             return Reading([])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.examples import DOCUMENTS
+from service.examples import ANSWERS
 
-SOURCE = DOCUMENTS.documents[0].source
+SOURCE = ANSWERS["document"]["source"]
 TEXT: dict[str, Any] = {"type": "string", "description": "The file as it is, in the encoding that it has"}
 NAME = {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from tempfile import mkdtemp
 
 from service.errors import NotStarted
 
 logger = logging.getLogger("pincite")
 
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client has the counts of all processes, if it is set
 SOON_S = 5  # a process that ends sooner than this would end again if it were started again
 
 
@@ -27,6 +30,9 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
     Returns in each of them, with what it must call once it answers; `announce` is called once all have. The process
     that called starts another for one that fails, and ends them with itself. Raises NotStarted where one fails at once.
     """
+    figures = None if FIGURES in os.environ else mkdtemp(prefix="pincite-")
+    os.environ.setdefault(FIGURES, figures or "")
+    first = os.getpid()
     running: dict[int, float] = {}  # process ids, and when each was started
     held, lifeline = os.pipe()  # its other end is closed with this process, however that ends
     try:
@@ -34,7 +40,7 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
             ready, answering = os.pipe()
             if not fork(running):
                 os.close(ready)
-                end_with(held, lifeline)
+                end_with(held, lifeline, figures)
                 return partial(tell, answering)
             os.close(answering)
             if not os.read(ready, 1):
@@ -46,19 +52,31 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
             if time.monotonic() - running.pop(process) < SOON_S:
                 raise NotStarted
             logger.error("process %d ended, and another takes its place", process)
+            forget(process)
             if not fork(running):
-                end_with(held, lifeline)
+                end_with(held, lifeline, figures)
                 return lambda: None
     finally:
         stop(running)
+        if figures and os.getpid() == first:
+            shutil.rmtree(figures, ignore_errors=True)
 
 
-def end_with(held: int, lifeline: int) -> None:
-    """End in order when the process that started this one has ended, even if it was killed."""
+def forget(process: int) -> None:
+    """Its counts stay; what it was doing at the end does not go on."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(process)  # type: ignore[no-untyped-call]
+
+
+def end_with(held: int, lifeline: int, figures: str | None) -> None:
+    """End in order when the process that started this one has ended; if it was killed, it has left `figures` behind."""
     os.close(lifeline)
 
     def hold() -> None:
         os.read(held, 1)
+        if figures:
+            shutil.rmtree(figures, ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=hold, name="lifeline", daemon=True).start()

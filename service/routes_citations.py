@@ -25,10 +25,11 @@ from service.schema import VerifyRequest, VerifyResponse
     dto=JsonBody[VerifyRequest],
     return_dto=None,
     guards=GUARDS,
+    opt={"scope": "read"},
     status_code=200,
     response_headers=NO_STORE,
     responses={
-        200: success(VerifyResponse, "What became of each citation, in order", examples.example(examples.VERIFIED)),
+        200: success(VerifyResponse, "What became of each citation, in order", examples.answered("verify")),
         **problem_specs(
             errors.MalformedJson,
             errors.BadField,
@@ -44,7 +45,7 @@ from service.schema import VerifyRequest, VerifyResponse
     },
 )
 async def verify_citations(
-    data: Annotated[VerifyRequest, sent(examples.VERIFY)],
+    data: Annotated[VerifyRequest, sent(examples.asked("verify"))],
     answering: NamedDependency[Answering],
     workers: NamedDependency[Workers],
 ) -> VerifyResponse:

@@ -24,11 +24,11 @@ from service.answering import Answering
 from service.contract import NO_STORE, acceptable, json_sent, known_parameters, problem_specs, success
 from service.decoding import decode
 from service.problems import AppRequest
-from service.scheduling import Workers
+from service.scheduling import Changers, Workers
 from service.schema import CollectionInfo, CollectionList, CollectionRequest
 
 GUARDS = [known_parameters, acceptable]
-EXAMPLE = examples.example(examples.COLLECTIONS.collections[0])
+EXAMPLE = examples.answered("collection")
 Name = Annotated[str, PathParameter(description="1 to 64 lower-case letters, digits and hyphens")]
 
 
@@ -41,7 +41,7 @@ Name = Annotated[str, PathParameter(description="1 to 64 lower-case letters, dig
     opt={"scope": "read"},
     response_headers=NO_STORE,
     responses={
-        200: success(CollectionList, "All collections", examples.example(examples.COLLECTIONS)),
+        200: success(CollectionList, "All collections", examples.answered("collections")),
         **problem_specs(errors.NotAcceptable, IndexProblem),
     },
 )
@@ -92,7 +92,7 @@ async def get_collection(
     },
 )
 async def put_collection(
-    *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], changes: NamedDependency[Workers]
+    *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
 ) -> Response[CollectionInfo]:
     """The body may name an encoder: `{"encoder": "all-MiniLM-L6-v2"}`, which is what is used without one.
 
@@ -102,8 +102,8 @@ async def put_collection(
     if body:
         json_sent(request, request.route_handler)
     wanted = decode(body, CollectionRequest) if body else CollectionRequest()
-    new = await changes.run(partial(answering.make_collection, collection, wanted.encoder))
-    told = await changes.run(partial(answering.collection_info, collection))
+    new = await changers.commit(partial(answering.make_collection, collection, wanted.encoder))
+    told = await changers.commit(partial(answering.collection_info, collection))
     return Response(told, status_code=201 if new else 200, headers=NO_STORE)
 
 
@@ -129,7 +129,7 @@ async def put_collection(
     },
 )
 async def delete_collection(
-    *, collection: Name, answering: NamedDependency[Answering], changes: NamedDependency[Workers]
+    *, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
 ) -> None:
     """`default` is always there: it answers 409."""
-    await changes.run(partial(answering.drop_collection, collection))
+    await changers.commit(partial(answering.drop_collection, collection))

@@ -73,7 +73,7 @@ def whole_limit(connection: Connection, _handler: BaseRouteHandler) -> None:
     opt={"scope": "read", "parameters": ("limit", "cursor", "collection")},
     response_headers=NO_STORE,
     responses={
-        200: success(DocumentList, "A page of records, by source", examples.example(examples.DOCUMENTS)),
+        200: success(DocumentList, "A page of records, by source", examples.answered("documents")),
         **problem_specs(errors.NotAcceptable, errors.BadCursor, CollectionNotFound, errors.NumberOutOfRange),
     },
 )
@@ -130,7 +130,7 @@ def place_of(cursor: str) -> str:
     opt={"scope": "read", "parameters": ("collection",), "prefix": "/v1/documents/"},
     response_headers=NO_STORE,
     responses={
-        200: success(DocumentRecord, "The record", examples.example(examples.DOCUMENTS.documents[0])),
+        200: success(DocumentRecord, "The record", examples.answered("document")),
         **problem_specs(errors.NotAcceptable, errors.BadPath, CollectionNotFound, DocumentNotFound),
     },
 )
@@ -224,7 +224,7 @@ def charset(encoding: str) -> str:
     guards=[known_parameters, acceptable],
     opt={"scope": "read", "parameters": ("collection",), "prefix": "/v1/texts/"},
     responses={
-        200: success(TextView, "The text, and where its sentences lie", examples.example(examples.VIEW)),
+        200: success(TextView, "The text, and where its sentences lie", examples.answered("text")),
         304: success(None, "The version that If-None-Match names is still the present one"),
         **problem_specs(errors.NotAcceptable, errors.BadPath, CollectionNotFound, DocumentNotFound),
     },

@@ -67,11 +67,11 @@ def sent(example: object) -> object:
     opt={"scope": "ask"},
     status_code=200,
     response_headers=NO_STORE,
-    responses={200: success(AskResponse, "Answers, or an abstention", examples.example(examples.ANSWERED)), **PROBLEMS},
+    responses={200: success(AskResponse, "Answers, or an abstention", examples.answered("ask")), **PROBLEMS},
 )
 async def ask(
     request: AppRequest,
-    data: Annotated[AskRequest, sent(examples.ASK)],
+    data: Annotated[AskRequest, sent(examples.asked("ask"))],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],
@@ -98,7 +98,7 @@ async def ask(
         200: success(
             AskResponse,
             "A line for each question, in order, as soon as it is answered: a response as of /v1/ask, or a problem",
-            examples.example(examples.ANSWERED),
+            examples.answered("ask"),
             LINES,
         ),
         **PROBLEMS,
@@ -150,10 +150,10 @@ def answer_line(answering: Answering, batch: BatchRequest, number: int, longest:
     opt={"scope": "ask"},
     status_code=200,
     response_headers=NO_STORE,
-    responses={200: success(SearchResponse, "Passages, best first", examples.example(examples.FOUND)), **PROBLEMS},
+    responses={200: success(SearchResponse, "Passages, best first", examples.answered("search")), **PROBLEMS},
 )
 async def search(
-    data: Annotated[SearchRequest, sent(examples.SEARCH)],
+    data: Annotated[SearchRequest, sent(examples.asked("search"))],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],

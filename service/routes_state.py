@@ -1,15 +1,19 @@
-"""Calls about the service itself: whether it lives, what it serves."""
+"""Calls about the service itself: whether it lives, what it serves, how it fares."""
 
 from __future__ import annotations
 
-from litestar import get
+import asyncio
+
+from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.plugins.prometheus import PrometheusController
 from msgspec.structs import replace
 
 from index.errors import IndexProblem
-from service import errors
+from service import errors, examples
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
+from service.metrics import index_metrics
 from service.problems import AppRequest
 from service.scheduling import Workers
 from service.schema import Health, Ready
@@ -45,7 +49,7 @@ async def health() -> Health:
     opt={"scope": OPEN},
     response_headers=NO_STORE,
     responses={
-        200: success(Ready, "It can answer"),
+        200: success(Ready, "It can answer", examples.answered("ready")),
         **problem_specs(errors.NotAcceptable, IndexProblem, errors.KeysUnusable, closed=False),
     },
 )
@@ -58,3 +62,25 @@ async def ready(request: AppRequest, answering: NamedDependency[Answering], work
         raise request.auth
     told = await workers.run(answering.ready)
     return replace(told, collections=[each for each in told.collections if request.user.sees(each.name)])
+
+
+class Metrics(PrometheusController):
+    """Litestar's own, which has what was counted, and what the collections hold now."""
+
+    @get(
+        operation_id="metrics",
+        summary="How does it fare?",
+        tags=["state"],
+        guards=GUARDS,
+        opt={"produces": "text/plain", "scope": "read"},
+        response_headers=NO_STORE,
+        responses={
+            200: success(bytes, "Metrics in the text format of Prometheus", media_type="text/plain"),
+            **problem_specs(errors.NotAcceptable, IndexProblem),
+        },
+    )
+    async def get(self, answering: NamedDependency[Answering]) -> Response[bytes]:
+        """For Prometheus. It waits for no thread that computes: a service that is overloaded can be looked into."""
+        counted: Response[bytes] = await PrometheusController.get.fn(self)
+        index = await asyncio.to_thread(lambda: index_metrics(answering.searchers()))
+        return Response(counted.content + index, headers=counted.headers)

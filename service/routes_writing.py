@@ -28,7 +28,7 @@ from service.contract import NO_STORE, acceptable, known_parameters, problem_spe
 from service.problems import AppRequest
 from service.ranges import matches
 from service.routes_documents import Collection, document_headers, record_of
-from service.scheduling import Uploads, Workers
+from service.scheduling import Changers, Uploads
 from service.schema import DocumentRecord
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
@@ -45,8 +45,8 @@ STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, Storag
     guards=GUARDS,
     opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
     responses={
-        200: success(DocumentRecord, "Replaced", examples.example(examples.DOCUMENTS.documents[0])),
-        201: success(DocumentRecord, "Added", examples.example(examples.DOCUMENTS.documents[0])),
+        200: success(DocumentRecord, "Replaced", examples.answered("document")),
+        201: success(DocumentRecord, "Added", examples.answered("document")),
         **problem_specs(
             *STORAGE,
             errors.NotAcceptable,
@@ -66,7 +66,7 @@ async def put_document(
     request: AppRequest,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    changes: NamedDependency[Workers],
+    changers: NamedDependency[Changers],
     uploads: NamedDependency[Uploads],
     title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
@@ -83,7 +83,8 @@ async def put_document(
     writer = answering.collection(collection).writer
     guard = expecting(name, match, none_match)
     with uploads.one_more():
-        document, new = await changes.run(partial(writer.put, name, await request.body(), told, guard))
+        ready = await changers.prepare(partial(writer.ready, name, await request.body(), told))
+        document, new = await changers.commit(partial(writer.place_document, ready, guard))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 
@@ -105,12 +106,13 @@ async def delete_document(
     *,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    changes: NamedDependency[Workers],
+    changers: NamedDependency[Changers],
     collection: Collection = "default",
     match: IfMatch = None,
 ) -> None:
     """Its bytes cannot be fetched any more, and leave the disk when the index is compacted."""
-    await changes.run(partial(answering.collection(collection).writer.delete, [name], expecting(name, match, None)))
+    writer = answering.collection(collection).writer
+    await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Guard:

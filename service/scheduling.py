@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 from service.errors import HungUp, Overloaded, TooManyUploads
+from service.observing import queueing
 from service.patience import Pace, Patience
 
 T = TypeVar("T")
 
 LONGEST_WAIT_S = 60  # what a refused caller is told at most
+PREPARING = 2  # documents that are read, split and encoded at the same time
+COMMITTING = 16  # changes that wait for the disk at the same time: what comes together is written together
+NICE = 5  # of the threads that prepare, and of those that they start to encode: about a third of a question's share
 
 
 class Workers:
     """`threads` calls at a time, and at most `waiting` that queue for a thread."""
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, begin: Callable[[], None] = lambda: None) -> None:
+        """`begin` is called by each thread first."""
         self.threads = threads
         self.room = threads + waiting
         self.calls = 0  # under way or waiting
         self._pace = Pace()
         self._free = asyncio.Semaphore(threads)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite", initializer=begin)
 
     async def run(self, work: Callable[[], T], patience: Patience | None = None) -> T:
         """What `work` returns or raises. Raises Overloaded at once where there is no room to wait.
@@ -68,21 +77,24 @@ class Workers:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     async def _in_turn(self, work: Callable[[], T]) -> T:
-        await self._free.acquire()
+        with queueing():
+            await self._free.acquire()
         return await self._on_thread(work)
 
     async def _entered(self, seconds: float) -> bool:
         """Wait for a thread; False if there is none after so many seconds."""
         try:
-            await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
+            with queueing():
+                await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
         except TimeoutError:
             return False
         return True
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
+        """In the context of its request: logs and traces tell by it what belongs together."""
         begun = time.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
         finally:
             self._free.release()
             self._pace.took(time.monotonic() - begun)
@@ -128,3 +140,30 @@ async def while_listening(receive: Callable[[], Awaitable[object]], patience: Pa
             patience.hang_up()
         leaving.cancel()
         answering.cancel()
+
+
+class Changers:
+    """Threads for changes, apart from those of the questions, which so never wait for one."""
+
+    def __init__(self, waiting: int) -> None:
+        self._preparing = Workers(PREPARING, waiting, begin=stand_back)
+        self._committing = Workers(COMMITTING, waiting)
+
+    async def prepare(self, work: Callable[[], T]) -> T:
+        """Run what computes. Raises Overloaded, as `Workers.run` does."""
+        return await self._preparing.run(work)
+
+    async def commit(self, work: Callable[[], T]) -> T:
+        """Run what waits for the disk. Raises Overloaded."""
+        return await self._committing.run(work)
+
+    def close(self) -> None:
+        self._preparing.close()
+        self._committing.close()
+
+
+def stand_back() -> None:
+    """Let the threads of questions go first, where the system knows priorities of threads."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)

@@ -232,7 +232,7 @@ class Ready(Struct, frozen=True):
     status: Literal["ready"]
     index_version: str
     collections: list[CollectionInfo]
-    recall: float | None  # recall@10 of the vectors against exact search; null where nothing was measured
+    recall: float | None  # recall@10 of dense search against comparing with every vector; 1 where it does just that
     threshold: float  # confidence from which an answer is given
     models: list[ModelInfo]
 

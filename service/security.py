@@ -1,4 +1,4 @@
-"""The outermost layer: who may ask at all, a request's id, and the headers that every response carries."""
+"""Who may ask at all, and the headers that every response carries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import cast
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
@@ -50,14 +49,11 @@ class Perimeter:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        request_id = str(uuid4())
-        seen = cast(Scope, {**scope, "state": {**scope.get("state", {}), "request_id": request_id}})
-        if scope["method"] == "HEAD":
-            seen = as_get(seen)
+        seen = as_get(scope) if scope["method"] == "HEAD" else scope
         app = self.app
         if error := self.refused(scope):
-            app = refusal(error, request_id)
-        await app(seen, receive, _with_headers(send, headers_for(scope["path"]) | {"X-Request-Id": request_id}))
+            app = refusal(error, scope["state"]["request_id"])
+        await app(seen, receive, _with_headers(send, headers_for(scope["path"])))
 
     def refused(self, scope: HTTPScope) -> RequestError | None:
         """Why nothing of a request is looked at, if so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -20,12 +21,16 @@ LONGEST_BATCH = 1000  # questions, likewise
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered."""
+    """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered.
+
+    Every `compact_s` seconds, what was deleted leaves the disk: at the second time after it was.
+    """
 
     allow_anonymous: bool = False
     cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
     rate_limit: Rate | None = None  # for each key
     address_limit: Rate | None = None  # for each address that comes without a key of its own
+    otlp: str | None = None  # the collector that traces are sent to
     threads: int
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
@@ -35,6 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_batch: int  # questions
     max_uploads: int  # at the same time
     connection: Limits
+    compact_s: int  # longer than any question takes
 
     @classmethod
     def from_env(
@@ -46,6 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         cors_origins: Sequence[str] = (),
         rate_limit: str | None = None,
         address_limit: str | None = None,
+        otlp: str | None = None,
     ) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
 
@@ -57,6 +64,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         number = partial(_number, environ)
         return cls(
             allow_anonymous=allow_anonymous,
+            otlp=None if otlp is None else _collector(otlp),
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
             rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
             address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
@@ -76,7 +84,19 @@ class Settings(Struct, frozen=True, kw_only=True):
                 body_s=number("PINCITE_BODY_TIMEOUT", 20),
                 idle_s=number("PINCITE_IDLE_TIMEOUT", 10),
             ),
+            compact_s=number("PINCITE_COMPACT_S", 60),
         )
+
+
+def _collector(url: str) -> str:
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and bool(address.hostname)
+    except ValueError:
+        known = False
+    if not known:
+        raise BadSetting(variable="--otlp", value=url, expected="the address of a collector: http://127.0.0.1:4318")
+    return url
 
 
 def _number(environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15) -> int:

@@ -21,6 +21,7 @@ from index.types import Hit, Span
 from service.curves import Floats, Logistic
 from service.errors import ReaderDamaged
 from service.evidence import Evidence, evidence_of, table
+from service.metrics import PASSAGES
 from service.network import Network
 from service.patience import Patience
 from service.reader import Candidate, Reading
@@ -67,13 +68,14 @@ class TrainedReader:
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
         ranked: list[tuple[Evidence, float]] = []
-        unread = 0
+        stop = unread = 0
         for start, stop in waves(len(hits), fit.first):
             found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, turn=turn)
             evidence += found
             ranked = rank(evidence, fit)
             if unread or (ranked and ranked[0][1] >= fit.enough):
                 break
+        PASSAGES.observe(stop - unread)
         return Reading([candidate(each, confidence) for each, confidence in ranked], read=turn.read, cut=unread > 0)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -49,6 +50,12 @@ ATTACKS: list[Attack] = []
 
 FOR = {"asker": "asking", "reader": "reading", "writer": "writing"}
 ASK: dict[str, object] = {"question": "What is the password of the lighthouse?", "min_confidence": 0, "passages": 9}
+CITED = {
+    "source": SECRET,
+    "sha256": sha256(TEXT.encode()).hexdigest(),
+    "range": {"codepoint": [0, len(TEXT) - 1]},
+    "quote": {"exact": TEXT.strip()},
+}
 JSON = ("Content-Type", "application/json")
 HOST = ("Host", "127.0.0.1:{port}")
 UNKNOWN = ((401, "key-unknown"),)
@@ -197,6 +204,8 @@ for _path in ("ask", "search", "ask/batch"):
     for _key in ("reader", "writer"):
         attack("scopes", f"`{_path}` with a key for {FOR[_key]}", f"POST /v1/{_path}", SCOPE,
                headers=bearer(_key), body={**_body, "collection": "mine"})
+attack("scopes", "verifying citations with a key for asking", "POST /v1/citations/verify", SCOPE,
+       headers=bearer("asker"), body={"citations": [CITED], "collection": "mine"})
 attack("scopes", "HEAD of a file with a key for asking", "HEAD /v1/files/metals.md?collection=mine", SCOPE,
        headers=bearer("asker"))
 for _key in ("asker", "reader"):
@@ -274,6 +283,10 @@ attack("collections", "no collection named, so the usual one", "POST /v1/ask", F
        body=question())
 attack("collections", "searching another", "POST /v1/search", FORBIDDEN, headers=bearer("asker"),
        body={"query": "password", "collection": "theirs"})
+attack("collections", "verifying citations in another", "POST /v1/citations/verify", FORBIDDEN,
+       headers=bearer("reader"), body={"citations": [CITED], "collection": "theirs"})
+attack("collections", "verifying a citation of another's document in one's own", "POST /v1/citations/verify",
+       ALL_IS_WELL, headers=bearer("reader"), body={"citations": [CITED], "collection": "mine"})
 attack("collections", "a batch for another", "POST /v1/ask/batch", FORBIDDEN, headers=bearer("asker"),
        body={"questions": ["What is the password?"], "collection": "theirs"})
 attack("collections", "a batch whose question names another", "POST /v1/ask/batch", ((200, "bad-field"),),

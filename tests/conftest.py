@@ -63,9 +63,18 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def index_folder(documents: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of `documents`, built as `pincite build` does, but with the encoder exported before."""
+    return built(documents, exported, tmp_path_factory.mktemp("index"))
+
+
+@pytest.fixture(scope="session")
+def seeds_index(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of seeds/."""
+    return built(ROOT / "seeds", exported, tmp_path_factory.mktemp("seeds"))
+
+
+def built(documents: Path, exported: Path, folder: Path) -> Path:
     from eval.cli import run
 
-    folder = tmp_path_factory.mktemp("index")
     encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)
     encoder.symlink_to(exported)

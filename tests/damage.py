@@ -17,15 +17,20 @@ TEXTS = {f"{animal}.txt": f"The {animal} sleeps at night. By day it hunts." for 
 
 def made(folder: Path, name: str = "default") -> Collection:
     """A collection of TEXTS, with every derived file on the disk."""
-    encoder = FakeEncoder()
-    place = Layout(folder).collection(name)
-    store = Store.create(place.store, IndexConfig("fake", encoder.sha256, encoder.dimension, budget=12), "test")
-    collection = Collection(place, store, encoder)
+    collection = created(folder, name)
     for source, text in TEXTS.items():
         collection.writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None)
     collection.writer.delete(["hen.txt"])
     collection.writer.build([], replace=False, progress=lambda *_: None)
     return collection
+
+
+def created(folder: Path, name: str = "default") -> Collection:
+    """An empty collection."""
+    encoder = FakeEncoder()
+    place = Layout(folder).collection(name)
+    store = Store.create(place.store, IndexConfig("fake", encoder.sha256, encoder.dimension, budget=12), "test")
+    return Collection(place, store, encoder)
 
 
 def again(place: CollectionLayout) -> Collection:

@@ -21,7 +21,7 @@ from eval.cli import run
 from index.layout import Layout
 from service.keys import READ_ONLY, Keyring
 from tests.attacks import ATTACKS, BARE, CANARY, LISTED, NONE, PAGE, SECRET, SECURITY, TEXT, Attack, table, written
-from tests.test_cli import serving
+from tests.commands import serving
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
 

@@ -14,6 +14,7 @@ from eval.cli import run
 from index.checking import Checked, check
 from index.salvage import salvage
 from index.tables import FORMAT
+from index.vectors import Dense
 from tests.damage import TEXTS, again, cut, flip, found, made
 
 
@@ -30,7 +31,7 @@ def change(store: Path, *queries: str) -> None:
 
 def test_a_sound_index_has_no_findings(tmp_path: Path, index_folder: Path) -> None:
     made(tmp_path)
-    assert checked(tmp_path) == Checked("default", 3, 3, [])
+    assert checked(tmp_path) == Checked("default", 3, 3, [], Dense(3, 3))
     assert checked(index_folder).findings == []
 
 
@@ -110,7 +111,7 @@ def test_the_command_tells_what_is_off_and_saves_what_can_be_read(
 ) -> None:
     collection = made(tmp_path / "index")
     assert run(["check", "--index", str(tmp_path / "index")]) == 0
-    assert capsys.readouterr().out == "default: 3 documents, 3 passages, all is well.\n"
+    assert capsys.readouterr().out == "default: 3 documents, 3 passages, all is well. Dense search is exact.\n"
     change(
         collection.place.store, "UPDATE content SET file = CAST(x'00' || substr(file, 2) AS BLOB) WHERE document = 1"
     )

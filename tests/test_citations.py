@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from service.answering import Answering
 from service.app import create_app
 from service.settings import Settings
-from tests.test_cli import serving
+from tests.commands import serving
 
 VERIFY = "/v1/citations/verify"
 QUESTION = {"question": "When does the ferry leave Aldhaven?", "min_confidence": 0, "max_answers": 1}

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,36 +16,9 @@ import pytest
 
 from index.cli import printable
 from service.printing import line_at
+from tests.commands import ROOT, pincite, serving
 
-ROOT = Path(__file__).parent.parent
-PINCITE = (sys.executable, "-m", "eval.cli")
 HEAVY = ("torch", "transformers", "sentence_transformers")
-
-
-def pincite(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [*PINCITE, *map(str, arguments)]
-    environment = os.environ | (env or {})
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-
-@contextmanager
-def serving(*arguments: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running service and its address, taken from the line that says that it is ready."""
-    command = [*PINCITE, "serve", *map(str, arguments), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process, ready_line(process)
-        finally:
-            process.kill()
-
-
-def ready_line(process: subprocess.Popen[str]) -> str:
-    assert process.stdout
-    for line in process.stdout:
-        if found := re.search(r"Pincite is ready at (http://\S+)", line):
-            return found[1]
-    assert process.stderr
-    pytest.fail(process.stderr.read())
 
 
 def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:
@@ -241,7 +211,9 @@ def test_serving_imports_nothing_heavy_and_sigterm_ends_it_with_0(index_folder: 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
         assert process.stderr
-        assert process.stderr.read() == ""
+        assert re.findall(r"\[(\w+) *\] (\w+)", process.stderr.read()) == [
+            ("info", event) for event in ("ready", "request", "request", "stopped")
+        ]
 
 
 def test_answering_imports_nothing_heavy(index_folder: Path) -> None:

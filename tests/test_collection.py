@@ -7,7 +7,9 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -16,14 +18,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from eval.cli import run
+from index import derived, vectors
 from index.collection import Collection
 from index.config import IndexConfig
 from index.errors import DocumentNotFound
 from index.layout import CollectionLayout, Layout
 from index.preparation import NOTHING_TOLD, Told
+from index.repair import derived_flaws
 from index.store import Store
 from index.tables import KEPT_SECONDS
 from index.types import Vectors
+from index.vectors import Dense, Numbers, Read
+from service.answering import Answering
+from service.catalogue import Catalogue
+from service.fitted import FittedReader
+from tests.damage import cut, flip, renewed
 from tests.fakes import FakeEncoder
 
 
@@ -98,6 +108,25 @@ def test_unchanged_passages_of_a_changed_document_keep_their_vectors(
     assert len(encoded) == 1
 
 
+def test_changes_that_come_together_are_made_together_and_each_is_judged_alone(collection: Collection) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    writer, before = collection.writer, collection.store.change()
+    ready = [writer.ready(f"{n}.txt", b"Dogs bark.", NOTHING_TOLD) for n in (1, 2, 2, 3)]
+    with ThreadPoolExecutor(8) as threads:
+        with FileLock(collection.place.change_lock):  # the first waits for it, and the others for the first
+            puts = [threads.submit(writer.place_document, new, lambda _: None) for new in ready]
+            gone = threads.submit(writer.delete, ["a.txt"])
+            missing = threads.submit(writer.delete, ["b.txt"])
+            while len(writer.changes.waiting) < len(ready) + 1:
+                time.sleep(0.01)
+        assert [each.result()[1] for each in puts].count(True) == 3
+        gone.result()
+        with pytest.raises(DocumentNotFound):
+            missing.result()
+    assert [document.source for document in collection.searcher().documents(None, 9)] == ["1.txt", "2.txt", "3.txt"]
+    assert collection.store.change() - before <= 3
+
+
 def test_a_change_that_is_being_written_does_not_keep_questions_waiting(collection: Collection) -> None:
     put(collection, "a.txt", "Cats sleep.")
     collection.searcher()
@@ -146,6 +175,108 @@ def test_deleted_bytes_are_in_no_file_after_compaction(collection: Collection) -
             assert word[:8] not in path.read_bytes(), path
     assert len(found(collection, "cats sleep")) == 30
     assert len(found(again(collection.place), "cats sleep")) == 30
+
+
+def test_a_base_that_is_being_made_keeps_neither_changes_nor_questions_waiting(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
+    monkeypatch.setattr("index.derived.LOOSE", 10)
+    begun, free = threading.Event(), threading.Event()
+    saving = vectors.save_base
+
+    def held_up(path: Path, dimension: int, numbers: Numbers, read: Read) -> None:
+        begun.set()
+        assert free.wait(60)
+        saving(path, dimension, numbers, read)
+
+    monkeypatch.setattr("index.derived.save_base", held_up)
+    making = threading.Thread(target=collection.compact)
+    making.start()
+    assert begun.wait(60)
+    put(collection, "dog.txt", "Dogs bark.")
+    collection.writer.delete(["n0.txt"])
+    assert set(found(collection, "dogs bark")) >= {"Dogs bark."}
+    before = collection.searcher()
+    assert before.dense.count == 0
+    free.set()
+    making.join(60)
+    after = collection.searcher()
+    assert (after.dense.count, after.version) == (40, before.version)
+    assert set(found(collection, "cats dogs")) == set(found(again(collection.place), "cats dogs"))
+    assert len(found(collection, "cats dogs")) == 40
+
+
+def test_a_change_during_compaction_is_not_lost(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in ("Cats", "Owls", "Hens"):
+        put(collection, f"{word}.txt", f"{word} sleep.")
+    collection.writer.delete(["Owls.txt"])
+    collection.compact()
+    making = derived.make_terms
+
+    def interrupted(path: Path, store: Store, change: int) -> Path:
+        made = making(path, store, change)
+        put(again(collection.place), "dog.txt", "Dogs sleep.")
+        again(collection.place).writer.delete(["Hens.txt"])
+        return made
+
+    monkeypatch.setattr("index.derived.make_terms", interrupted)
+    assert collection.compact()
+    for each in (collection, again(collection.place)):
+        assert set(found(each, "cats dogs hens owls sleep")) == {"Cats sleep.", "Dogs sleep."}
+        assert {number for number, _ in each.searcher()._terms.search("sleep", 9)} == {1, 4}  # noqa: SLF001
+
+
+def test_lists_are_searched_and_their_recall_is_told_once_there_is_much(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("index.vectors.EXACT", 100)
+    writer = collection.writer
+    random = Random(3)  # noqa: S311
+    texts = {f"{number}.txt": " ".join(random.choices(WORDS, k=5)) for number in range(400)}
+    writer.commit([writer.prepare(source, f"{text}.".encode(), None) for source, text in texts.items()], [])
+    assert collection.searcher().dense == Dense()
+    writer.build([], replace=False, progress=lambda *_: None)
+    collection.compact()
+    dense = collection.searcher().dense
+    assert dense.count == 400
+    assert 0 < dense.probed <= dense.lists == 40
+    assert dense.recall >= 0.98
+    index = collection.place.path.parent.parent
+    assert run(["check", "--index", str(index)]) == 0
+    assert f"recall@10 of {dense.recall:.3f}, probing {dense.probed} of 40 lists" in capsys.readouterr().out
+    ready = Answering(Catalogue({"default": collection}), FittedReader()).ready()
+    assert ready.recall == dense.recall
+    (path,) = collection.place.all_vectors()
+    for damage in (flip, cut):
+        damage(path, random)
+        assert again(collection.place).searcher().dense == Dense()  # every vector, from the store
+        assert len(found(again(collection.place), "cats")) == 100
+        assert run(["check", "--index", str(index)]) == 1
+        assert run(["check", "--index", str(index), "--repair"]) == 0
+        assert again(collection.place).searcher().dense == dense
+
+
+@pytest.mark.parametrize("suffix", [".faiss", ".idx"])
+def test_damage_inside_a_large_file_is_found_and_mended_in_the_background(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    for number in range(20):
+        put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
+    collection.writer.build([], replace=False, progress=lambda *_: None)
+    place = collection.place
+    monkeypatch.setattr("index.seals.SMALL", 0)
+    collection.close()
+    (path, *_) = (path for path in place.path.rglob(f"*{suffix}") if path.stat().st_size > 1000 or suffix == ".idx")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 4] ^= 64
+    renewed(path, bytes(data))
+    opened = again(place)
+    assert derived_flaws(place)
+    opened.compact()
+    assert derived_flaws(place) == []
+    assert len(found(opened, "cats sleep")) == 20
 
 
 def test_a_process_that_missed_a_compaction_opens_anew(collection: Collection) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.commands import PINCITE, ROOT, ready_line
 from tests.hostile import (
     BODY_BYTES,
     DOCUMENT_BYTES,
@@ -27,7 +28,6 @@ from tests.hostile import (
     Case,
     cases,
 )
-from tests.test_cli import PINCITE, ROOT, ready_line
 
 CASES = cases()
 PAUSE_S = 0.1  # between the parts of a request

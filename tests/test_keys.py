@@ -40,8 +40,8 @@ from service.rates import Rate
 from service.schema import AskRequest
 from service.security import Perimeter
 from service.settings import Settings
-from tests.evaluating import small_set
-from tests.test_cli import ROOT, pincite, serving
+from tests.commands import ROOT, pincite, serving
+from tests.evaluating import evaluate, small_set
 
 PAST = datetime.now(UTC) - timedelta(seconds=1)
 SOON = datetime.now(UTC) + timedelta(hours=1)
@@ -262,6 +262,7 @@ CALLS: list[tuple[Scope, str, str, dict[str, object] | None]] = [
     ("ask", "POST", "/v1/ask", {"question": "When does the ferry leave?"}),
     ("ask", "POST", "/v1/ask/batch", {"questions": ["When does the ferry leave?"]}),
     ("ask", "POST", "/v1/search", {"query": "ferry"}),
+    ("read", "POST", "/v1/citations/verify", {"citations": []}),
     ("read", "GET", "/v1/documents", None),
     ("read", "GET", "/v1/documents/metals.md", None),
     ("read", "GET", "/v1/files/metals.md", None),
@@ -497,29 +498,29 @@ def test_another_address_can_be_served_once_there_is_a_key(index: Path) -> None:
     assert "no keys are set up" in pincite("serve", "--index", index, "--host", "0.0.0.0").stderr  # noqa: S104
     key = pincite("keys", "make", "--index", index).stdout.strip()
     with serving("--index", index, "--host", "0.0.0.0") as (process, address):  # noqa: S104
-        assert process.stdout
-        assert process.stdout.readline() == "Every call needs a key.\n"
         http = OverHttp(address.replace("0.0.0.0", "127.0.0.1"), key=key)  # noqa: S104
         assert http.ask(AskRequest(question="When does the ferry leave?")).answers
         http.close()
+        process.terminate()
+        assert process.stdout
+        assert process.stdout.read() == "Every call needs a key.\n"
 
 
 def test_an_evaluation_over_http_takes_a_key(index: Path, documents: Path, tmp_path: Path) -> None:
-    small_set(tmp_path / "small", documents)
-    asked = tmp_path / "small/questions.jsonl"
-    asked.write_text("".join(asked.read_text().splitlines(keepends=True)[:2]))
+    dataset = small_set(tmp_path / "small", documents)
     key = pincite("keys", "make", "--index", index).stdout.strip()
+    other = pincite("keys", "make", "--index", index, "--collection", "other").stdout.strip()
     with serving("--index", index) as (_, address):
-        arguments = ("eval", tmp_path / "small", "--url", address, "--out", tmp_path / "run")
-        refused = pincite(*arguments)
-        assert refused.returncode == 1
-        assert "--key" in refused.stderr
-        told = pincite(*arguments, env={"PINCITE_KEY": key})
-        assert told.returncode == 0, told.stderr
-        http = OverHttp(address, key=key[:-1])
+        command = ("eval", tmp_path / "small", "--url", address, "--out", tmp_path / "refused")
+        assert "--key" in pincite(*command).stderr
+        assert "There is: other." in pincite(*command, env={"PINCITE_KEY": other}).stderr
+        target = OverHttp(address, key=key)
+        assert evaluate(dataset, target, tmp_path / "run")
+        target.close()
+        target = OverHttp(address, key=key[:-1])
         with pytest.raises(ServiceRefused):
-            http.ask(AskRequest(question="When does the ferry leave?"))
-        http.close()
+            target.ask(AskRequest(question="When does the ferry leave?"))
+        target.close()
     assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
 
 

@@ -61,7 +61,7 @@ def test_a_change_made_through_one_process_is_seen_by_all(served: tuple[str, sub
     url, process = served
     assert len(children(process)) == 2
     before = asked(url)
-    put = httpx.put(f"{url}/v1/documents/new.txt", content=b"Gulls nest here.", headers={"Content-Type": "text/plain"})
+    put = httpx.put(f"{url}/v1/documents/new.txt", content=b"Gulls nest here.", timeout=30)
     assert put.status_code == 201
     assert {asked(url) for _ in range(12)} == {before.rpartition("-")[0] + f"-{int(before.rpartition('-')[2]) + 1}"}
 

@@ -1,6 +1,8 @@
 import math
 from pathlib import Path
+from random import Random
 
+import numpy as np
 import pytest
 
 from index.terms import TermIndex, words
@@ -38,6 +40,26 @@ def test_a_script_without_spaces_is_searched_by_character(terms: TermIndex) -> N
 def test_a_filter_applies_inside_the_search(terms: TermIndex) -> None:
     assert [number for number, _ in terms.search("dog", 1, documents=[1])] == [1]
     assert terms.search("dog", 1, documents=[]) == []
+
+
+def test_a_filter_that_lets_many_through_finds_what_one_that_looks_each_up_finds(tmp_path: Path) -> None:
+    random = Random(1)  # noqa: S311
+    texts = [
+        " ".join(random.choices(["cat", "dog", "owl", "hen", "sleep"], k=random.randint(1, 9))) for _ in range(900)
+    ]
+    terms = TermIndex.create(tmp_path / "many").updated([], [(n, n // 3, text) for n, text in enumerate(texts)])
+    for share in (0.02, 0.1, 0.5, 1.0):
+        documents = sorted(random.sample(range(300), int(300 * share)))
+        passages = np.array([number for number in range(900) if number // 3 in documents])
+        for depth in (1, 10):
+            wide = terms.search("cat hen", depth, documents, passages)
+            narrow = terms.search("cat hen", depth, documents)
+            assert [score for _, score in wide] == pytest.approx([score for _, score in narrow])
+            assert {number for number, _ in wide} <= set(passages.tolist())
+    rare = TermIndex.create(tmp_path / "rare").updated([], [(n, n, "cat " * (1 + n % 7)) for n in range(3000)])
+    few = np.arange(0, 3000, 7)  # the worst of all, so that the best of all have none of them
+    found = rare.search("cat", 5, few.tolist(), few)
+    assert [score for _, score in found] == pytest.approx([score for _, score in rare.search("cat", 5, few.tolist())])
 
 
 @pytest.mark.parametrize("question", ["", "   ", "?!", "\u200b", 'a AND (b "c', "x" * 5000])
