@@ -751,7 +751,9 @@ def collections() -> Iterator[Case]:
         missing = request(b"GET", b"/v1/collections/" + name.encode())
         yield Case(f"get-{name[:12]}", (missing,), 404, "unknown-collection")
     for name, body, status, kind in (
-        ("encoder-path", b'{"encoder": "../../evil"}', 422, "unknown-encoder"), ("encoder-number",
+        ("encoder-path", b'{"encoder": "../../evil"}', 422, "unknown-encoder"),
+        ("encoder-of-a-long-name", b'{"encoder": "%s"}' % (b"a" * 1000), 422, "unknown-encoder"),
+        ("encoder-number",
         b'{"encoder": 1}', 400, "bad-field"),
         ("encoder-url", b'{"encoder": "https://example.com/x"}', 422, "unknown-encoder"), ("array", b"[]", 400,
         "bad-field"),
