@@ -106,7 +106,7 @@ while True:
 
 
 def test_a_change_is_made_and_seen_or_refused_and_not_wherever_the_room_ends(disk: Disk) -> None:
-    program = [sys.executable, "-c", SQUEEZED, disk.folder / "small", disk.told]
+    program = [sys.executable, "-c", SQUEEZED, str(disk.folder / "small"), str(disk.told)]
     environment = os.environ | disk.environment
     told = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
