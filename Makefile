@@ -52,7 +52,7 @@ bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cr
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
 
-bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 5 GB in runs/)
+bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 3 GB in runs/)
 	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
