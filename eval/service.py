@@ -46,7 +46,9 @@ class Served(Struct, frozen=True):
 def served(index: Path, *options: str, **environment: str) -> Iterator[Served]:
     """`pincite serve` on a free port, with these environment variables; it must end with status 0."""
     command = [sys.executable, "-m", "eval.cli", "serve", "--index", str(index), "--port", "0", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | environment
+    )
     try:
         line = process.stdout.readline() if process.stdout else ""
         ready = READY.search(line)

@@ -11,14 +11,11 @@ Every citation is fetched at its version and sliced. After a delete, and only th
 from __future__ import annotations
 
 import random
-import re
-import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,9 +26,9 @@ import psutil
 from msgspec import Struct, field
 
 from eval.bench import DATA, OWN, fresh_index, timed
-from eval.cli import PROGRAM
 from eval.datasets import Dataset, load
 from eval.results import markdown_table, provenance, write_part
+from eval.service import served
 from eval.systems import passages_of
 from eval.times import Latency, percentiles
 from index import models
@@ -151,7 +148,8 @@ def main(seconds: float, window: float, data: Path, only: str | None) -> None:
         ]
         chosen = [load for load in loads if only in (None, load.name)]
         questions = [question.text for question in dataset.questions]
-        with serving(built.index) as service:
+        with served(built.index, PINCITE_CACHE_BYTES="0") as running:
+            service = Service(running.url, psutil.Process(running.process))
             measured = [phase(service, load, questions, seconds / len(chosen), window) for load in chosen]
     text = report(dataset, measured, throughput, a_document)
     click.echo(text)
@@ -188,20 +186,6 @@ def ordinary(texts: Sequence[str], passages: int, chooser: random.Random) -> Ite
     while True:
         parts = [f"{chooser.choice(texts)} Note {chooser.randrange(1 << 30)}." for _ in range(passages)]
         yield Change(f"ordinary/{chooser.randrange(ORDINARY_SOURCES)}.txt", "\n\n".join(parts))
-
-
-@contextmanager
-def serving(index: Path) -> Iterator[Service]:
-    command = [*PROGRAM, "serve", "--index", str(index), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            found = re.search(r"http://\S+", line)
-            if found is None:
-                raise click.ClickException("the service did not start")
-            yield Service(found[0], psutil.Process(process.pid))
-        finally:
-            process.terminate()
 
 
 class Load(Struct, frozen=True):
