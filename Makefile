@@ -49,7 +49,7 @@ bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained
 	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
-	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
+	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
 	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
 	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
 

@@ -15,7 +15,7 @@ from index.terms import words
 from index.types import Hit, Span
 from service import schema
 from service.citations import cite, range_of
-from service.conflicts import Statement, conflict
+from service.conflicts import Statement, conflict, plain
 from service.reader import Candidate, Reading
 
 COMPARED = 5  # sure candidates among which a conflict is looked for
@@ -35,7 +35,7 @@ class Composed(Struct, frozen=True):
 def compose(
     question: str, reading: Reading, searcher: Searcher, *, threshold: float, certain: float, limit: int
 ) -> Composed:
-    """The first `limit` answers of at least `threshold`. Equal quotes make one answer that also cites the others.
+    """The first `limit` answers of at least `threshold`. Quotes of the same words make one answer that cites them all.
 
     Where another contradicts the first, both at least `certain`, both sides come, whatever the limit.
     """
@@ -59,12 +59,13 @@ def joined(candidates: Iterable[Candidate], searcher: Searcher, limit: int) -> l
         if any(overlap(place, other) for other in cited):
             continue
         answer = answer_of(candidate, searcher.content(candidate.document))
-        same = answers.get(answer.text)
+        said = plain(answer.text) or answer.text
+        same = answers.get(said)
         if same is None and len(answers) == limit:
             continue  # a later candidate may still stand elsewhere in the words of an answer given
         cited.append(place)
         if same is None:
-            answers[answer.text] = answer
+            answers[said] = answer
         else:
             same.citations[0].also.append(answer.citations[0])
     return list(answers.values())
