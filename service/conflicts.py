@@ -58,10 +58,10 @@ def conflict(question: str, a: Statement, b: Statement) -> str | None:
 
 
 def of_one_thing(question: str, a: str, b: str) -> bool:
-    """Whether one speaks of what is asked, all in all, as much as the other: of half as many of its words at least."""
+    """Whether one holds, all in all, as many words of the question as the other: half as many, give or take one."""
     asked = stems(question)
     first, second = len(asked & stems(a)), len(asked & stems(b))
-    return 2 * min(first, second) >= max(first, second)
+    return 2 * min(first, second) >= max(first, second) - 1
 
 
 def plain(text: str) -> str:
