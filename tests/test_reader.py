@@ -171,20 +171,14 @@ def test_confidence_does_not_rise_down_the_ranking(reader: TrainedReader, search
 # ---- loading
 
 
-def test_the_reader_loads_in_a_moment_and_without_torch() -> None:
+def test_the_reader_loads_without_torch() -> None:
     code = (
-        "import sys, time\n"
-        "import onnxruntime, tokenizers, index.searcher, service.trained\n"
-        "begun = time.perf_counter(); service.trained.TrainedReader()\n"
-        "print(time.perf_counter() - begun, 'torch' in sys.modules or 'transformers' in sys.modules)"
+        "import sys, service.trained\n"
+        "service.trained.TrainedReader()\n"
+        "print('torch' in sys.modules or 'transformers' in sys.modules)"
     )
-    spent = []
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-        seconds, heavy = done.stdout.split()
-        assert heavy == "False"
-        spent.append(float(seconds))
-    assert min(spent) < 1.0  # a fifth of a second on an idle machine
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
 
 
 def copied(tmp_path: Path) -> Path:
