@@ -25,7 +25,7 @@ from index.onnx_encoder import session
 from service.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, TOKENIZER, TYPES, Card
 from service.pairs import WINDOW
 
-NAME = "pincite-reader-1"
+NAME = "pincite-reader-2"
 MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly
 PROBES = (3, 17, 64, 200, WINDOW)  # lengths
 
