@@ -19,6 +19,7 @@ from service.conflicts import Statement, conflict, plain
 from service.reader import Candidate, Reading
 
 COMPARED = 5  # sure candidates among which a conflict is looked for
+CLOSE = 0.6  # of the first one's confidence, what its contradiction must have
 NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
 LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
@@ -37,10 +38,11 @@ def compose(
 ) -> Composed:
     """The first `limit` answers of at least `threshold`. Quotes of the same words make one answer that cites them all.
 
-    Where another contradicts the first, both at least `certain`, both sides come, whatever the limit.
+    Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
     """
     shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
-    sure = [candidate for candidate in shown if candidate.confidence >= certain]
+    least = max(certain, CLOSE * reading.confidence)
+    sure = [candidate for candidate in shown if candidate.confidence >= least]
     other_side = contradiction(question, sure[:COMPARED], searcher)
     if other_side:
         shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]

@@ -58,10 +58,10 @@ class Quantity(Struct, frozen=True):
 
 
 def quantity_of(answer: str, sentence: str) -> Quantity | None:
-    """The first amount that an answer names: "more than 30 km" -> 30,000 m and up; "2 to 4" -> from 2 to 4.
+    """The one amount that an answer names: "more than 30 km" -> 30,000 m and up; "2 to 4" -> from 2 to 4.
 
-    What stands just before the answer in its sentence counts: "more than" may be left out of a span. None where two
-    amounts of different kinds are named.
+    What stands just before the answer in its sentence counts: "more than" may be left out of a span. None where several
+    things are counted: "35 dead and 119 injured".
     """
     place = sentence.find(answer)
     said = f"{sentence[max(0, place - 14) : place]}{answer}" if place > 0 else answer
@@ -71,6 +71,8 @@ def quantity_of(answer: str, sentence: str) -> Quantity | None:
     value, unit = found[0]
     if len(found) == 2 and RANGE.search(answer):
         return Quantity(min(value, found[1][0]), max(value, found[1][0]), unit)
+    if len(found) > 1:
+        return None
     if AT_LEAST.search(said):
         return Quantity(value, inf, unit)
     if AT_MOST.search(said):

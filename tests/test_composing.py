@@ -77,10 +77,11 @@ def test_both_sides_of_a_conflict_come_whatever_the_limit(searcher: Searcher) ->
 
 
 def test_an_unsure_answer_contradicts_nobody(searcher: Searcher) -> None:
-    candidates = [said(searcher, "toll.txt", 0, "35", 0.9), said(searcher, "claim.txt", 0, "more than 60", 0.4)]
-    found = composed(TOLL, candidates, searcher)
-    assert found.status == "answered"
-    assert len(found.answers) == 2
+    for sure, unsure in ((0.9, 0.4), (1.0, 0.55)):  # below what is certain; above it, but far less sure
+        candidates = [said(searcher, "toll.txt", 0, "35", sure), said(searcher, "claim.txt", 0, "more than 60", unsure)]
+        found = composed(TOLL, candidates, searcher)
+        assert found.status == "answered"
+        assert len(found.answers) == 2
 
 
 def test_equal_statements_are_one_answer_with_several_citations(searcher: Searcher) -> None:
