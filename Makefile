@@ -73,7 +73,7 @@ torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds
 	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
-	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --work $(READER)
+	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
 	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
 	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
 

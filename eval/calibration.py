@@ -17,7 +17,7 @@ from eval.logistic import fit_choice, fit_logistic, folds
 from eval.reading import Seen
 from eval.selective import auroc, calibration_error, coverage_at
 from service.curves import Floats, Logistic
-from service.trained import Calibration, confidence_features, waves
+from service.trained import CONFIDENCE_FEATURES, Calibration, confidence_features, waves
 
 FOLDS = 5
 PRECISION = 0.9  # of the answers given, the share that shall be right
@@ -25,6 +25,7 @@ KEPT = 0.9  # of the right answers, the share shown where that precision is out 
 SAME = 0.995  # of the questions, the share whose first answer stays the same where reading stops early
 DEPTH, FIRST = 10, 4
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows to fit on, rows left out
+TINY = 1e-9
 NEVER = 1.1  # a confidence that is not reached
 
 
@@ -48,10 +49,18 @@ def fit_sentences(seen: Sequence[Seen]) -> Logistic:
     )
 
 
+def fit_confidence(features: Floats, right: NDArray[np.bool_]) -> Logistic:
+    """A logistic curve whose weights cost alike, whatever the scale of a feature."""
+    scale = np.maximum(features.std(axis=0), TINY)
+    curve = fit_logistic((features - features.mean(axis=0)) / scale, right)
+    weights = np.array(curve.weights) / scale
+    return Logistic(weights.tolist(), curve.bias - float(weights @ features.mean(axis=0)))
+
+
 def first_answer(curve: Logistic, each: Seen) -> First:
     """As `service.trained.rank` finds it."""
     if not each.evidence:
-        return First(np.zeros(confidence_width()), right=False, place=-1)
+        return First(np.zeros(CONFIDENCE_FEATURES), right=False, place=-1)
     logits = curve.logits(each.features)
     order, taken = [], set()
     for place in sorted(range(len(logits)), key=lambda i: (-logits[i], each.evidence[i].hit, each.evidence[i].span)):
@@ -61,10 +70,6 @@ def first_answer(curve: Logistic, each: Seen) -> First:
             order.append(place)
     features = confidence_features(logits[order], each.features[order])[0]
     return First(features, each.right[order[0]], order[0])
-
-
-def confidence_width() -> int:
-    return 7
 
 
 def answer_key(each: Seen, first: First) -> tuple[int, tuple[int, int]] | None:
@@ -101,7 +106,7 @@ def crossed(seen: Sequence[Seen], parted: Sequence[Fold]) -> Crossed:
     right = np.array([firsts[i].right for i in range(len(seen))], bool)
     confidence = np.zeros(len(seen))
     for fitted_on, rest in parted:
-        confidence[rest] = fit_logistic(features[fitted_on], right[fitted_on]).probability(features[rest])
+        confidence[rest] = fit_confidence(features[fitted_on], right[fitted_on]).probability(features[rest])
     return Crossed([firsts[i] for i in range(len(seen))], confidence)
 
 
@@ -116,7 +121,7 @@ def calibrate(seen: Sequence[Seen], reader_sha256: str, fingerprints: dict[str, 
     fit = Calibration(
         reader_sha256=reader_sha256,
         sentence=sentence,
-        confidence=fit_logistic(np.array([each.features for each in left_out.firsts]), left_out.right),
+        confidence=fit_confidence(np.array([each.features for each in left_out.firsts]), left_out.right),
         threshold=threshold,
         depth=DEPTH,
         first=FIRST,

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from eval.network import Network, from_cross_encoder
+from eval.network import Network, first_network
 from index.export import quantize, quiet
 from index.onnx_encoder import session
 from service.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, TOKENIZER, TYPES, Card
 from service.pairs import WINDOW
 
-NAME = "pincite-reader-1"
+NAME = "pincite-reader-2"
 MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly
 PROBES = (3, 17, 64, 200, WINDOW)  # lengths
 
@@ -44,7 +44,7 @@ class Graph(nn.Module):
 
 def load(start: Path, checkpoint: Path | None, share: float = 1.0) -> Network:
     """The network of a checkpoint; with `share` below 1, that far along the way from the weights in `start`."""
-    network = from_cross_encoder(start / "model.onnx", attention="eager")
+    network = first_network(start, attention="eager")
     if checkpoint is not None:
         first = network.state_dict()
         learned = torch.load(checkpoint, weights_only=True)["network"]
@@ -105,7 +105,7 @@ def compare(network: Network, path: Path) -> None:
 @click.option("--share", default=1.0, show_default=True, help="How far to go from the first weights to the trained.")
 def main(*, checkpoint: Path, start: Path, out: Path, share: float) -> None:
     """Export CHECKPOINT to --out."""
-    export(load(start, checkpoint, share), start / "tokenizer.json", out)
+    export(load(start, checkpoint, share), start / TOKENIZER, out)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The reader's network in torch, and how it gets its first weights: those of a published cross-encoder.
+"""The reader's network in torch, and how it gets its first weights: those of a published cross-encoder, or of a reader.
 
-The int8 file of the cross-encoder holds every weight less its zero point over its scale. Its names are kept for the
-biases alone, so a matrix is recognised by the bias that is added to its product.
+An int8 file holds every weight less its zero point over its scale. Names are kept for the biases alone, so a matrix is
+recognised by the bias that is added to its product.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from transformers import BertConfig, BertModel
 
 Array = NDArray[np.float32]
 HEADS = 12
+CROSS_ENCODER, READER = "model.onnx", "reader.onnx"
 SCALE, ZERO, QUANTIZED = "_scale", "_zero_point", "_quantized"
 START, END, SENTENCE = 0, 1, 2  # the columns of what each piece gets
 
@@ -62,37 +63,48 @@ def config_of(weights: dict[str, Array], attention: str = "sdpa") -> BertConfig:
     return config
 
 
-def from_cross_encoder(path: Path, attention: str = "sdpa") -> Network:
-    """A network that scores "here" as the int8 cross-encoder at `path` scores relevance."""
-    weights = cross_encoder_weights(path)
+def first_network(folder: Path, attention: str = "sdpa") -> Network:
+    """The network of an exported reader, or one that scores "here" as the cross-encoder in `folder` scores relevance.
+
+    Raises ValueError where there is neither.
+    """
+    path = next((folder / name for name in (READER, CROSS_ENCODER) if (folder / name).is_file()), None)
+    if path is None:
+        raise ValueError(f"{folder} holds neither {READER} nor {CROSS_ENCODER}")
+    weights = stored_weights(path)
     network = Network(config_of(weights, attention))
     state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     left = network.load_state_dict(state, strict=False)
-    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} != {"pieces"}:
-        raise ValueError(f"{path} is no such cross-encoder: {left}")
+    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} - {"pieces"}:
+        raise ValueError(f"{path} is no such network: {left}")
     return network
 
 
-def cross_encoder_weights(path: Path) -> dict[str, Array]:
+def stored_weights(path: Path) -> dict[str, Array]:
     """The weights as torch names and shapes them."""
     graph = onnx.load(str(path)).graph
     stored = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    weights: dict[str, Array] = {name: each for name, each in stored.items() if is_plain(name)}
+    weights: dict[str, Array] = {own(name): each for name, each in stored.items() if is_plain(name)}
     for name in stored:
-        if name.startswith("bert.embeddings") and name.endswith(QUANTIZED):
-            weights[name.removesuffix(QUANTIZED)] = dequantized(stored, name.removesuffix(QUANTIZED))
+        if own(name).startswith("bert.embeddings") and name.endswith(QUANTIZED):
+            weights[own(name).removesuffix(QUANTIZED)] = dequantized(stored, name.removesuffix(QUANTIZED))
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
-        biases = [name for name in node.input if name in weights and name.endswith(".bias")]
+        biases = [name for name in node.input if own(name) in weights and name.endswith(".bias")]
         if node.op_type == "Add" and biases and "LayerNorm" not in biases[0]:
             product = next(name for name in node.input if name not in biases)
             matrix = multiplied(makers, product)
-            weights[biases[0].removesuffix("bias") + "weight"] = dequantized(stored, matrix).T
+            weights[own(biases[0]).removesuffix("bias") + "weight"] = dequantized(stored, matrix).T
     return weights
 
 
+def own(name: str) -> str:
+    """The name of a weight, without what the export of a reader puts in front."""
+    return name.removeprefix("network.")
+
+
 def is_plain(name: str) -> bool:
-    return name.startswith(("bert.", "classifier.")) and not name.endswith((SCALE, ZERO, QUANTIZED))
+    return own(name).startswith(("bert.", "classifier.", "pieces.")) and name.endswith((".weight", ".bias"))
 
 
 def multiplied(makers: dict[str, onnx.NodeProto], name: str) -> str:

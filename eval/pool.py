@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 BUDGET = 160  # tokens of a passage, as in an index
 OVERLAP = 1
+BRACKETS = {"-lrb-": "(    ", "-rrb-": ")    ", "-lsb-": "[    ", "-rsb-": "]    "}
+QUOTES = {"``": '" ', "''": '" ', " n't": "n't "}
 TITLED = ("squad2", "fairytaleqa", "selqa")  # elsewhere a title names a site or a thread, not what is spoken of
 
 
@@ -70,7 +72,10 @@ def lessons_of(path: Path) -> Iterator[Lesson]:
     """
     name = path.name.split(".")[0]
     if name.startswith("pairs_"):
-        yield from paired(name.removeprefix("pairs_"), read(path, Paired))
+        yield from paired(name.removeprefix("pairs_"), list(read(path, Paired)))
+        return
+    if name.startswith("qamr"):
+        yield from of_sentences(name, list(read(path, Asked)))
         return
     cut: dict[str, list[tuple[Span, list[Span]]]] = {}
     for asked in read(path, Asked):
@@ -124,28 +129,86 @@ def touch(a: Span, b: Span) -> bool:
     return a.start < b.end and b.start < a.end
 
 
-def paired(name: str, rows: Iterable[Paired]) -> Iterator[Lesson]:
-    """The sentences put to one question, joined to passages."""
+def of_sentences(name: str, rows: Sequence[Asked]) -> Iterator[Lesson]:
+    """Questions put to single sentences, these joined to passages with others of their document.
+
+    A title is "corpus:site:document:paragraph:sentence".
+    """
+
+    def place(title: str) -> tuple[str, int, int]:
+        document, paragraph, sentence = title.rsplit(":", 2)
+        return document, int(paragraph), int(sentence)
+
+    texts = {row.title: untokenized(row.context) for row in sorted(rows, key=lambda row: place(row.title))}
+    held: dict[str, tuple[list[str], int]] = {}
+    for _, titles in groupby(texts, key=lambda title: place(title)[0]):
+        for part in packed(list(titles), lambda title: texts[title]):
+            held |= {title: (part, number) for number, title in enumerate(part)}
+    for row in rows:
+        part, number = held[row.title]
+        text, sentences = joined([texts[title] for title in part])
+        answers = [Span(each.start, each.start + len(each.text)) for each in row.answers]
+        answers = [moved(each, sentences[number].start) for each in answers]
+        yield Lesson(name, untokenized(row.question), "", text, sentences, answers, [number], text)
+
+
+def paired(name: str, rows: Sequence[Paired]) -> Iterator[Lesson]:
+    """The sentences put to one question, joined to passages; a lone one, with those of the questions next to it."""
     groups: dict[str, list[Paired]] = defaultdict(list)
     for row in rows:
         groups[row.question].append(row)
+    if all(row.label for row in rows):
+        yield from of_neighbours(name, rows)
+        return
     for question, group in groups.items():
-        for part in packed(group):
-            starts = list(accumulate((len(row.sentence) + 1 for row in part), initial=0))
-            sentences = [Span(start, start + len(row.sentence)) for start, row in zip(starts, part, strict=False)]
-            text = " ".join(row.sentence for row in part)
+        for part in packed(group, lambda row: row.sentence):
+            text, sentences = joined([row.sentence for row in part])
             right = [i for i, row in enumerate(part) if row.label]
             title = part[0].title
             above = f"{title.replace(' / ', ' › ')}\n" if name.startswith(TITLED) and title else ""
             yield Lesson(name, question, above, text, sentences, [], right, text)
 
 
-def packed(group: list[Paired]) -> Iterator[list[Paired]]:
-    part: list[Paired] = []
-    for row in group:
-        if part and tokens.count(" ".join(each.sentence for each in [*part, row])) > BUDGET:
+def of_neighbours(name: str, rows: Sequence[Paired]) -> Iterator[Lesson]:
+    """The questions follow their text, so that the sentences of neighbouring ones are from one page."""
+    ordered = list(dict.fromkeys(untokenized(row.sentence).strip() for row in rows))
+    held: dict[str, tuple[list[str], int]] = {}
+    for part in packed(ordered, str):
+        held |= {sentence: (part, number) for number, sentence in enumerate(part)}
+    for row in rows:
+        part, number = held[untokenized(row.sentence).strip()]
+        text, sentences = joined(part)
+        yield Lesson(name, untokenized(row.question), "", text, sentences, [], [number], text)
+
+
+def packed(group: Sequence[T], text_of: Callable[[T], str]) -> Iterator[list[T]]:
+    part: list[T] = []
+    for each in group:
+        if part and tokens.count(" ".join(map(text_of, [*part, each]))) > BUDGET:
             yield part
             part = []
-        part.append(row)
+        part.append(each)
     if part:
         yield part
+
+
+def joined(texts: Sequence[str]) -> tuple[str, list[Span]]:
+    """One text, and where each of `texts` stands in it."""
+    sentences: list[Span] = []
+    for each in texts:
+        start = sentences[-1].end + 1 if sentences else 0
+        sentences.append(Span(start, start + len(each)))
+    return " ".join(texts), sentences
+
+
+def moved(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.end + by)
+
+
+def untokenized(text: str) -> str:
+    """Brackets and quotation marks as people write them; nothing changes its place."""
+    for written, meant in BRACKETS.items():
+        text = text.replace(written, meant).replace(written.upper(), meant)
+    for written, meant in QUOTES.items():
+        text = text.replace(written, meant)
+    return text

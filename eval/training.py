@@ -10,11 +10,13 @@ from pathlib import Path
 
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import nn
 from torch.nn import functional
 
 from eval.network import END, SENTENCE, START, Network
 from eval.pool import Lesson
+from eval.textbook import CrossEncoder
 from index.types import Span
 from service.pairs import Pair, Pairs, within
 
@@ -23,18 +25,22 @@ POOLED = 64  # batches whose lessons are sorted by length together
 FAR = -1e4  # a logit that cannot be chosen
 SENTENCE_WEIGHT = 0.5
 CHOICE_WEIGHT = 0.5
+TAUGHT_WEIGHT = 0.5
+WARMTH = 2.0  # what the teacher's logits are divided by: it is surer than it is right
 
 
 class Recipe(Struct, frozen=True):
     """What a run is; the same recipe gives the same weights."""
 
     seed: int = 5
-    lessons: int = 12_000  # how many are read, each once
-    batch: int = 16
+    lessons: int = 24_000  # how many are read, each once
+    batch: int = 32
     parts: int = 2  # of a batch, each on a thread of its own
-    rate: float = 6e-5  # highest learning rate
+    rate: float = 8e-5  # highest learning rate
     head_rate: float = 6e-4  # of the layer that is new
-    warm_up: float = 0.05  # share of the steps
+    warm_up: float = 0.03  # share of the steps
+    fall: float = 0.4  # share of the steps, the last, in which the rate falls to 0
+    taught: float = 0.2  # share of each batch that the teacher scores
     frozen: int = 4  # lowest layers that stay as they are, with the embeddings
 
     @property
@@ -50,6 +56,8 @@ class Item(Struct, frozen=True):
     ends: list[int]  # the last piece of each
     sentences: list[slice]  # the pieces of each sentence, places in `pair.ids`
     right: list[int]
+    lesson: Lesson
+    taught: list[float] = []  # the teacher's logit of each sentence; none where it was not asked
 
 
 def item_of(lesson: Lesson, pairs: Pairs) -> Item:
@@ -63,7 +71,19 @@ def item_of(lesson: Lesson, pairs: Pairs) -> Item:
     sentences = [pieces(sentence) for sentence in lesson.sentences]
     kept = [i for i in lesson.right if sentences[i].stop > sentences[i].start]
     starts, ends = [each.start for each in answers], [each.stop - 1 for each in answers]
-    return Item(pair, starts, ends, sentences, kept)
+    return Item(pair, starts, ends, sentences, kept, lesson)
+
+
+def taught(items: Sequence[Item], teacher: CrossEncoder, share: float) -> list[Item]:
+    """The items, the first of them, as far as `share` goes, with what the cross-encoder makes of each sentence."""
+    count = round(share * len(items))
+    return [*(teach(item, teacher) for item in items[:count]), *items[count:]]
+
+
+def teach(item: Item, teacher: CrossEncoder) -> Item:
+    lesson = item.lesson
+    texts = [lesson.text[slice(*span)] for span in lesson.sentences]
+    return replace(item, taught=teacher.scores(lesson.question, texts)) if len(texts) > 1 else item
 
 
 def batches(items: Sequence[Item], recipe: Recipe) -> list[list[Item]]:
@@ -118,17 +138,20 @@ def span_loss(pieces: torch.Tensor, item: Item) -> torch.Tensor:
 
 
 def sentence_loss(pieces: torch.Tensor, item: Item) -> torch.Tensor:
-    """Each sentence alone, and in a passage that answers, which of them does."""
+    """Each sentence alone; in a passage that answers, which of them does; and which of them the teacher holds best."""
     kept = [i for i, each in enumerate(item.sentences) if each.stop > each.start]
     if not kept:
         return pieces.new_zeros(())
     logits = torch.stack([pieces[item.sentences[i], SENTENCE].mean() for i in kept])
     right = torch.tensor([float(i in item.right) for i in kept])
-    alone = functional.binary_cross_entropy_with_logits(logits, right, reduction="mean")
-    if not item.right:
-        return SENTENCE_WEIGHT * alone
-    choice = -torch.logsumexp(functional.log_softmax(logits, dim=0)[right.bool()], dim=0)
-    return SENTENCE_WEIGHT * alone + CHOICE_WEIGHT * choice
+    off = SENTENCE_WEIGHT * functional.binary_cross_entropy_with_logits(logits, right, reduction="mean")
+    chances = functional.log_softmax(logits, dim=0)
+    if item.right:
+        off = off - CHOICE_WEIGHT * torch.logsumexp(chances[right.bool()], dim=0)
+    if item.taught:
+        held = torch.tensor([item.taught[i] for i in kept]) / WARMTH
+        off = off - TAUGHT_WEIGHT * (functional.softmax(held, dim=0) * chances).sum()
+    return off
 
 
 class Run:
@@ -189,8 +212,10 @@ class Run:
         return loss.item(), torch.autograd.grad(loss, self._learned)
 
     def _share(self, step: int) -> float:
-        warm = max(1, round(self.recipe.warm_up * self.recipe.steps))
-        return min((step + 1) / warm, max(0.0, (self.recipe.steps - step) / (self.recipe.steps - warm)))
+        """Of the highest rate: it rises, stays and falls. A run may be made shorter or longer until it falls."""
+        steps = self.recipe.steps
+        rising = (step + 1) / max(1, round(self.recipe.warm_up * steps))
+        return min(rising, (steps - step) / (self.recipe.fall * steps), 1.0)
 
 
 def freeze(network: Network, layers: int) -> None:

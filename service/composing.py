@@ -15,10 +15,11 @@ from index.terms import words
 from index.types import Hit, Span
 from service import schema
 from service.citations import cite, range_of
-from service.conflicts import Statement, conflict
+from service.conflicts import Statement, conflict, plain
 from service.reader import Candidate, Reading
 
 COMPARED = 5  # sure candidates among which a conflict is looked for
+CLOSE = 0.6  # of the first one's confidence, what its contradiction must have
 NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
 LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
@@ -35,12 +36,13 @@ class Composed(Struct, frozen=True):
 def compose(
     question: str, reading: Reading, searcher: Searcher, *, threshold: float, certain: float, limit: int
 ) -> Composed:
-    """The first `limit` answers of at least `threshold`. Equal quotes make one answer that also cites the others.
+    """The first `limit` answers of at least `threshold`. Quotes of the same words make one answer that cites them all.
 
-    Where another contradicts the first, both at least `certain`, both sides come, whatever the limit.
+    Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
     """
     shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
-    sure = [candidate for candidate in shown if candidate.confidence >= certain]
+    least = max(certain, CLOSE * reading.confidence)
+    sure = [candidate for candidate in shown if candidate.confidence >= least]
     other_side = contradiction(question, sure[:COMPARED], searcher)
     if other_side:
         shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
@@ -59,12 +61,13 @@ def joined(candidates: Iterable[Candidate], searcher: Searcher, limit: int) -> l
         if any(overlap(place, other) for other in cited):
             continue
         answer = answer_of(candidate, searcher.content(candidate.document))
-        same = answers.get(answer.text)
+        said = plain(answer.text) or answer.text
+        same = answers.get(said)
         if same is None and len(answers) == limit:
             continue  # a later candidate may still stand elsewhere in the words of an answer given
         cited.append(place)
         if same is None:
-            answers[answer.text] = answer
+            answers[said] = answer
         else:
             same.citations[0].also.append(answer.citations[0])
     return list(answers.values())

@@ -1,7 +1,7 @@
 """Whether two answers to one question can both hold.
 
 Told only where it can be shown: numbers whose ranges do not meet, dates that differ in a part that both name, two whole
-names in answer to "who", one statement and its denial. Everything else is taken to agree.
+names in answer to "who", one statement and its denial; and only of what is asked. Everything else is taken to agree.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from service.quantities import dates_differ, quantities_differ, quantity_of
 
-NAME = re.compile(r"[A-Z][\w'’-]*(?:\.? (?:[A-Z][\w'’.-]*))*")
+PARTICLE = r"(?:de|del|della|der|den|di|da|du|la|le|van|von|zu|al|bin|ibn|of|the) "
+NAME = re.compile(rf"[A-Z][\w'’-]*(?:\.? (?:{PARTICLE})*(?:[A-Z][\w'’.-]*))*")
 SEVERAL = re.compile(r" and |,|/")
 NEGATION = re.compile(
     r"\b(?:not|no|never|nobody|none|neither|nor|cannot|without|denied|denies)\b|n['’]t\b", re.IGNORECASE
@@ -42,7 +43,7 @@ class Statement(Struct, frozen=True):
 
 def conflict(question: str, a: Statement, b: Statement) -> str | None:
     """What two statements are at odds about: "number", "date", "name", "polarity"; None where both can hold."""
-    if plain(a.answer) == plain(b.answer):
+    if plain(a.answer) == plain(b.answer) or not of_one_thing(question, a.text, b.text):
         return None
     if (differ := dates_differ(a.answer, b.answer)) is not None:
         return "date" if differ else None
@@ -54,6 +55,13 @@ def conflict(question: str, a: Statement, b: Statement) -> str | None:
     if ASKS_WHO.match(question.strip()) and names_differ(a.answer, b.answer):
         return "name"
     return None
+
+
+def of_one_thing(question: str, a: str, b: str) -> bool:
+    """Whether one holds, all in all, as many words of the question as the other: half as many, give or take one."""
+    asked = stems(question)
+    first, second = len(asked & stems(a)), len(asked & stems(b))
+    return 2 * min(first, second) >= max(first, second) - 1
 
 
 def plain(text: str) -> str:

@@ -14,7 +14,13 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    RuntimeException,
+)
 from tokenizers import Tokenizer
 
 from index.onnx_encoder import session
@@ -64,8 +70,11 @@ class Network:
             self._session = session(model)
         except (Fail, InvalidGraph, InvalidProtobuf, ValueError) as error:
             raise ReaderDamaged(path=folder, reason=f"it cannot be loaded ({error})") from error
-        if {each.name for each in self._session.get_outputs()} != {HERE, PIECES}:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if ({each.name for each in inputs}, {each.name for each in outputs}) != ({IDS, TYPES}, {HERE, PIECES}):
             raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
+        self._folder = folder
+        self.run(self.pairs.windows(self.pairs.question("Is it?"), "", "It is.")[0])  # would fail here, not in service
         self.turns = Turns(threads or cpus())
 
     @property
@@ -97,7 +106,14 @@ class Network:
     def run(self, pair: Pair) -> Output:
         """What one pair gives, in the calling thread."""
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
-        here, pieces = self._session.run([HERE, PIECES], inputs)
+        try:
+            here, pieces = self._session.run([HERE, PIECES], inputs)
+        except (Fail, InvalidArgument, RuntimeException) as error:
+            raise ReaderDamaged(path=self._folder, reason=f"it cannot read a passage ({error})") from error
+        if here.shape != (1,) or pieces.shape != (1, len(pair.ids), 3):
+            raise ReaderDamaged(path=self._folder, reason=f"{MODEL} is the file of another model")
+        if not (np.isfinite(here).all() and np.isfinite(pieces).all()):
+            raise ReaderDamaged(path=self._folder, reason="what it makes of a passage are no numbers")
         passage = pieces[0, pair.first : pair.first + len(pair.spans)]
         return Output(pair, float(here[0]), float(pieces[0, 0, START] + pieces[0, 0, END]), passage)
 

@@ -14,19 +14,24 @@ SMALL = LETTERS.findall(
 )
 TENS_IN_ORDER = LETTERS.findall("twenty thirty forty fifty sixty seventy eighty ninety")
 TENS = {word: 10 * number for number, word in enumerate(TENS_IN_ORDER, start=2)}
-SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
+SCALES = {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "dozen": 12.0}
 DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 PIECE = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|[^\W\d_]+|[%$€£]")
 AT_LEAST = re.compile(r"\b(?:more than|at least|over|above|no fewer than|minimum)\b", re.IGNORECASE)
 AT_MOST = re.compile(r"\b(?:less than|fewer than|at most|up to|under|below|no more than|maximum)\b", re.IGNORECASE)
 ABOUT = re.compile(r"\b(?:about|around|some|approximately|roughly|nearly|almost|circa|ca|estimated)\b", re.IGNORECASE)
 ROUGH = 0.1  # how far a number said roughly may be off, as a share
+FAR_APART = 1.5  # times the lower of two least numbers is the higher, where both cannot be meant
+RANGE = re.compile(r"\bbetween\b|\b(?:to|or)\b|\d ?[-–] ?\d", re.IGNORECASE)
+ROUNDED = {"m": 0.02, "kg": 0.02, "s": 0.02}  # how far apart what is measured may be, as a share: 61 metres, 200 feet
 UNITS = {
     "km": ("m", 1e3), "kilometre": ("m", 1e3), "kilometer": ("m", 1e3), "m": ("m", 1.0), "metre": ("m", 1.0),
     "meter": ("m", 1.0), "cm": ("m", 0.01), "mm": ("m", 0.001), "mile": ("m", 1609.344), "foot": ("m", 0.3048),
     "feet": ("m", 0.3048), "kg": ("kg", 1.0), "g": ("kg", 0.001), "ton": ("kg", 1e3), "tonne": ("kg", 1e3),
     "%": ("%", 1.0), "percent": ("%", 1.0), "$": ("$", 1.0), "dollar": ("$", 1.0), "€": ("€", 1.0),
-    "euro": ("€", 1.0), "£": ("£", 1.0), "pound": ("£", 1.0),
+    "euro": ("€", 1.0), "£": ("£", 1.0), "pound": ("£", 1.0), "second": ("s", 1.0), "minute": ("s", 60.0),
+    "hour": ("s", 3600.0), "day": ("s", 86400.0), "week": ("s", 604800.0), "month": ("s", 2629800.0),
+    "year": ("s", 31557600.0), "decade": ("s", 315576000.0),
 }  # fmt: skip
 
 MONTHS = LETTERS.findall("january february march april may june july august september october november december")
@@ -41,7 +46,7 @@ DAY = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?{ANY_MONTH}\b|\b{ANY_MONTH} (\d{{1,2}})\b(?!\d)", re.IGNORECASE
 )
 WEEKDAY = re.compile(rf"\b({'|'.join(DAYS)})\b", re.IGNORECASE)
-TIME = re.compile(r"\b(\d{1,2})[:.](\d{2})\s*(p\.?m)?", re.IGNORECASE)
+TIME = re.compile(r"\b(\d{1,2})(?:[:.](\d{2})(?:\s*([ap])\.?m)?|\s*([ap])\.?m)\b", re.IGNORECASE)
 
 
 class Quantity(Struct, frozen=True):
@@ -53,23 +58,21 @@ class Quantity(Struct, frozen=True):
 
 
 def quantity_of(answer: str, sentence: str) -> Quantity | None:
-    """The one amount that an answer names: "more than 30 km" -> 30,000 m and up.
+    """The one amount that an answer names: "more than 30 km" -> 30,000 m and up; "2 to 4" -> from 2 to 4.
 
-    What stands just before the answer in its sentence counts: "more than" may be left out of a span.
+    What stands just before the answer in its sentence counts: "more than" may be left out of a span. None where several
+    things are counted: "35 dead and 119 injured".
     """
     place = sentence.find(answer)
     said = f"{sentence[max(0, place - 14) : place]}{answer}" if place > 0 else answer
     found = amounts(answer)
-    if not found:
+    if not found or len({unit for _, unit in found}) > 1:
         return None
-    units = {unit for _, unit in found}
-    values = [value for value, _ in found]
-    if len(units) > 1 or len(values) > 2:
-        return None  # several things are named
-    unit = units.pop()
-    if len(values) == 2:
-        return Quantity(min(values), max(values), unit) if re.search(r"\b(?:to|and|or)\b|[-–]", answer) else None
-    value = values[0]
+    value, unit = found[0]
+    if len(found) == 2 and RANGE.search(answer):
+        return Quantity(min(value, found[1][0]), max(value, found[1][0]), unit)
+    if len(found) > 1:
+        return None
     if AT_LEAST.search(said):
         return Quantity(value, inf, unit)
     if AT_MOST.search(said):
@@ -81,7 +84,9 @@ def quantity_of(answer: str, sentence: str) -> Quantity | None:
 def quantities_differ(a: Quantity, b: Quantity) -> bool:
     if a.unit != b.unit:
         return False
-    close = 1e-6 * max(abs(a.low), abs(b.low), 1.0)
+    if a.high == b.high == inf:  # who knows of sixty does not say "at least 35"
+        return FAR_APART * min(a.low, b.low) < max(a.low, b.low)
+    close = ROUNDED.get(a.unit, 1e-6) * max(abs(a.low), abs(b.low), 1.0)
     return a.high + close < b.low or b.high + close < a.low
 
 
@@ -98,8 +103,8 @@ def amounts(text: str) -> list[tuple[float, str]]:
             if value is not None and not (joins or tens):
                 found.append((value, sign))
             value = value + number if value is not None and (joins or tens) else number
-        elif piece in SCALES and value is not None:
-            value *= SCALES[piece]
+        elif piece in SCALES and (value is not None or piece == "dozen"):
+            value = (1.0 if value is None else value) * SCALES[piece]
         elif piece in "$€£":
             sign = piece
         elif value is not None and not (piece == "and" and value >= 100 and not DIGITS.search(text)):
@@ -152,6 +157,7 @@ def date_parts(text: str) -> dict[str, tuple[int, int]]:
         number = DAYS.index(weekday[1].lower())
         parts["weekday"] = (number, number)
     if time := TIME.search(text):
-        minutes = 60 * int(time[1]) + int(time[2]) + (720 if time[3] and int(time[1]) < 12 else 0)
+        afternoon = (time[3] or time[4] or "").lower() == "p"
+        minutes = 60 * int(time[1]) + int(time[2] or 0) + (720 if afternoon and int(time[1]) < 12 else 0)
         parts["time"] = (minutes, minutes)
     return parts

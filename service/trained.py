@@ -20,7 +20,7 @@ from index.searcher import Searcher
 from index.types import Hit, Span
 from service.curves import Floats, Logistic
 from service.errors import ReaderDamaged
-from service.evidence import Evidence, evidence_of, table
+from service.evidence import FEATURES, Evidence, evidence_of, table
 from service.metrics import PASSAGES
 from service.network import Network
 from service.patience import Patience
@@ -28,6 +28,7 @@ from service.reader import Candidate, Reading
 from service.turns import Turn
 
 CALIBRATION = "calibration.json"
+CONFIDENCE_FEATURES = 7
 
 
 class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,7 +130,7 @@ def rank(evidence: Sequence[Evidence], fit: Calibration) -> list[tuple[Evidence,
 def confidence_features(logits: Floats, features: Floats) -> Floats:
     """What the confidence of each sentence is made of: its logit, its lead over the next, what the network said.
 
-    logits [n], descending; features [n, FEATURES] -> [n, 7].
+    logits [n], descending; features [n, FEATURES] -> [n, CONFIDENCE_FEATURES].
     """
     following = np.append(logits[1:], logits[-1:] - 1)
     lead = np.minimum(logits - following, 5.0)
@@ -147,4 +148,7 @@ def read_calibration(path: Path, network: str) -> Calibration:
         raise ReaderDamaged(path=path.parent, reason=f"{path.name} cannot be read ({error})") from error
     if calibration.reader_sha256 != network:
         raise ReaderDamaged(path=path.parent, reason=f"{path.name} was fitted to another reader")
+    widths = len(calibration.sentence.weights), len(calibration.confidence.weights)
+    if widths != (FEATURES, CONFIDENCE_FEATURES) or min(calibration.depth, calibration.first) < 1:
+        raise ReaderDamaged(path=path.parent, reason=f"{path.name} was not made by this version")
     return calibration

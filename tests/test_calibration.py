@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from eval.calibration import NEVER, PRECISION, SAME, calibrate, cross_fit, early_exit, path_of, threshold_of
+from eval.calibration import (
+    NEVER,
+    PRECISION,
+    SAME,
+    calibrate,
+    cross_fit,
+    early_exit,
+    fit_confidence,
+    path_of,
+    threshold_of,
+)
 from eval.cli import run
 from eval.logistic import fit_logistic, folds
 from eval.reading import Seen
@@ -50,6 +60,16 @@ def test_a_curve_is_the_one_that_another_implementation_fits() -> None:
     ours = fit_logistic(features, right, importance)
     assert ours.weights == pytest.approx(oracle.coef_[0].tolist(), abs=2e-3)
     assert ours.bias == pytest.approx(float(oracle.intercept_[0]), abs=2e-3)
+
+
+def test_a_confidence_does_not_depend_on_the_scale_of_a_feature() -> None:
+    rng = np.random.default_rng(6)
+    features = rng.normal(size=(60, 3))
+    right = features[:, 0] + rng.normal(size=60) > 0
+    scale, shift = np.array([1000.0, 0.01, 1.0]), np.array([5.0, -3.0, 0.0])
+    plain = fit_confidence(features, right).probability(features)
+    scaled = fit_confidence(features * scale + shift, right).probability(features * scale + shift)
+    assert scaled == pytest.approx(plain, abs=1e-4)
 
 
 def test_one_sort_of_answer_alone_gives_a_constant() -> None:

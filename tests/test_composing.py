@@ -18,6 +18,7 @@ FILES = {
     "toll.txt": "Officials said that 35 people were killed in the strike.\n",
     "claim.txt": "The ministry said that the strike killed more than 60 people.\n",
     "copy.txt": "Officials said that 35 people were killed in the strike.\n",
+    "shout.txt": "Officials said, that 35 people were killed in the Strike!\n",
     "least.txt": "At least 30 people were killed in the strike.\n",
 }
 TOLL = "How many people were killed in the strike?"
@@ -76,10 +77,11 @@ def test_both_sides_of_a_conflict_come_whatever_the_limit(searcher: Searcher) ->
 
 
 def test_an_unsure_answer_contradicts_nobody(searcher: Searcher) -> None:
-    candidates = [said(searcher, "toll.txt", 0, "35", 0.9), said(searcher, "claim.txt", 0, "more than 60", 0.4)]
-    found = composed(TOLL, candidates, searcher)
-    assert found.status == "answered"
-    assert len(found.answers) == 2
+    for sure, unsure in ((0.9, 0.4), (1.0, 0.55)):  # below what is certain; above it, but far less sure
+        candidates = [said(searcher, "toll.txt", 0, "35", sure), said(searcher, "claim.txt", 0, "more than 60", unsure)]
+        found = composed(TOLL, candidates, searcher)
+        assert found.status == "answered"
+        assert len(found.answers) == 2
 
 
 def test_equal_statements_are_one_answer_with_several_citations(searcher: Searcher) -> None:
@@ -88,6 +90,14 @@ def test_equal_statements_are_one_answer_with_several_citations(searcher: Search
     (answer,) = found.answers
     assert found.status == "answered"
     assert [each.source for each in answer.citations[0].also] == ["copy.txt"]
+
+
+def test_the_same_words_with_other_marks_are_one_answer(searcher: Searcher) -> None:
+    candidates = [said(searcher, "toll.txt", 0, "35", 0.9), said(searcher, "shout.txt", 0, "35", 0.8)]
+    (answer,) = composed(TOLL, candidates, searcher).answers
+    assert answer.text == answer.citations[0].quote.exact
+    (other,) = answer.citations[0].also
+    assert other.quote.exact == "Officials said, that 35 people were killed in the Strike!"
 
 
 def test_nothing_sure_enough_is_an_abstention(searcher: Searcher) -> None:
