@@ -39,7 +39,7 @@ Limits; what is beyond them is answered with an error that names the limit:
   PINCITE_MAX_BATCH           questions of a batch  [default and most: 1000]
   PINCITE_MAX_BODY_BYTES      bytes of a body that is no document  [default: 9000000]
   PINCITE_MAX_DOCUMENT_BYTES  bytes of an uploaded document  [default and most: 64000000]
-  PINCITE_MAX_UPLOADS         uploads at the same time  [default: 4]
+  PINCITE_MAX_UPLOADS         uploads at the same time  [default: 16]
   PINCITE_MAX_CONNECTIONS     open connections  [default: 500]
   PINCITE_MAX_HEADER_BYTES    bytes of a request line and its headers  [default: 16384]
   PINCITE_MAX_HEADERS         headers of a request  [default: 100]

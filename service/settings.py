@@ -75,7 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             max_document_bytes=number("PINCITE_MAX_DOCUMENT_BYTES", LARGEST_DOCUMENT, most=LARGEST_DOCUMENT),
             max_question=number("PINCITE_MAX_QUESTION", LONGEST_QUESTION, most=LONGEST_QUESTION),
             max_batch=number("PINCITE_MAX_BATCH", LONGEST_BATCH, most=LONGEST_BATCH),
-            max_uploads=number("PINCITE_MAX_UPLOADS", 4),
+            max_uploads=number("PINCITE_MAX_UPLOADS", 16),
             connection=Limits(
                 connections=number("PINCITE_MAX_CONNECTIONS", 500),
                 header_bytes=number("PINCITE_MAX_HEADER_BYTES", 16_384),
