@@ -147,14 +147,14 @@ export class PinciteAnswer extends HTMLElement {
 
   #conflicting({ answers: [first, second, ...others] }) {
     this.#status.textContent = `The sources contradict each other. One says: ${first.text} Another says: ${second.text}`;
-    const heading = element("h3", { class: "heading" }, "The sources contradict each other");
+    const heading = element("h2", { class: "heading" }, "The sources contradict each other");
     const sides = element("div", { class: "sides" }, this.#answer(first, "One says"), this.#answer(second, "Another says"));
     return [heading, sides, this.#more(others), this.#sources([first, second, ...others])].filter(Boolean);
   }
 
   #abstained({ passages }) {
     this.#status.textContent = "The documents don’t say.";
-    const heading = element("div", {}, element("h3", {}, "The documents don’t say"), element("p", { class: "quiet" }, passages.length ? "No sentence answers this well enough to be given. These passages came nearest:" : "Nothing in them comes near this question."));
+    const heading = element("div", {}, element("h2", {}, "The documents don’t say"), element("p", { class: "quiet" }, passages.length ? "No sentence answers this well enough to be given. These passages came nearest:" : "Nothing in them comes near this question."));
     const near = passages.map((passage) => {
       const citation = Citation.ofPassage(passage, this.#client);
       const open = element("button", { class: "open", type: "button", onclick: (event) => this.#cite(citation, null, null, event) }, "Read it in its source");
@@ -178,7 +178,7 @@ export class PinciteAnswer extends HTMLElement {
       quote.append(...quoted(citation, answer.highlight?.citation === at ? answer.highlight : null), cite);
       for (const other of given.also) quote.append(this.#mark(new Citation(other, this.#client), answer, null));
     });
-    const name = label && element("h4", { class: "quiet" }, label);
+    const name = label && element("p", { class: "quiet" }, label);
     return element("article", { part: "answer", class: "answer" }, name, quote, confidence(answer.confidence));
   }
 

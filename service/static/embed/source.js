@@ -11,7 +11,7 @@ const TRIES = 3; // the document may be replaced between two calls
 
 /**
  * Attributes: `endpoint`, `token`, `collection` as of <pincite-answer>; `citation`: one as JSON; `within`: a selector
- * of the element of this page whose text is the document. Method: `show(citation, highlight)`. Event: `pincite-shown`
+ * of the element of this page whose text is the document. Methods: `show(citation, highlight)`, `open(source)`, `clear()`. Event: `pincite-shown`
  * with `{status, citation}`; status is valid, moved, changed, deleted, elsewhere or error. Parts: frame, header, told,
  * text, quote, span. CSS: --pincite-source-height and those of <pincite-answer>.
  */
@@ -62,6 +62,26 @@ export class PinciteSource extends HTMLElement {
       return this.#shown("error", citation);
     } finally {
       if (!running.signal.aborted) this.#frame.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Show a document without a citation. Resolves to its text, or null where it cannot be had. */
+  async open(source, client = this.client) {
+    const running = this.#begin();
+    this.#frame.hidden = false;
+    this.#header.replaceChildren(element("strong", { dir: "auto" }, source));
+    try {
+      const { text } = await client.text(source, running.signal);
+      if (running.signal.aborted) return null;
+      this.#text.hidden = false;
+      this.#text.replaceChildren(...pieces(text));
+      this.#scroll();
+      return text;
+    } catch (error) {
+      if (running.signal.aborted) return null;
+      if (!(error instanceof Problem)) throw error;
+      this.#failed(error, () => this.open(source, client));
+      return null;
     }
   }
 

@@ -22,15 +22,14 @@ const SHARED = `
 }
 :host([hidden]), [hidden] { display: none !important; }
 * { box-sizing: border-box; }
-h3, h4, p, ol, blockquote { margin: 0; padding: 0; }
-h3 { font-size: 1em; font-weight: 650; }
-h4 { font-weight: 500; }
+h2, p, ol, blockquote { margin: 0; padding: 0; }
+h2 { font-size: 1.05em; font-weight: 650; }
 button, input { font: inherit; color: inherit; }
 button { cursor: pointer; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
 a { color: var(--_accent); }
 mark.quote { background: var(--_quote); color: inherit; border-radius: 3px; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
-.span { background: var(--_span); font-weight: 600; border-radius: 3px; padding-block: .05em; }
+.span, mark.span { background: var(--_span); font-weight: 600; border-radius: 3px; padding-block: .05em; }
 .quiet { color: var(--_muted); font-size: .875em; }
 .plain { background: none; border: 1px solid var(--_line); border-radius: var(--_radius); padding: .35em .8em; color: var(--_accent); }
 .plain:hover { border-color: var(--_accent); }
@@ -93,7 +92,7 @@ pincite-source { --pincite-source-height: 24em; }
 `;
 
 const SOURCE = `
-.frame { border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface); overflow: hidden; display: grid; grid-template-rows: auto auto minmax(0, 1fr); max-height: var(--pincite-source-height, 70vh); }
+.frame { border: 1px solid var(--_line); border-radius: var(--_radius); background: var(--_surface); overflow: hidden; display: grid; grid-template-rows: auto auto minmax(0, 1fr); max-height: var(--pincite-source-height, 70vh); min-height: var(--pincite-source-min-height, 0); }
 header { padding: .7em 1em; border-block-end: 1px solid var(--_line); display: flex; gap: .3em 1em; flex-wrap: wrap; align-items: center; justify-content: space-between; overflow-wrap: anywhere; }
 .told { padding: .7em 1em; border-block-end: 1px solid var(--_line); overflow-wrap: anywhere; display: grid; gap: .5em; }
 .told:empty { display: none; }

@@ -36,9 +36,11 @@ async function state() {
 async function library(cursor = null) {
   try {
     const { documents, next } = await client.documents(cursor);
-    const lines = documents.map(({ source, title, sentences }) =>
-      element("li", {}, element("div", { dir: "auto" }, title || source), element("div", { class: "quiet" }, `${source} · ${sentences} sentences`)),
-    );
+    if (!cursor) await acceptUploads(at("upload"), () => client, start);
+    const lines = documents.map(({ source, title, sentences }) => {
+      const open = element("button", { class: "open", type: "button", dir: "auto", onclick: () => openSource(source) }, title || source);
+      return element("li", {}, open, element("div", { class: "quiet" }, `${source} · ${sentences} sentence${sentences === 1 ? "" : "s"}`));
+    });
     if (cursor) at("documents").append(...lines);
     else at("documents").replaceChildren(...lines);
     at("more").hidden = !next;
@@ -56,12 +58,18 @@ async function library(cursor = null) {
 async function opened(documents) {
   const asked = query.get("q");
   if (asked && !at("answer").response) at("answer").ask(asked);
-  acceptUploads(at("upload"), () => client, start);
   if (asked) return;
-  const found = await exampleQuestions(client, documents);
-  const buttons = found.map((question) => element("button", { type: "button", onclick: () => at("answer").ask(question) }, question));
-  at("examples").replaceChildren(...buttons);
-  at("examples").hidden = !buttons.length || at("answer").response !== null;
+  at("examples").replaceChildren();
+  for await (const question of exampleQuestions(client, documents)) {
+    at("examples").append(element("button", { type: "button", onclick: () => at("answer").ask(question) }, question));
+    at("examples").hidden = at("answer").question !== "";
+  }
+}
+
+function openSource(source) {
+  at("source").classList.add("open");
+  at("source").open(source);
+  at("source").scrollIntoView({ block: "nearest" });
 }
 
 function askForKey(problem) {
