@@ -13,6 +13,7 @@ from litestar import Response, get
 from litestar.params import HeaderParameter
 from msgspec import Struct
 
+from service.errors import UnknownPath
 from service.problems import AppRequest
 from service.ranges import matches
 from service.routes_state import OPEN
@@ -68,8 +69,10 @@ async def get_page(
     accepted: Annotated[str, HeaderParameter(name="Accept-Encoding")] = "",
     known: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[bytes]:
-    """A file, or 304 where the browser has it."""
-    path = request.scope["path_template"] or "/"
+    """A file, or 304 where the browser has it. Raises UnknownPath for `//`, which the framework takes for `/`."""
+    path = request.scope["path_template"]
+    if request.scope["raw_path"].partition(b"?")[0] not in (path.encode(), b"/examples/"):
+        raise UnknownPath
     found = asset(path, small=re.search(r"\bgzip\b(?! *; *q=0(?:\.0*)?(?:,|$))", accepted) is not None)
     same = matches(known, found.headers["ETag"])
     return Response(

@@ -19,7 +19,7 @@ from index.layout import Layout
 from service.keys import READ_ONLY, Keyring
 from service.pages import EMBEDDED, OWN, PAGES, PATHS, STATIC
 from tests.browsing import Host, chromium, hosting, needs_chromium
-from tests.commands import serving
+from tests.commands import ROOT, serving
 from tests.conftest import built
 
 pytestmark = needs_chromium
@@ -410,7 +410,29 @@ def test_the_examples_work_as_pages_of_another_origin(world: World, page: Page, 
     assert axe(page) == []
 
 
+def test_the_page_of_the_readme_works_when_pasted(world: World, page: Page) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (html,) = re.findall(r"```html\n(.*?)```", readme, re.DOTALL)
+    html = html.replace("http://127.0.0.1:8000", world.address).replace(
+        " placeholder", f' token="{world.token}" placeholder'
+    )
+    page.goto(world.host.put("/pasted", html))
+    ask(page, FERRY)
+    expect(page.locator("pincite-answer article").first).to_contain_text("7:40")
+
+
 def test_what_is_embedded_may_be_loaded_from_anywhere_and_nothing_else_may(world: World) -> None:
+    assert httpx.get(f"{world.address}/examples/").status_code == 200
+    for path in (
+        "//",
+        "/embed",
+        "/embed/",
+        "/embed.js/",
+        "/embed//answer.js",
+        "/page/../embed.js",
+        "/static/embed/answer.js",
+    ):
+        assert httpx.get(world.address + path).status_code == 404, path
     for path in PATHS:
         told = httpx.get(world.address + path, headers={"Origin": "https://elsewhere.example"})
         assert told.status_code == 200, path

@@ -13,7 +13,7 @@ const SHARED = `
   --_warn: var(--pincite-warn, light-dark(#8a3b12, #f0a987));
   --_radius: var(--pincite-radius, 10px);
   display: block;
-  color-scheme: var(--pincite-color-scheme, light dark);
+  color-scheme: var(--pincite-color-scheme, inherit);
   color: var(--_text);
   font-family: var(--pincite-font, system-ui, sans-serif);
   font-size: var(--pincite-font-size, 1rem);
