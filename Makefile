@@ -59,8 +59,12 @@ bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained
 bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
 	$(BIN)/python -m eval.servers measure
 
-bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 5 GB in runs/)
+bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 3 GB in runs/)
 	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
+
+load: $(VENV)/installed-dev  ## load the service on seeds/: throughput, latency, fairness, deadlines (needs wrk)
+	$(BIN)/pincite build seeds --index runs/load/index
+	$(BIN)/python -m eval.load --index runs/load/index --questions eval/data/seeds --out runs/load
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
 	$(BIN)/python -m eval.updates

@@ -114,9 +114,8 @@ async def _hypercorn(app: Any, bound: socket.socket) -> None:  # noqa: ANN401  #
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config
 
-    config = Config()
+    config = Config()  # without read_timeout, which ends requests, too, that take longer to answer
     config.bind = [f"fd://{bound.fileno()}"]
-    config.read_timeout = TIMEOUT_S
     config.include_server_header = False
     await hypercorn(app, config)
 

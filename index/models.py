@@ -6,6 +6,7 @@ hub of sentence-transformers.
 
 from __future__ import annotations
 
+import os
 from hashlib import file_digest, sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,9 +39,7 @@ def find(name: str) -> Model:
     """
     if name in DEFAULT_NAMES:
         return checked(packaged())
-    folder = Path(name)
-    if not folder.is_dir():
-        folder = _from_hub(name)
+    folder = Path(name) if os.path.isdir(name) else _from_hub(name)  # noqa: PTH112  # Path.is_dir raises where the name is too long
     return Model(name, folder, weights_sha256(folder))
 
 

@@ -87,7 +87,8 @@ class OnnxEncoder:
 
 
 def session(model: bytes) -> ort.InferenceSession:
-    """A session that runs in the calling thread alone."""
+    """A session that runs in the calling thread alone, and reports to nobody."""
+    ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

@@ -33,7 +33,7 @@ class Access:
 
     def __init__(self, app: ASGIApp, routes: Litestar) -> None:
         self._app: ASGIApp = Requests(app, PrometheusConfig(prefix="pincite", buckets=list(SECONDS)))
-        self._routes = routes
+        self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -41,7 +41,7 @@ class Access:
             return
         request_id = str(uuid4())
         seen = cast(Scope, {**scope, "state": {**scope.get("state", {}), "request_id": request_id}})
-        seen["path_template"] = template_of(self._routes, scope)
+        seen["path_template"] = template_of(self.routes, scope)
         started = time.perf_counter()
         status = HUNG_UP
 

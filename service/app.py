@@ -24,7 +24,7 @@ from service.imports import hidden
 from service.keys import Keyring
 from service.origins import Pages
 from service.pages import get_page
-from service.problems import AppRequest, handle
+from service.problems import AppRequest, handle, tell_methods
 from service.rates import STORE, limits
 from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
@@ -139,6 +139,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         cors_config=pages,
         stores={STORE: counts},
         exception_handlers={Exception: handle},
+        before_send=[tell_methods],
         lifespan=[open_for_work],
         openapi_config=openapi_config(),
         request_max_body_size=settings.max_body_bytes,

@@ -85,7 +85,7 @@ class Catalogue:
             raise NotMade(collection=name, reason="this service has no index folder")
         if not Layout(self.index).collection(name).store.exists():
             options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
-            command = [*self._program, "collections", "make", *options, name]
+            command = [*self._program, "collections", "make", *options, "--", name]  # which may be --help
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode == 0:
                 return True

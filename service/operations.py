@@ -12,8 +12,8 @@ NAME = {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "putDocument": {
-        "required": True,
-        "description": "The file. The charset of Content-Type wins over what the file says of itself.",
+        "required": False,
+        "description": "The file, which may be empty. The charset of Content-Type wins over what the file says.",
         "content": {kind: {"schema": TEXT, "example": "Owls hunt.\n"} for kind in ("text/plain", "text/markdown")},
     },
     "putCollection": {
@@ -50,7 +50,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("path", "source"): {"example": SOURCE},
     ("path", "collection"): {"schema": NAME},
     ("query", "collection"): {"schema": NAME | {"default": "default"}},
-    ("query", "sha256"): {"schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}},
+    ("query", "sha256"): {"schema": {"type": "string"}},
     ("query", "cursor"): {"schema": {"type": "string", "minLength": 8}},
 }
 
@@ -74,6 +74,8 @@ def _response(name: str, status: str, told: dict[str, Any]) -> dict[str, Any]:
         headers |= RETRY
     if name in WITH_ETAG and status in ("200", "201", "206", "304"):
         headers |= ETAG
+    if name == "getFile" and status in ("200", "206"):
+        told = told | {"content": dict.fromkeys(("text/plain", "text/markdown"), told["content"]["text/plain"])}
     links = LINKS.get(name, {}) if status in ("200", "201") else {}
     targets = {f"{target}After": {"operationId": target, "parameters": given} for target, given in links.items()}
     return told | {"headers": headers} | ({"links": targets} if targets else {})

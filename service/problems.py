@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import State
+from litestar.datastructures import MutableScopeHeaders, State
 from litestar.exceptions import (
     HTTPException,
     InternalServerException,
@@ -18,6 +18,7 @@ from litestar.exceptions import (
     NotFoundException,
     ValidationException,
 )
+from litestar.types import Message, Scope
 from litestar.utils.path import normalize_path
 
 from index.errors import (
@@ -46,6 +47,7 @@ logger = logging.getLogger("pincite")
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:pincite:problem:"
 GONE = "client disconnected prematurely"  # what the framework says of a body that does not end
+NO_CONTENT = 204
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
 AppRequest = Request[Caller, AccessProblem | None, State]
@@ -214,7 +216,7 @@ def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
     if isinstance(error, NotFoundException):
         told = errors.UnknownPath()
     elif isinstance(error, MethodNotAllowedException):
-        told = errors.WrongMethod(allowed=", ".join(_methods_of(request)))
+        told = errors.WrongMethod(allowed=", ".join(_methods_at(request.scope)))
     elif isinstance(error, ValidationException) and isinstance(error.extra, list):
         told = _bad_value(error.extra)
     elif isinstance(error, InternalServerException) and error.detail == GONE:
@@ -234,13 +236,23 @@ def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:
     return errors.BadParameter(parameter=found[0].get("key"), reason="does not have the right type")
 
 
-def _methods_of(request: AppRequest) -> list[str]:
-    return [method for method in METHODS if _takes(request, method)]
+async def tell_methods(message: Message, scope: Scope) -> None:
+    """Before an answer to OPTIONS is sent, name all methods: the framework names those of the first route alone."""
+    if (
+        message["type"] == "http.response.start"
+        and scope.get("method") == "OPTIONS"
+        and message["status"] == NO_CONTENT
+    ):
+        MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(_methods_at(scope))
 
 
-def _takes(request: AppRequest, method: str) -> bool:
+def _methods_at(scope: Scope) -> list[str]:
+    return [method for method in METHODS if _takes(scope, method)]
+
+
+def _takes(scope: Scope, method: str) -> bool:
     try:
-        request.app.asgi_router.handle_routing(path=normalize_path(request.scope["path"]), method=method)
+        scope["litestar_app"].asgi_router.handle_routing(path=normalize_path(scope["path"]), method=method)
     except HTTPException:
-        return method == "HEAD" and _takes(request, "GET")
+        return method == "HEAD" and _takes(scope, "GET")
     return True

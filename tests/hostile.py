@@ -10,7 +10,8 @@ from urllib.parse import quote
 CRLF = b"\r\n"
 JSON = b"Content-Type: application/json"
 HOST = b"Host: localhost"
-ASK, BATCH, SEARCH, COLLECTION = b"/v1/ask", b"/v1/ask/batch", b"/v1/search", b"/v1/collections/other"
+ASK, BATCH, SEARCH, VERIFY = b"/v1/ask", b"/v1/ask/batch", b"/v1/search", b"/v1/citations/verify"
+COLLECTION = b"/v1/collections/other"
 HEADER_BYTES, HEADERS, DOCUMENT_BYTES, BODY_BYTES = 16_384, 100, 200_000, 150_000  # limits of the service under test
 NOTHING = 0  # no answer: the connection is closed
 
@@ -254,8 +255,8 @@ def sizes() -> Iterator[Case]:
         yield Case(f"query-of-{size}", (request(b"GET", b"/health?" + b"a" * size),), 431)
         yield Case(f"endless-header-of-{size}", (get + b"X: " + b"y" * size,), 431)
     yield Case("empty-lines", (CRLF * HEADER_BYTES,), 431)
-    yield Case("header-in-many-parts", tuple([get] + [b"X: " + b"y" * 2000 + CRLF] * 10), 431)
-    for target in (ASK, BATCH, SEARCH, COLLECTION):
+    yield Case("header-in-many-parts", (get, *[b"X: " + b"y" * 7000 + CRLF] * 3), 431)
+    for target in (ASK, BATCH, SEARCH, VERIFY, COLLECTION):
         method = b"PUT" if target == COLLECTION else b"POST"
         declared = request(method, target, JSON, b"Content-Length: %d" % (BODY_BYTES + 1))
         yield Case(f"declared-{target.decode()}", (declared,), 413, "too-large")
@@ -325,6 +326,7 @@ ROUTES = {
     b"/v1/ask": b"POST",
     b"/v1/ask/batch": b"POST",
     b"/v1/search": b"POST",
+    b"/v1/citations/verify": b"POST",
     b"/v1/documents": b"GET HEAD",
     b"/v1/documents/metals.md": b"GET HEAD PUT DELETE",
     b"/v1/files/metals.md": b"GET HEAD",
@@ -375,7 +377,7 @@ def targets() -> Iterator[Case]:
         "/V1/ask", "/v1/ASK", "/v1/./ask", "/v1/x/../ask", "/v1/ask;a=b", "/v1/a%2fb",
         "/v1/ask%00", "/v1/ask%20", "/health%0a", "/%68ealth/x", "/v1/collections/a/b", "/v1/collections/a%2fb",
         "/.env",
-        "/.git/config", "/wp-login.php", "/server-status", "/cgi-bin/test", "/favicon.ico", "/robots.txt", "/metrics/",
+        "/.git/config", "/wp-login.php", "/server-status", "/cgi-bin/test", "/favicon.ico", "/robots.txt",
         "/schema/assets/../../pyproject.toml", "/schema/assets/%2e%2e/%2e%2e/pyproject.toml",
         "/schema/page/../settings.py",
         "/schema/assets/..%2f..%2fpyproject.toml", "/schema/assets/..%5c..%5cpyproject.toml",
@@ -463,7 +465,7 @@ def json_bodies() -> Iterator[Case]:
         "open-arrays": b"[" * 100_000,
         "open-objects": b'{"a":' * 20_000,
     }
-    for path in (ASK, BATCH, SEARCH):
+    for path in (ASK, BATCH, SEARCH, VERIFY):
         for name, body in broken.items():
             seen_first = path != ASK or name.startswith("open")  # what does not fit comes before what is no JSON
             yield Case(f"{path.decode()}-{name}", (post(path, body),), 400, None if seen_first else "malformed-json")
@@ -749,7 +751,9 @@ def collections() -> Iterator[Case]:
         missing = request(b"GET", b"/v1/collections/" + name.encode())
         yield Case(f"get-{name[:12]}", (missing,), 404, "unknown-collection")
     for name, body, status, kind in (
-        ("encoder-path", b'{"encoder": "../../evil"}', 422, "unknown-encoder"), ("encoder-number",
+        ("encoder-path", b'{"encoder": "../../evil"}', 422, "unknown-encoder"),
+        ("encoder-of-a-long-name", b'{"encoder": "%s"}' % (b"a" * 1000), 422, "unknown-encoder"),
+        ("encoder-number",
         b'{"encoder": 1}', 400, "bad-field"),
         ("encoder-url", b'{"encoder": "https://example.com/x"}', 422, "unknown-encoder"), ("array", b"[]", 400,
         "bad-field"),

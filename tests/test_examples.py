@@ -21,6 +21,7 @@ KINDS: dict[str, type[Any]] = {
     "collections": schema.CollectionList,
     "collection": schema.CollectionInfo,
     "ready": schema.Ready,
+    "verify": schema.VerifyResponse,
 }
 EACH_TIME_ANOTHER = ("request_id", "timings_ms", "updated_at", "version", "index_version")
 

@@ -24,6 +24,7 @@ from tests.hostile import (
     HEADER_BYTES,
     HEADERS,
     NOTHING,
+    ROUTES,
     UNUSUAL_SOURCES,
     Case,
     cases,
@@ -132,6 +133,19 @@ def test_nothing_was_changed_by_all_that(service: Service) -> None:
     assert service.listed() == service.sources
     assert [found.name for found in service.index.parent.iterdir()] == ["index"]
     assert subprocess.run([*PINCITE, "check", "--index", service.index], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_collection_may_look_like_an_option(service: Service) -> None:
+    path = "/v1/collections/--help"
+    assert service.client.put(path, timeout=120).status_code == 201
+    assert service.client.get(path).json()["name"] == "--help"
+    assert service.client.delete(path).status_code == 204
+
+
+def test_options_name_every_method_of_a_path(service: Service) -> None:
+    for path, methods in ROUTES.items():
+        told = service.client.options(path.decode())
+        assert (told.status_code, told.headers["allow"]) == (204, ", ".join([*methods.decode().split(), "OPTIONS"]))
 
 
 @pytest.mark.parametrize("source", UNUSUAL_SOURCES.values(), ids=UNUSUAL_SOURCES)

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from litestar import Litestar, get
+from litestar import get
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 from litestar.types import ASGIApp, Receive, Send
@@ -29,6 +29,7 @@ from eval.cli import run
 from eval.client import OverHttp
 from eval.errors import ServiceRefused
 from index.layout import Layout
+from service.access import Access
 from service.answering import Answering
 from service.app import create_app
 from service.callers import scope_of
@@ -38,7 +39,6 @@ from service.keys import READ_ONLY, SCOPES, Keyring, Scope
 from service.origins import origin_of
 from service.rates import Rate
 from service.schema import AskRequest
-from service.security import Perimeter
 from service.settings import Settings
 from tests.commands import ROOT, pincite, serving
 from tests.evaluating import evaluate, small_set
@@ -318,10 +318,9 @@ def test_collections_are_listed_to_those_who_may_use_them(client: TestClient[Any
 
 def test_every_route_names_its_scope_and_one_that_does_not_is_for_admins(index: Path) -> None:
     app = create_app(Answering.open(index), Settings.from_env({}))
-    assert isinstance(app, Perimeter)
-    assert isinstance(app.app, Litestar)
+    assert isinstance(app, Access)
     open_to_all = set()
-    for route in app.app.routes:
+    for route in app.routes.routes:
         if not isinstance(route, HTTPRoute):
             continue
         for handler in route.route_handlers:

@@ -416,6 +416,7 @@ def test_the_page_of_the_readme_works_when_pasted(world: World, page: Page) -> N
     html = html.replace("http://127.0.0.1:8000", world.address).replace(
         " placeholder", f' token="{world.token}" placeholder'
     )
+    world.host.policy = ""
     page.goto(world.host.put("/pasted", html))
     ask(page, FERRY)
     expect(page.locator("pincite-answer article").first).to_contain_text("7:40")

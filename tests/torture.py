@@ -20,22 +20,23 @@ from tests.killing import Torture
 from tests.power import LEFT, lose_power
 from tests.replay import traceable
 
-CHANGES = 400  # of the run that is recorded
-
 
 @click.command()
 @click.option("--kills", default=200, show_default=True, help="How often the service is killed.")
 @click.option("--points", default=300, show_default=True, help="Points of a recorded run at which power is lost.")
+@click.option("--changes", default=400, show_default=True, help="Changes of that run.")
 @click.option("--seed", default=1, show_default=True)
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Work here, and leave what went wrong.  [default: none]"
 )
-def main(kills: int, points: int, seed: int, folder: Path | None) -> None:
+def main(*, kills: int, points: int, changes: int, seed: int, folder: Path | None) -> None:
     """Kill a service under load, and replay a recorded run up to many points keeping only what was synced."""
     with tempfile.TemporaryDirectory(prefix="pincite-torture-") as temporary:
         place = folder or Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
-        wrong = killed(place, kills, seed) + (without_power(place, points, seed) if points else [])
+        wrong = (killed(place, kills, seed) if kills else []) + (
+            without_power(place, changes, points, seed) if points else []
+        )
     for each in wrong:
         click.echo(each, err=True)
     sys.exit(1 if wrong else 0)
@@ -52,11 +53,11 @@ def killed(folder: Path, kills: int, seed: int) -> list[str]:
     return torture.wrong
 
 
-def without_power(folder: Path, points: int, seed: int) -> list[str]:
+def without_power(folder: Path, changes: int, points: int, seed: int) -> list[str]:
     if not traceable():
         return ["strace cannot be run here: no power was lost"]
     (folder / "power").mkdir()
-    wrong = lose_power(folder / "power", CHANGES, points, seed)
+    wrong = lose_power(folder / "power", changes, points, seed)
     click.echo(f"power lost at {points} points in {len(LEFT)} ways each, {len(wrong)} violations")
     return wrong
 

@@ -15,8 +15,8 @@ const SHARED = `
   display: block;
   color-scheme: var(--pincite-color-scheme, inherit);
   color: var(--_text);
-  font-family: var(--pincite-font, system-ui, sans-serif);
-  font-size: var(--pincite-font-size, 1rem);
+  font-family: var(--pincite-font, inherit);
+  font-size: var(--pincite-font-size, inherit);
   line-height: 1.5;
   text-align: start;
 }
@@ -96,6 +96,7 @@ const SOURCE = `
 header { padding: .7em 1em; border-block-end: 1px solid var(--_line); display: flex; gap: .3em 1em; flex-wrap: wrap; align-items: center; justify-content: space-between; overflow-wrap: anywhere; }
 .told { padding: .7em 1em; border-block-end: 1px solid var(--_line); overflow-wrap: anywhere; display: grid; gap: .5em; }
 .told:empty { display: none; }
+.told:has(+ [hidden]) { border-block-end: 0; }
 .told.warn { border-inline-start: 4px solid var(--_warn); }
 .told q { quotes: none; white-space: pre-line; unicode-bidi: plaintext; border-inline-start: 3px solid var(--_line); padding-inline-start: .8em; }
 .actions { display: flex; gap: .4em 1em; flex-wrap: wrap; align-items: center; }
