@@ -430,7 +430,7 @@ def test_what_is_embedded_may_be_loaded_from_anywhere_and_nothing_else_may(world
         "/embed/",
         "/embed.js/",
         "/embed//answer.js",
-        "/page/../embed.js",
+        "/page/%2e%2e/embed.js",
         "/static/embed/answer.js",
     ):
         assert httpx.get(world.address + path).status_code == 404, path

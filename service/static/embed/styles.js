@@ -86,6 +86,7 @@ details[open] > .more { display: grid; gap: 1.1em; margin-block-start: .8em; }
 }
 @media (forced-colors: active) {
   .bar { border-width: 1px; }
+  .cite[aria-pressed="true"] { outline: 2px solid Highlight; }
   .fill { forced-color-adjust: none; background: Highlight; }
 }
 pincite-source { --pincite-source-height: 24em; }
