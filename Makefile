@@ -23,7 +23,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-updates load torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates load torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -61,6 +61,9 @@ bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses
 
 bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 3 GB in runs/)
 	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
+
+bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sent, painted, moved and scrolled
+	$(BIN)/python -m eval.pages
 
 load: $(VENV)/installed-dev  ## load the service on seeds/: throughput, latency, fairness, deadlines (needs wrk)
 	$(BIN)/pincite build seeds --index runs/load/index

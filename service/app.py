@@ -23,6 +23,7 @@ from service.documentation import asset_routers, openapi_config
 from service.imports import hidden
 from service.keys import Keyring
 from service.origins import Pages
+from service.pages import get_page
 from service.problems import AppRequest, handle, tell_methods
 from service.rates import STORE, limits
 from service.routes_citations import verify_citations
@@ -57,6 +58,7 @@ HANDLERS = (
     health,
     ready,
     Metrics,
+    get_page,
 )
 
 ON_A_DOCUMENT = (get_document, put_document, delete_document)

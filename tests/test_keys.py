@@ -331,7 +331,7 @@ def test_every_route_names_its_scope_and_one_that_does_not_is_for_admins(index: 
                 open_to_all.add(route.path.split("/")[1])
             else:
                 assert handler.opt["scope"] == scope, route.path
-    assert open_to_all == {"health", "ready", "schema"}
+    assert open_to_all == {"", "embed", "embed.js", "examples", "health", "page", "ready", "schema"}
     assert scope_of(get("/v1/new", sync_to_thread=False)(lambda: None), "/v1/new") == "admin"
 
 

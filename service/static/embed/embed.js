@@ -1,0 +1,11 @@
+// <pincite-answer> and <pincite-source>: answers in anybody's page, quoted word for word, painted in their source.
+import { PinciteAnswer } from "./embed/answer.js";
+import { PinciteSource } from "./embed/source.js";
+
+for (const [name, element] of [["pincite-source", PinciteSource], ["pincite-answer", PinciteAnswer]]) {
+  if (!customElements.get(name)) customElements.define(name, element);
+}
+
+export { PinciteAnswer, PinciteSource };
+export { Client, Problem } from "./embed/client.js";
+export { Citation } from "./embed/citations.js";
