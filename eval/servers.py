@@ -22,7 +22,7 @@ from typing import Any
 import click
 import uvicorn
 
-from eval.bench import DATA, OWN
+from eval.bench import OWN
 from eval.cli import run
 from eval.datasets import load
 from eval.results import markdown_table, provenance, write_part
@@ -123,7 +123,7 @@ async def _hypercorn(app: Any, bound: socket.socket) -> None:  # noqa: ANN401  #
 @main.command()
 def measure() -> None:
     """Write what each server refuses, and its throughput, into eval/RESULTS.md."""
-    questions = [question.text for question in load(DATA / OWN).questions]
+    questions = [question.text for question in load(OWN / "seeds").questions]
     requests = {
         "/health": [b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"],
         "/v1/ask": list(map(asking, questions)),
