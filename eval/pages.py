@@ -75,7 +75,8 @@ SCROLLED = """async (source) => {
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "eval.cli", "serve", str(folder), "--index", str(folder.parent / "index")]
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+    command += ["--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             yield next(line.split()[-1] for line in process.stdout or () if "is ready at" in line)
         finally:
