@@ -14,6 +14,7 @@ from filelock import FileLock
 from msgspec import Struct
 
 from index.derived import newest
+from index.disk import writable
 from index.errors import CollectionNotFound, ExportDamaged, IndexNotFound, IndexProblem
 from index.layout import CollectionLayout, Layout
 from index.models import file_sha256
@@ -88,11 +89,11 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
         with closing(store), closing(connected(place.store)) as connection:
             findings = [*check_store(connection), *check_documents(connection, store.config.dimension, progress)]
             findings += check_encoder(layout, store)
-            derived = [] if findings else list(check_derived(place, store))
+            derived = [] if findings else check_derived(place, store)
             if derived and repair:
                 with FileLock(place.making_lock):
                     rebuild(place, store, lambda: FileLock(place.change_lock))
-                derived = list(check_derived(place, store))
+                derived = check_derived(place, store)
             change = store.change()
             dense = newest(place, store, change)[0].dense
             documents, passages = len(store.documents(change)), store.passage_count(change)
@@ -208,8 +209,19 @@ def check_encoder(layout: Layout, store: Store) -> Iterator[Finding]:
         yield Finding(where, "it is not the encoder that the vectors come from", EXPORT)
 
 
-def check_derived(place: CollectionLayout, store: Store) -> Iterator[Finding]:
-    """Every byte of dense and term search against its checksum, and what they hold against the store."""
+def check_derived(place: CollectionLayout, store: Store) -> list[Finding]:
+    """Every byte of dense and term search against its checksum, and what they hold against the store.
+
+    What seems wrong is looked at again while nobody puts anything in its place.
+    """
+    found = list(derived_findings(place, store))
+    if found and writable(place.path):
+        with FileLock(place.change_lock):
+            found = list(derived_findings(place, store))
+    return found
+
+
+def derived_findings(place: CollectionLayout, store: Store) -> Iterator[Finding]:
     flaws = derived_flaws(place)
     for file, what in flaws:
         yield Finding(file, what, REBUILD)

@@ -111,7 +111,7 @@ def save_terms(place: CollectionLayout, store: Store) -> None:
     change = store.change()
     index, covered = TermIndex.open(place.terms), terms_covered(place)
     if index is None or not usable(covered, store, change):
-        put_terms(place, make_terms(place.terms.with_suffix(".new"), store, change), change)
+        put_terms(place, make_terms(place.terms.with_suffix(".made"), store, change), change)
     elif covered < change:
         move_terms(index, store, covered, change)
         cover_terms(place, change)
@@ -145,14 +145,18 @@ def renew_terms(place: CollectionLayout, store: Store, made: Path, change: int) 
 
 def put_terms(place: CollectionLayout, made: Path, change: int) -> None:
     """Put a term index in its place. Only the holder of the change lock may."""
-    shutil.rmtree(place.terms, ignore_errors=True)
     sync(made)
+    before = place.terms.with_suffix(".old")
+    shutil.rmtree(before, ignore_errors=True)  # a crash has left it
+    if place.terms.exists():
+        place.terms.rename(before)  # at once, for whoever looks into it now
     take_place(made, place.terms)
+    shutil.rmtree(before, ignore_errors=True)
     cover_terms(place, change)
 
 
 def cover_terms(place: CollectionLayout, change: int) -> None:
-    unfinished = place.terms_covered.with_suffix(".new")
+    unfinished = place.terms_covered.with_suffix(".json.new")
     try:
         sync(place.terms)  # tantivy leaves the name of its last file to us
         unfinished.write_bytes(msgspec.json.encode(change))

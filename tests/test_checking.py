@@ -12,6 +12,8 @@ import pytest
 
 from eval.cli import run
 from index.checking import Checked, check
+from index.layout import CollectionLayout
+from index.preparation import NOTHING_TOLD
 from index.salvage import salvage
 from index.tables import FORMAT
 from index.vectors import Dense
@@ -104,6 +106,47 @@ def test_search_that_does_not_hold_what_the_store_holds_is_found(tmp_path: Path)
         (place.terms / path.name).write_bytes(path.read_bytes())
     assert [finding.where for finding in checked(tmp_path).findings] == ["terms"]
     assert checked(tmp_path, repair=True).findings == []
+
+
+def test_what_a_crash_left_half_written_is_in_nobodys_way(tmp_path: Path) -> None:
+    collection = made(tmp_path)
+    place = collection.place
+    collection.close()
+    for unfinished in (
+        place.terms.with_suffix(".made"),
+        place.terms.with_suffix(".next"),
+        place.terms.with_suffix(".old"),
+    ):
+        unfinished.mkdir()
+        (unfinished / "meta.json").write_bytes(b"{")
+    place.terms_covered.with_suffix(".json.new").write_bytes(b"")
+    place.terms.rename(tmp_path / "lost")
+    place.terms_covered.unlink()
+    opened = again(place)
+    assert found(opened, "The owl sleeps at night.")
+    opened.writer.put("fox.txt", b"The fox sleeps at night.", NOTHING_TOLD, lambda _: None)
+    opened.writer.rebuild()
+    opened.close()
+    assert [each.findings for each in check(tmp_path)] == [[]]
+    assert not list(place.path.glob("terms.old"))
+
+
+def test_what_is_put_in_place_meanwhile_is_not_taken_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = made(tmp_path)
+    place = collection.place
+    collection.close()
+    looked: list[int] = []
+
+    def once_in_between(_: CollectionLayout) -> list[tuple[str, str]]:
+        looked.append(1)
+        return [("terms", "meta.json cannot be read")] if len(looked) == 1 else []
+
+    monkeypatch.setattr("index.checking.derived_flaws", once_in_between)
+    assert [each.findings for each in check(tmp_path)] == [[]]
+    assert len(looked) == 2
+    assert place.terms.is_dir()
 
 
 def test_the_command_tells_what_is_off_and_saves_what_can_be_read(
