@@ -68,7 +68,7 @@ def view_of(place: CollectionLayout, store: Store) -> View:
     Raises StorageFull or StorageReadOnly where the disk does not take that.
     """
     terms = TermIndex.open(place.terms)
-    change = searchable(place, store)
+    change = searchable(place, store, wait=True)
     if terms is None or not usable(change, store, store.change()):
         try:
             with FileLock(place.change_lock):
@@ -112,17 +112,18 @@ def renewed_view(view: View, place: CollectionLayout, store: Store) -> View:
     return replace(view, vectors=vectors, covered=covered)
 
 
-def searchable(place: CollectionLayout, store: Store) -> int:
+def searchable(place: CollectionLayout, store: Store, *, wait: bool = False) -> int:
     """The last change that can be searched: the present one, or the one before a change that is being written.
 
-    A change that a crash left half derived is finished here. A disk that takes nothing leaves it as it is.
+    A change that a crash left half derived is finished here, with `wait` though somebody else has the collection now. A
+    disk that takes nothing leaves it as it is.
     """
     covered = terms_covered(place)  # read first: it is never ahead, unless the store was put back to an older state
     change = store.change()
     if covered == change:
         return change
     try:
-        with FileLock(place.change_lock, timeout=0):
+        with FileLock(place.change_lock, timeout=-1 if wait else 0):
             save_terms(place, store)
             return store.change()
     except (Timeout, OSError, ValueError, IndexProblem):
