@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import click
 import msgspec
 import numpy as np
+import onnx
 import torch
 from torch import nn
 
@@ -62,9 +63,22 @@ def export(network: Network, tokenizer: Path, folder: Path, name: str = NAME) ->
         trace(network, traced)
         compare(network, traced)
         quantize(traced, folder / MODEL)
+        forget_where(folder / MODEL)
     shutil.copyfile(tokenizer, folder / TOKENIZER)
     card = Card(FORMAT, name, *(sha256((folder / each).read_bytes()).hexdigest() for each in (MODEL, TOKENIZER)))
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+
+
+def forget_where(path: Path) -> None:
+    """Take out what torch noted of the files that the graph was traced from: the folders of one machine."""
+    model = onnx.load(str(path))
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    onnx.save(model, str(path))
 
 
 def trace(network: Network, path: Path) -> None:
