@@ -90,12 +90,16 @@ lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.tom
 		pyproject.toml --output-file requirements/base.txt
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --no-emit-package torch \
-		--extra dev --extra bench --constraints requirements/base.txt \
+		--extra dev --extra bench --extra scale --constraints requirements/base.txt \
 		pyproject.toml --output-file requirements/dev.txt
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --no-emit-package torch \
 		--extra peers --constraints requirements/base.txt \
 		pyproject.toml --output-file requirements/peers.txt
+	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --no-emit-package torch \
+		--extra scale --constraints requirements/dev.txt \
+		pyproject.toml --output-file requirements/scale.txt
 
 clean:  ## remove .venv, caches and build outputs; the index and runs/ stay
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -74,16 +74,17 @@ class Torture:
         self.given = index.with_name("given")
         self.given.mkdir()
 
-    def run(self, kills: int, told: Callable[[str], object] = lambda _: None) -> None:
-        """Kill the service so often; `told` is given the figures after each time."""
+    def run(self, kills: int, told: Callable[[str, list[str]], object] = lambda *_: None) -> None:
+        """Kill the service so often; `told` is given the figures after each time, and what was wrong since the last."""
         for number in range(kills):
+            before = len(self.wrong)
             random = Random(f"{self.seed} {number}")  # noqa: S311  # the same run again, not a secret
             kind = random.choices(list(KINDS), list(KINDS.values()))[0]
             with self.serving() as (process, address):
                 self.verify(address)
                 self.until_killed(process, address, kind, random)
             self.kills[kind] += 1
-            told(self.summary())
+            told(self.summary(), self.wrong[before:])
         with self.serving() as (_, address):
             self.verify(address)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -48,7 +49,11 @@ def killed(folder: Path, kills: int, seed: int) -> list[str]:
     model = models.find(models.DEFAULT)
     make_encoder(model.name, Layout(index).encoder(model.sha256))
     torture = Torture(index, seed)
-    torture.run(kills, lambda told: click.echo(f"\r{told}", err=True, nl=False))
+
+    def tell(summary: str, wrong: Sequence[str]) -> None:
+        click.echo("".join(f"\n{each}" for each in wrong) + f"\r{summary}", err=True, nl=False)
+
+    torture.run(kills, tell)
     click.echo(f"\n{torture.summary()}")
     return torture.wrong
 
