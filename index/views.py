@@ -67,8 +67,8 @@ def view_of(place: CollectionLayout, store: Store) -> View:
 
     Raises StorageFull or StorageReadOnly where the disk does not take that.
     """
-    terms = TermIndex.open(place.terms)
     change = searchable(place, store, wait=True)
+    terms = TermIndex.open(place.terms)
     if terms is None or not usable(change, store, store.change()):
         try:
             with FileLock(place.change_lock):

@@ -41,6 +41,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.allowed: dict[str, set[bytes | None]] = {}
+        self.tried: dict[str, list[str | None]] = {}  # the hash of each state that was asked for, in order
         self.acknowledged = 0
 
     @contextmanager
@@ -53,7 +54,15 @@ class Ledger:
 
         for source, state in states.items():
             self.allowed[source] = self.allowed.get(source, {None}) | {state}
+            self.tried.setdefault(source, []).append(hash_of(state))
         yield acknowledge
+
+    def told(self, source: str, found: str | None) -> str:
+        """What is wrong where a source is in none of the states that it may be in."""
+        tried = self.tried.get(source, [])
+        allowed = sorted(place for place, state in enumerate(tried) if state in map(hash_of, self.allowed[source]))
+        places = [place for place, state in enumerate(tried) if state == found]
+        return f"{source} is in state {places} of {len(tried)} that were asked for, and may be in {allowed} alone"
 
     def present(self, source: str) -> bool:
         return None not in self.allowed.get(source, {None})
@@ -241,7 +250,9 @@ class Torture:
                     there = http.get("/v1/collections/birds").status_code == 200
                     self.settle(source, [b"birds"] if there else [None])
                     continue
-                matching = [text for text in allowed if (text and sha256(text).hexdigest()) == hashes.get(source)]
+                matching = [text for text in allowed if hash_of(text) == hashes.get(source)]
+                if not matching:
+                    self.wrong.append(self.ledger.told(source, hashes.get(source)))
                 uncertain = len(allowed) > 1
                 self.settle(source, matching)
                 if matching and matching[0] is not None:
@@ -253,8 +264,6 @@ class Torture:
             self.wrong += [f"check of {each.collection}: {found.where}: {found.what}" for found in each.findings]
 
     def settle(self, source: str, matching: list[bytes | None]) -> None:
-        if not matching:
-            self.wrong.append(f"{source} is in none of the states that it may be in")
         self.ledger.allowed[source] = set(matching[:1]) or {None}
 
     def verify_document(
@@ -279,6 +288,10 @@ class Torture:
             f"{self.kills.total()} kills (during {kinds}), {self.ledger.acknowledged:,} changes acknowledged, "
             f"{self.questions:,} questions, restart {restarts}, {len(self.wrong)} violations"
         )
+
+
+def hash_of(text: bytes | None) -> str | None:
+    return None if text is None else sha256(text).hexdigest()
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -141,6 +141,17 @@ def test_a_change_that_is_being_written_does_not_keep_questions_waiting(collecti
     assert set(found(collection, "cats dogs")) == {"Cats sleep.", "Dogs bark."}
 
 
+def test_a_change_that_a_crash_left_half_derived_is_finished_when_the_collection_is_opened(
+    collection: Collection,
+) -> None:
+    put(collection, "a.txt", "Cats sleep.")
+    new = collection.writer.encoded([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
+    collection.store.commit(new, [], at=0)  # and no more: term search does not know it
+    searcher = again(collection.place).searcher()
+    assert [document.source for document in searcher.documents(None, 10)] == ["a.txt", "b.txt"]
+    assert len(searcher.rankings("dogs")[1]) == 1
+
+
 def test_a_replaced_version_is_kept_for_a_while_and_a_deleted_one_is_not(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
