@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from index.disk import sync, take_place
 from index.layout import CollectionLayout, change_of
 from index.passages import context
+from index.seals import remove_unfinished
 from index.store import Store
 from index.terms import TermIndex
 from index.types import Document
@@ -113,6 +114,7 @@ def save_terms(place: CollectionLayout, store: Store) -> None:
     if index is None or not usable(covered, store, change):
         put_terms(place, make_terms(place.terms.with_suffix(".made"), store, change), change)
     elif covered < change:
+        remove_unfinished(place.terms)
         move_terms(index, store, covered, change)
         cover_terms(place, change)
 

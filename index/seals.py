@@ -106,6 +106,21 @@ def flaws_of(folder: Path, described: bytes, *, contents: bool) -> list[str]:
     return told
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove the lists of deletes that a crash left before they were committed. Only a writer to be may.
+
+    tantivy names them by a count that goes on from the last commit, and does not write over a file.
+    """
+    try:
+        committed = int(json.loads(described_in(folder))["opstamp"])
+    except (ValueError, KeyError, TypeError):
+        return
+    for path in folder.glob("*.del"):
+        count = path.name.split(".")[1]
+        if count.isdecimal() and int(count) > committed:
+            path.unlink()
+
+
 def files_of(segment: dict[str, object]) -> list[str]:
     """The files that a segment of `meta.json` is made of."""
     name = str(segment["segment_id"]).replace("-", "")
@@ -126,10 +141,14 @@ def footer_of(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def crc_of(path: Path, size: int) -> int:
+def crc_of(path: Path, size: int) -> int | None:
+    """None where the file is gone."""
     crc = 0
-    with path.open("rb") as file:
-        while size > 0 and (part := file.read(min(CHUNK, size))):
-            crc = zlib.crc32(part, crc)
-            size -= len(part)
+    try:
+        with path.open("rb") as file:
+            while size > 0 and (part := file.read(min(CHUNK, size))):
+                crc = zlib.crc32(part, crc)
+                size -= len(part)
+    except FileNotFoundError:
+        return None
     return crc

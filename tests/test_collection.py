@@ -152,6 +152,22 @@ def test_a_change_that_a_crash_left_half_derived_is_finished_when_the_collection
     assert len(searcher.rankings("dogs")[1]) == 1
 
 
+def test_what_tantivy_was_about_to_commit_is_in_nobodys_way_after_a_crash(collection: Collection) -> None:
+    place = collection.place
+    texts = {"a.txt": b"Cats sleep.", "b.txt": b"Cows graze."}
+    collection.writer.commit([collection.writer.prepare(*each, None) for each in texts.items()], [])
+    before = {path: path.read_bytes() for path in (place.terms_covered, *place.terms.glob("*.json"))}
+    put(collection, "b.txt", "Dogs bark.")
+    assert list(place.terms.glob("*.del"))
+    for path, content in before.items():  # as if the crash had come just before its commit
+        path.write_bytes(content)
+    collection.close()
+    opened = again(place)
+    assert opened.searcher().file("b.txt") == b"Dogs bark."
+    assert set(found(opened, "cats dogs cows")) == {"Cats sleep.", "Dogs bark."}
+    assert len(opened.searcher().rankings("dogs cows")[1]) == 1
+
+
 def test_a_replaced_version_is_kept_for_a_while_and_a_deleted_one_is_not(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
