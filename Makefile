@@ -16,6 +16,8 @@ FUZZ_SECONDS ?= 1200
 KILLS  ?= 200
 POINTS ?= 300
 SEED   ?= 1
+# For soak.
+MINUTES ?= 60
 
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
@@ -23,12 +25,12 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates load torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates load soak torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER KILLS POINTS SEED FUZZ_SECONDS, as in: make serve PORT=9000"
+	@echo "Variables: PYTHON VENV INDEX HOST PORT TORCH_OPTIONS DATA START DEV READER KILLS POINTS SEED MINUTES FUZZ_SECONDS, as in: make serve PORT=9000"
 
 install: $(VENV)/installed  ## make .venv with the locked versions
 
@@ -65,9 +67,11 @@ bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million pa
 bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sent, painted, moved and scrolled
 	$(BIN)/python -m eval.pages
 
-load: $(VENV)/installed-dev  ## load the service on seeds/: throughput, latency, fairness, deadlines (needs wrk)
-	$(BIN)/pincite build seeds --index runs/load/index
-	$(BIN)/python -m eval.load --index runs/load/index --questions eval/data/seeds --out runs/load
+load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness, deadlines (needs wrk): 20 minutes
+	$(BIN)/python -m eval.load --out runs/load --data $(DATA)
+
+soak: $(VENV)/installed-dev  ## an hour at 80 % of what the service can do, with updates (MINUTES)
+	$(BIN)/python -m eval.soak --minutes $(MINUTES)
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
 	$(BIN)/python -m eval.updates

@@ -1,6 +1,6 @@
 """The service under load: throughput and latency by number of clients, fairness, deadlines, and what is not inference.
 
-    python -m eval.load --index .pincite --questions eval/data/seeds --out runs/load
+    python -m eval.load --out runs/load --copies 50000 --data ../shared/data/train
 
 Needs wrk. The service runs as `pincite serve` does, on this machine, which the clients share with it. Answers given are
 not kept, so every question is read for.
@@ -11,31 +11,32 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import msgspec
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from msgspec import Struct
 
+from eval.bench import OWN, fresh_index
+from eval.cli import config_of
+from eval.copies import asked, real
 from eval.datasets import load
+from eval.growing import build
+from eval.inference import bare_questions_per_second, fairness
 from eval.results import markdown_table, provenance, write_part
 from eval.service import Served, served
-from eval.times import percentiles
-from service.answering import DEPTH, Answering
-from service.network import Network
-from service.pairs import Pair
-from service.patience import Patience
-from service.schema import AskRequest
-from service.trained import TrainedReader, above
-from service.turns import Turns, first_come, least_read
+from index import models
+from index.encoder import make_encoder
+from index.layout import Layout
 
 SCRIPT = Path(__file__).with_name("load.lua")
+CHART = Path(__file__).with_name("load.png")
 CLIENTS = (1, 8, 32, 128)
 DEADLINES = (50, 100, 200, 400)
-SHORT, LONG = 4, 2  # askers of short and of long questions, in the measurement of fairness
+SATURATION = 8  # clients
 TIMEOUT_S = 60  # of one answer, after which wrk gives up
 SEED = 20266
 
@@ -56,139 +57,113 @@ class Loaded(Struct, frozen=True):
         return (self.requests - self.refused) / self.seconds
 
 
+class Corpus(Struct, frozen=True):
+    name: str
+    index: Path
+    questions: list[str]
+
+
 @click.command()
-@click.option("--index", "indexes", type=click.Path(exists=True, path_type=Path), multiple=True, required=True)
-@click.option("--questions", type=click.Path(exists=True, path_type=Path), multiple=True, required=True)
+@click.option("--copies", default=50_000, show_default=True, help="Passages of the larger corpus.")
+@click.option("--data", envvar="DATA", type=click.Path(path_type=Path), default=Path("../shared/data/train"))
 @click.option("--seconds", default=60, show_default=True, help="For each number of clients.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/load"), show_default=True)
-def main(indexes: Sequence[Path], questions: Sequence[Path], seconds: int, out: Path) -> None:
-    """Load a service on each --index with the --questions of the same place, and write the results down."""
+def main(copies: int, data: Path, seconds: int, out: Path) -> None:
+    """Load a service on our own test set, and on a larger corpus if there is --data, and write the results down."""
     if shutil.which("wrk") is None:
         raise click.ClickException("wrk makes the load, and is missing. On Debian and Ubuntu: apt-get install wrk")
     out.mkdir(parents=True, exist_ok=True)
-    parts = ["## Under load"]
-    for index, dataset in zip(indexes, questions, strict=True):
-        asked = [question.text for question in load(dataset).questions]
-        random.Random(SEED).shuffle(asked)  # noqa: S311
-        parts.append(by_clients(index, asked, seconds, out))
-    index, asked = indexes[0], [question.text for question in load(questions[0]).questions]
-    parts += [share_of_inference(index, asked, seconds, out), fairness(index, asked)]
-    parts += [deadlines(index, asked, seconds, out)]
+    corpora = [own(out)]
+    if data.is_dir():
+        corpora.append(larger(out, data, copies))
+    else:
+        click.echo(f"There is no {data}: the larger corpus is left out.", err=True)
+    parts, loaded = ["## Under load"], {}
+    for corpus in corpora:
+        text, loaded[corpus.name] = by_clients(corpus, seconds, out)
+        parts.append(text)
+    plot(loaded, CHART)
+    parts += [f"![]({CHART.name})", share_of_inference(corpora[0], seconds, out)]
+    parts += [fairness(corpora[0].index, corpora[0].questions), deadlines(corpora[0], seconds, out)]
     text = "\n\n".join([*parts, provenance("make load")])
     click.echo(text)
     write_part("load", text)
 
 
-def by_clients(index: Path, asked: Sequence[str], seconds: int, out: Path) -> str:
-    rows = []
-    with served(index, PINCITE_CACHE_BYTES="0") as service:
+def own(out: Path) -> Corpus:
+    dataset = load(OWN / "seeds")
+    questions = [question.text for question in dataset.questions]
+    random.Random(SEED).shuffle(questions)  # noqa: S311  # the same run again, not a secret
+    return Corpus("our own test set", fresh_index(dataset, out / "seeds").index, questions)
+
+
+def larger(out: Path, data: Path, passages: int) -> Corpus:
+    """Copies of real passages, as `eval/copies.py` makes them."""
+    model = models.find(models.DEFAULT)
+    encoder = make_encoder(model.name, Layout(out).encoder(model.sha256))
+    originals = real(out / "real.msgpack", data, encoder, config_of(encoder))
+    build(out, passages, originals)
+    return Corpus(f"{passages:,} copies of passages", out / str(passages), asked(data)[1])
+
+
+def by_clients(corpus: Corpus, seconds: int, out: Path) -> tuple[str, list[Loaded]]:
+    rows, measured = [], []
+    with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
         for clients in CLIENTS:
-            told = wrk(service, bodies_of(asked, out), clients, seconds)
+            told = wrk(service, bodies_of(corpus.questions, out), clients, seconds)
             figures = [f"{told.per_second:.1f}", *(f"{each:.0f}" for each in (told.p50, told.p95, told.p99))]
             rows.append([str(clients), *figures, str(told.refused), str(told.failed), f"{service.mebibytes():.0f}"])
-            click.echo(f"{index.name}, {clients} clients: {told}")
+            measured.append(told)
+            click.echo(f"{corpus.name}, {clients} clients: {told}", err=True)
         counts = service.index_info()
     head = ["clients", "answers/s", "p50, ms", "p95, ms", "p99, ms", "refused (503)", "failed", "memory, MiB"]
-    corpus = f"{counts.documents:,} documents, {counts.passages:,} passages"
-    return f"{corpus}, {seconds} s each:\n\n{markdown_table(head, rows)}"
+    about = f"{corpus.name}: {counts.documents:,} documents, {counts.passages:,} passages, {seconds} s each"
+    return f"{about[0].upper()}{about[1:]}.\n\n{markdown_table(head, rows)}", measured
 
 
-def share_of_inference(index: Path, asked: Sequence[str], seconds: int, out: Path) -> str:
-    """Answers a second at saturation, as a share of what the bare networks would give on the same inputs."""
-    bare = bare_questions_per_second(index, asked)
-    with served(index, PINCITE_CACHE_BYTES="0") as service:
-        told = wrk(service, bodies_of(asked, out), 8, seconds)
+def plot(loaded: dict[str, list[Loaded]], path: Path) -> None:
+    """Latency over throughput: a point for each number of clients."""
+    figure = Figure(figsize=(9, 3.5), layout="constrained", dpi=80)
+    FigureCanvasAgg(figure)
+    for axes, (name, measured) in zip(figure.subplots(1, len(loaded), squeeze=False).flat, loaded.items(), strict=True):
+        answers = [each.per_second for each in measured]
+        for percentile in ("p50", "p95", "p99"):
+            axes.plot(answers, [getattr(each, percentile) for each in measured], "o-", label=percentile)
+        for clients, place, each in zip(CLIENTS, answers, measured, strict=True):
+            axes.annotate(f"{clients}", (place, each.p50), textcoords="offset points", xytext=(4, -10), fontsize=8)
+        axes.set(title=name, xlabel="answers a second", ylabel="ms", yscale="log")
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def share_of_inference(corpus: Corpus, seconds: int, out: Path) -> str:
+    """Answers a second at saturation, as a share of what the bare networks would give on the same inputs.
+
+    Both are measured by turns, since what the machine gives changes from minute to minute.
+    """
+    bare, answers = [], []
+    with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
+        for _ in range(3):
+            bare.append(bare_questions_per_second(corpus.index, corpus.questions))
+            answers.append(wrk(service, bodies_of(corpus.questions, out), SATURATION, max(5, seconds // 3)).per_second)
+    share = sum(answers) / sum(bare)
     return (
         "Bare inference on the same inputs (each question's encoding and each pair that is read, one run after another "
-        f"on every core): {bare:.1f} questions/s. The service at saturation (8 clients): {told.per_second:.1f}/s, a "
-        f"share of {told.per_second / bare:.2f}."
+        f"on every core): {sum(bare) / len(bare):.1f} questions/s. The service at saturation ({SATURATION} clients): "
+        f"{sum(answers) / len(answers):.1f}/s, a share of {share:.2f}."
     )
 
 
-def bare_questions_per_second(index: Path, asked: Sequence[str]) -> float:
-    answering, reader = opened(index)
-    searcher = answering.searcher("default")
-    work = []
-    for question in asked:
-        hits = searcher.search(question, DEPTH)
-        read = reader.read(question, hits, searcher).read
-        work.append((question, [(above(hit), hit.passage.text) for hit in hits], read))
-    pairs = [pair for each in work for pair in pairs_of(reader.network, *each)]
-    with ThreadPoolExecutor(reader.network.turns.threads) as pool:
-        begun = time.perf_counter()
-        runs: list[Future[object]] = [pool.submit(searcher.encode_question, question) for question in asked]
-        runs += [pool.submit(reader.network.run, pair) for pair in pairs]
-        for run in runs:
-            run.result()
-        seconds = time.perf_counter() - begun
-    answering.close()
-    return len(asked) / seconds
-
-
-def opened(index: Path) -> tuple[Answering, TrainedReader]:
-    answering = Answering.open(index)
-    if not isinstance(answering.reader, TrainedReader):
-        raise click.ClickException("This is measured with the trained reader.")
-    return answering, answering.reader
-
-
-def pairs_of(network: Network, question: str, passages: Sequence[tuple[str, str]], read: int) -> list[Pair]:
-    """The first `read` windows."""
-    asked = network.pairs.question(question)
-    return [pair for title, text in passages for pair in network.pairs.windows(asked, title, text)][:read]
-
-
-def fairness(index: Path, asked: Sequence[str]) -> str:
-    """Short questions beside long ones, in process: whose turn it is, by fewest runs or by first come."""
+def deadlines(corpus: Corpus, seconds: int, out: Path) -> str:
     rows = []
-    long = [" ".join(asked[place : place + 40])[:2000] for place in range(0, len(asked) - 40, 7)]
-    for name, order in (("least read first", least_read), ("first come, first served", first_come)):
-        answering, reader = opened(index)
-        reader.network.turns.close()
-        reader.network.turns = Turns(reader.network.turns.threads, order=order)
-        short_times, long_times = beside_each_other(answering, asked[:100], long)
-        answering.close()
-        short, slow = percentiles(short_times), percentiles(long_times)
-        rows.append([name, f"{short.p50:.0f}", f"{short.p95:.0f}", f"{slow.p50:.0f}", f"{slow.p95:.0f}"])
-    head = ["", "short p50, ms", "short p95, ms", "long p50, ms", "long p95, ms"]
-    return (
-        f"{SHORT} askers of short questions beside {LONG} of questions of 2,000 characters, in process:\n\n"
-        f"{markdown_table(head, rows)}"
-    )
-
-
-def beside_each_other(
-    answering: Answering, short: Sequence[str], long: Sequence[str]
-) -> tuple[list[float], list[float]]:
-    """Milliseconds of each short question, and of the long ones that were answered meanwhile."""
-    over = False
-
-    def ask(question: str) -> float:
-        patience = Patience()
-        answering.ask(AskRequest(question=question, min_confidence=1.0), "", patience)
-        return patience.milliseconds()
-
-    def ask_long(first: int) -> Iterator[float]:
-        place = first
-        while not over:
-            yield ask(long[place % len(long)])
-            place += LONG
-
-    with ThreadPoolExecutor(SHORT + LONG) as pool:
-        slow = [pool.submit(lambda first: list(ask_long(first)), first) for first in range(LONG)]
-        quick = [pool.submit(lambda part: [ask(each) for each in part], short[first::SHORT]) for first in range(SHORT)]
-        short_times = [each for part in quick for each in part.result()]
-        over = True
-        return short_times, [each for part in slow for each in part.result()]
-
-
-def deadlines(index: Path, asked: Sequence[str], seconds: int, out: Path) -> str:
-    rows = []
-    with served(index, PINCITE_CACHE_BYTES="0") as service:
-        wrk(service, bodies_of(asked, out), 2, 5)  # what things take is known from here on
+    with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
+        wrk(service, bodies_of(corpus.questions, out), 2, 5)  # what things take is known from here on
         for clients in (1, 8, 32):
             for deadline in DEADLINES:
-                told = wrk(service, bodies_of(asked, out, deadline_ms=deadline), clients, max(5, seconds // 4))
+                bodies = bodies_of(corpus.questions, out, deadline_ms=deadline)
+                told = wrk(service, bodies, clients, max(5, seconds // 4))
                 share = f"{told.p99 / deadline:.2f}"
                 rows.append(
                     [str(clients), str(deadline), f"{told.p50:.0f}", f"{told.p99:.0f}", share, f"{told.failed}"]
@@ -197,9 +172,9 @@ def deadlines(index: Path, asked: Sequence[str], seconds: int, out: Path) -> str
     return f"With a deadline:\n\n{markdown_table(head, rows)}"
 
 
-def bodies_of(asked: Sequence[str], out: Path, **parameters: object) -> Path:
+def bodies_of(questions: Sequence[str], out: Path, **parameters: object) -> Path:
     path = out / "bodies.jsonl"
-    lines = [msgspec.json.encode({"question": question, **parameters}) for question in asked]
+    lines = [msgspec.json.encode({"question": question, **parameters}) for question in questions]
     path.write_bytes(b"\n".join(lines) + b"\n")
     return path
 
