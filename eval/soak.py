@@ -181,8 +181,8 @@ def report(name: str, capacity: float, soaked: Soaked, minutes: float) -> str:
     about = (
         f"{minutes:.0f} minutes on {name}: questions at random moments, {SHARE * capacity:.1f} a second, which is "
         f"{SHARE:.0%} of the {capacity:.1f} that {SATURATION} clients get, and {CHANGES_A_SECOND:.0f} changes a "
-        f"second, a third of them deletes. {len(soaked.answered):,} questions were answered and {soaked.changed:,} changes "
-        f"made; failed calls: {failed}."
+        f"second, a third of them deletes. {len(soaked.answered):,} questions were answered and {soaked.changed:,} "
+        f"changes made; failed calls: {failed}."
     )
     table = markdown_table(head, rows)
     return f"## An hour of load\n\n{about}\n\n{table}\n\n![]({CHART.name})\n\n{provenance('make soak')}"
