@@ -34,7 +34,15 @@ from service.schema import DocumentRecord
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if it is not there")]
 GUARDS = [known_parameters, acceptable]
-STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, StorageFull, StorageReadOnly)
+# A source of slashes alone is taken for the list of documents, which is only read.
+STORAGE = (
+    CollectionNotFound,
+    errors.BadPath,
+    errors.WrongMethod,
+    errors.PreconditionFailed,
+    StorageFull,
+    StorageReadOnly,
+)
 
 
 @put(

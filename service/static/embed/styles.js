@@ -85,6 +85,7 @@ details[open] > .more { display: grid; gap: 1.1em; margin-block-start: .8em; }
   @keyframes wait { to { opacity: .25; } }
 }
 @media (forced-colors: active) {
+  .waiting i { border: 1px solid GrayText; }
   .bar { border-width: 1px; }
   .cite[aria-pressed="true"] { outline: 2px solid Highlight; }
   .fill { forced-color-adjust: none; background: Highlight; }
