@@ -159,24 +159,24 @@ async def soak(soaking: Soak, minutes: float) -> tuple[float, Soaked]:
 
 
 def report(name: str, capacity: float, soaked: Soaked, minutes: float) -> str:
-    seconds = 60 * minutes
-    early = [each for each in soaked.samples if 0 <= each[0] - WARM * seconds < COMPARED * seconds]
-    late = [each for each in soaked.samples if each[0] >= (1 - COMPARED) * seconds]
+    seconds, part = 60 * minutes, 60 * minutes * COMPARED
+    windows = [(WARM * seconds, WARM * seconds + part), (seconds - part, seconds)]
 
     def row(what: str, place: int) -> list[str]:
-        first, last = (float(np.mean([each[place] for each in part])) for part in (early, late))
+        first, last = (
+            float(np.mean([each[place] for each in soaked.samples if start <= each[0] < end])) for start, end in windows
+        )
         return [what, f"{first:.1f}", f"{last:.1f}", f"{last / first - 1:+.1%}"]
 
-    def latencies(part: Sequence[tuple[float, ...]]) -> list[float]:
-        return [took for asked, took in soaked.answered if part[0][0] <= asked <= part[-1][0]]
-
-    first, last = percentiles(latencies(early)), percentiles(latencies(late))
+    first, last = (
+        percentiles([took for asked, took in soaked.answered if start <= asked < end]) for start, end in windows
+    )
     rows = [row("memory, MiB", 1), row("threads", 2), row("open files", 3)]
     for percentile in ("p50", "p95", "p99"):
         before, after = getattr(first, percentile), getattr(last, percentile)
         rows.append([f"{percentile}, ms", f"{before:.0f}", f"{after:.0f}", f"{after / before - 1:+.1%}"])
-    part = COMPARED * minutes
-    head = ["", f"{part:.0f} minutes from minute {WARM * minutes:.0f}", f"the last {part:.0f} minutes", "change"]
+    length = f"{part / 60:.0f} minutes"
+    head = ["", f"{length} from minute {WARM * minutes:.0f}", f"the last {length}", "change"]
     failed = ", ".join(f"{count} × {what}" for what, count in sorted(soaked.failed.items())) or "none"
     about = (
         f"{minutes:.0f} minutes on {name}: questions at random moments, {SHARE * capacity:.1f} a second, which is "
