@@ -20,11 +20,11 @@ import onnx
 import torch
 from torch import nn
 
-from eval.network import Network, first_network
 from index.export import quantize, quiet
 from index.onnx_encoder import session
 from service.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, TOKENIZER, TYPES, Card
 from service.pairs import WINDOW
+from service.torch_network import Network, first_network
 
 NAME = "pincite-reader-2"
 MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly

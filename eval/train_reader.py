@@ -17,11 +17,11 @@ import torch
 from tokenizers import Tokenizer
 
 from eval.lessons import MIX, counted, lessons
-from eval.network import first_network
 from eval.textbook import open_cross_encoder
 from eval.training import Recipe, Run, batches, item_of, taught
 from service.network import TOKENIZER
 from service.pairs import Pairs
+from service.torch_network import first_network
 
 SAVED_EVERY = 50  # steps
 

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from torch import nn
 from torch.nn import functional
 
-from eval.network import END, SENTENCE, START, Network
 from eval.pool import Lesson
 from eval.textbook import CrossEncoder
 from index.types import Span
 from service.pairs import Pair, Pairs, within
+from service.torch_network import END, SENTENCE, START, Network
 
 MULTIPLE = 32  # every new shape costs torch new kernels on a CPU
 POOLED = 64  # batches whose lessons are sorted by length together

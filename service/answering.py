@@ -47,15 +47,17 @@ class Answering:
         collection: str = "default",
         program: Sequence[str] = (),
         threads: int | None = None,
+        device: str | None = None,
         cache_bytes: int = 0,
     ) -> Self:
         """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
 
         `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
-        read at once, by default one for each CPU; answers given are kept in `cache_bytes`.
+        read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
+        `cache_bytes`.
         """
         catalogue = Catalogue.open(index, collection, encoder, program)
-        return cls(catalogue, open_reader(reader, index, threads), AnswerCache(cache_bytes))
+        return cls(catalogue, open_reader(reader, index, threads, device), AnswerCache(cache_bytes))
 
     @counted
     def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:

@@ -114,6 +114,12 @@ def reader_option(command: F) -> F:
     help="Serve in so many processes that share the index.",
 )
 @click.option(
+    "--device",
+    envvar="PINCITE_DEVICE",
+    show_envvar=True,
+    help="Read on a GPU, many pairs of like length at once: a device of torch's, such as cuda.  [default: the CPU]",
+)
+@click.option(
     "--log-format",
     envvar="PINCITE_LOG_FORMAT",
     show_envvar=True,
@@ -147,6 +153,7 @@ def serve_command(
     cors_origins: tuple[str, ...],
     rate_limit: str | None,
     address_limit: str | None,
+    device: str | None,
     log_format: Literal["console", "json"],
     otlp: str | None,
 ) -> None:
@@ -196,6 +203,7 @@ def serve_command(
         collection=collection,
         program=program,
         threads=settings.threads,
+        device=device,
         cache_bytes=settings.cache_bytes,
     )
     answering.collections()  # opened now, so that no question waits for it

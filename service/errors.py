@@ -43,6 +43,7 @@ PinciteError
 ├── KeysUnusable                  the file of the keys
 └── StartError                    the service cannot be started
     ├── ReaderDamaged
+    ├── NoDevice
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
@@ -223,6 +224,10 @@ class StartError(PinciteError):
 
 class ReaderDamaged(StartError):
     message = "The reader in {path} cannot be used: {reason}. Name another with --reader, or install Pincite again."
+
+
+class NoDevice(StartError):
+    message = "{device!r} cannot be used: {reason}. Leave --device out, and the CPU reads."
 
 
 class BadSetting(StartError):

@@ -97,14 +97,17 @@ class Network:
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
         pairs = [pair for each in windows for pair in each]
-        outputs = iter((turn or self.turn()).map(self.run, pairs, [len(pair.ids) for pair in pairs]))
+        outputs = iter((turn or self.turn()).map(self.run_all, pairs, [len(pair.ids) for pair in pairs]))
         return [all_of([next(outputs) for _ in each]) for each in windows]
 
     def close(self) -> None:
         self.turns.close()
 
+    def run_all(self, pairs: list[Pair]) -> list[Output]:
+        """What each pair gives, in the calling thread: one after another, since a CPU gains nothing from batches."""
+        return [self.run(pair) for pair in pairs]
+
     def run(self, pair: Pair) -> Output:
-        """What one pair gives, in the calling thread."""
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
         try:
             here, pieces = self._session.run([HERE, PIECES], inputs)
@@ -112,10 +115,14 @@ class Network:
             raise ReaderDamaged(path=self._folder, reason=f"it cannot read a passage ({error})") from error
         if here.shape != (1,) or pieces.shape != (1, len(pair.ids), 3):
             raise ReaderDamaged(path=self._folder, reason=f"{MODEL} is the file of another model")
-        if not (np.isfinite(here).all() and np.isfinite(pieces).all()):
+        return self.output(pair, float(here[0]), pieces[0])
+
+    def output(self, pair: Pair, here: float, pieces: Floats) -> Output:
+        """Of a pair: the logit that it answers, and those of all its pieces [length, 3]. Raises ReaderDamaged."""
+        if not (np.isfinite(here) and np.isfinite(pieces).all()):
             raise ReaderDamaged(path=self._folder, reason="what it makes of a passage are no numbers")
-        passage = pieces[0, pair.first : pair.first + len(pair.spans)]
-        return Output(pair, float(here[0]), float(pieces[0, 0, START] + pieces[0, 0, END]), passage)
+        passage = pieces[pair.first : pair.first + len(pair.spans)]
+        return Output(pair, here, float(pieces[0, START] + pieces[0, END]), passage)
 
 
 def all_of(windows: list[Output | None]) -> list[Output]:

@@ -11,15 +11,16 @@ from service.trained import CALIBRATION, TrainedReader
 UNTRAINED = "untrained"
 
 
-def open_reader(name: str | None, index: Path, threads: int | None = None) -> Reader:
+def open_reader(name: str | None, index: Path, threads: int | None = None, device: str | None = None) -> Reader:
     """`name`: a folder with a reader, "untrained", or None for the packaged one, in the calibration of the index.
 
-    `threads` read at once, by default one for each CPU. Raises ReaderDamaged.
+    `threads` read at once, by default one for each CPU, or a `device` of torch's does. Raises ReaderDamaged or
+    NoDevice.
     """
     if name == UNTRAINED:
         return FittedReader()
     own = own_calibration(index)
-    return TrainedReader(Path(name) if name else None, own if own.is_file() else None, threads)
+    return TrainedReader(Path(name) if name else None, own if own.is_file() else None, threads, device)
 
 
 def own_calibration(index: Path) -> Path:

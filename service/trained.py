@@ -47,10 +47,16 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
 class TrainedReader:
     """The reader in `folder`; the packaged one unless another is given."""
 
-    def __init__(self, folder: Path | None = None, calibration: Path | None = None, threads: int | None = None) -> None:
-        """`calibration`: one's own, in place of the reader's. Raises ReaderDamaged."""
+    def __init__(
+        self,
+        folder: Path | None = None,
+        calibration: Path | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        """`calibration`: one's own, in place of the reader's; `device`: a GPU. Raises ReaderDamaged or NoDevice."""
         folder = folder or packaged()
-        self.network = Network(folder, threads)
+        self.network = network_on(device, folder) if device else Network(folder, threads)
         self.calibration = read_calibration(calibration or folder / CALIBRATION, self.network.sha256)
         fitted = msgspec.json.encode(self.calibration)
         self.sha256 = sha256(self.network.sha256.encode() + fitted).hexdigest()
@@ -65,19 +71,26 @@ class TrainedReader:
 
     def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
         fit = self.calibration
-        turn = self.network.turn(patience)
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
         ranked: list[tuple[Evidence, float]] = []
         stop = unread = 0
-        for start, stop in waves(len(hits), fit.first):
-            found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, turn=turn)
-            evidence += found
-            ranked = rank(evidence, fit)
-            if unread or (ranked and ranked[0][1] >= fit.enough):
-                break
+        with self.network.turn(patience) as turn:
+            for start, stop in waves(len(hits), fit.first):
+                found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, turn=turn)
+                evidence += found
+                ranked = rank(evidence, fit)
+                if unread or (ranked and ranked[0][1] >= fit.enough):
+                    break
         PASSAGES.observe(stop - unread)
         return Reading([candidate(each, confidence) for each, confidence in ranked], read=turn.read, cut=unread > 0)
+
+
+def network_on(device: str, folder: Path) -> Network:
+    """The network on a GPU, which takes torch."""
+    from service.batched_network import BatchedNetwork
+
+    return BatchedNetwork(folder, device)
 
 
 def gather(

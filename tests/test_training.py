@@ -17,13 +17,13 @@ from transformers import BertConfig
 
 from eval.export_reader import export
 from eval.lessons import Share, alone, lessons
-from eval.network import Network, first_network
 from eval.pool import Lesson, lessons_of
 from eval.training import Recipe, Run, batches, item_of, losses, taught
 from eval.unanswerable import cut_out, kind_of, swapped, wrong_sentence
 from index.types import Span
 from service import network as served
 from service.pairs import Pairs
+from service.torch_network import Network, first_network
 from service.trained import packaged
 
 MADE = ("The mill was built in 1712.", "Its owner, Clara Hoffmann, sold it in 1790.", "The wheel has twelve paddles.")

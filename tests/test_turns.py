@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.errors import HungUp
 from service.patience import Patience
-from service.turns import Turns, first_come
+from service.turns import Batches, Turns, first_come
 
 
 @pytest.fixture
@@ -31,11 +31,11 @@ class Gate:
         self.begun = threading.Event()
         self.opened = threading.Event()
 
-    def __call__(self, name: str) -> str:
-        self.order.append(name)
+    def __call__(self, names: list[str]) -> list[str]:
+        self.order.append("".join(names))
         self.begun.set()
         self.opened.wait(10)
-        return name.upper()
+        return [name.upper() for name in names]
 
 
 def order_of(turns: Turns, asked: dict[str, int]) -> str:
@@ -68,9 +68,9 @@ def test_everything_is_done_once_and_comes_back_in_order(asked: list[list[int]],
     turns = Turns(threads)
     done: list[int] = []
 
-    def double(number: int) -> int:
-        done.append(number)
-        return 2 * number
+    def double(numbers: list[int]) -> list[int]:
+        done.extend(numbers)
+        return [2 * number for number in numbers]
 
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(lambda items: turns.turn().map(double, items, [1] * len(items)), asked))
@@ -81,8 +81,8 @@ def test_everything_is_done_once_and_comes_back_in_order(asked: list[list[int]],
 
 
 def test_a_failure_reaches_who_asked_and_nobody_else(turns: Turns) -> None:
-    def invert(number: int) -> float:
-        return 1 / number
+    def invert(numbers: list[int]) -> list[float]:
+        return [1 / number for number in numbers]
 
     with pytest.raises(ZeroDivisionError):
         turns.turn().map(invert, [1, 0, 2], [1, 1, 1])
@@ -90,9 +90,9 @@ def test_a_failure_reaches_who_asked_and_nobody_else(turns: Turns) -> None:
 
 
 def test_what_would_end_after_the_deadline_is_not_begun(turns: Turns) -> None:
-    def read(seconds: float) -> str:
-        time.sleep(seconds)
-        return "read"
+    def read(seconds: list[float]) -> list[str]:
+        time.sleep(max(seconds))
+        return ["read"] * len(seconds)
 
     turns.turn().map(read, [0.1], [100])  # teaches what a unit takes
     in_a_hurry = turns.turn(Patience(deadline_ms=250))
@@ -106,9 +106,10 @@ def test_nothing_more_is_done_for_who_hung_up(turns: Turns) -> None:
     patience = Patience()
     done: list[int] = []
 
-    def read(number: int) -> None:
-        done.append(number)
+    def read(numbers: list[int]) -> list[None]:
+        done.extend(numbers)
         patience.hang_up()
+        return [None] * len(numbers)
 
     with pytest.raises(HungUp):
         turns.turn(patience).map(read, [1, 2, 3], [1, 1, 1])
@@ -128,3 +129,67 @@ def test_closing_drops_what_waits() -> None:
         closing.join(10)
     with pytest.raises(RuntimeError):
         turns.turn().map(gate, ["a"], [1])
+
+
+LONG = 60.0  # seconds that a run may wait to be filled: whoever waits in vain is noticed
+
+
+@pytest.fixture
+def batches() -> Iterator[Turns]:
+    made = Turns(1, batches=Batches(rows=4, step=10, wait_s=LONG))
+    yield made
+    made.close()
+
+
+def test_what_is_of_like_length_shares_a_run_in_turn(batches: Turns) -> None:
+    gate = Gate()
+    costs = {"a": [5, 15, 5, 5], "b": [5, 5], "c": [15, 12]}
+    with ThreadPoolExecutor(len(costs) + 1) as pool:
+        first = pool.submit(batches.turn().map, gate, ["f"], [99])  # holds the thread until the others have come
+        gate.begun.wait(10)
+        waiting = []
+        for name, each in costs.items():
+            waiting.append(pool.submit(batches.turn().map, gate, [name] * len(each), each))
+            time.sleep(0.05)
+        gate.opened.set()
+        assert [each.result(10) for each in [first, *waiting]] == [["F"], ["A"] * 4, ["B"] * 2, ["C"] * 2]
+    assert gate.order == ["f", "abab", "cca", "a"]
+    assert batches.runs == 4
+
+
+def test_a_lone_question_is_not_kept_waiting_for_others(batches: Turns) -> None:
+    gate = Gate()
+    gate.opened.set()
+    with batches.turn() as turn:
+        assert turn.map(gate, ["a", "a"], [1, 1]) == ["A", "A"]
+    assert gate.order == ["aa"]
+
+
+def test_a_run_that_is_not_full_waits_for_the_questions_in_flight_and_for_no_other(batches: Turns) -> None:
+    gate = Gate()
+    gate.opened.set()
+    with ThreadPoolExecutor(2) as pool, batches.turn() as thinking:
+        with batches.turn() as turn:
+            first = pool.submit(turn.map, gate, ["a"], [1])
+            time.sleep(0.1)
+            assert gate.order == []
+            assert thinking.map(gate, ["b"], [2]) == ["B"]
+            assert first.result(10) == ["A"]
+        assert gate.order == ["ab"]
+        with batches.turn() as turn:
+            second = pool.submit(turn.map, gate, ["c"], [1])
+            thinking.__exit__()
+            assert second.result(10) == ["C"]
+        thinking.__enter__()
+
+
+def test_a_run_that_fails_fails_its_questions_and_the_next_one_works(batches: Turns) -> None:
+    def invert(numbers: list[int]) -> list[float]:
+        return [1 / number for number in numbers]
+
+    with ThreadPoolExecutor(2) as pool, batches.turn() as first, batches.turn() as second:
+        asked = [pool.submit(each.map, invert, [number], [1]) for each, number in ((first, 1), (second, 0))]
+        for each in asked:
+            with pytest.raises(ZeroDivisionError):
+                each.result(10)
+    assert batches.turn().map(invert, [4], [1]) == [0.25]
