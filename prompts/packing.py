@@ -96,7 +96,8 @@ class Passages:
 
     def __init__(self, offers: Iterable[Sequence[Run]], text_of: TextOf) -> None:
         self._text_of = text_of
-        self._taken = {mark for offer in offers for run in offer for mark in MARKED.findall(self._text(run))}
+        every = joined([run for offer in offers for run in offer], text_of)  # a mark may run on into the next part
+        self._taken = {mark for run in every for mark in MARKED.findall(self._text(run))}
 
     def __call__(self, runs: Sequence[Run]) -> list[str]:
         blocks = [f"{mark} {self._text(run)}{APART}" for mark, run in self.marked(runs)]

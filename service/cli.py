@@ -367,9 +367,9 @@ def ask_command(
     )
 
     from service.answering import Answering
-    from service.settings import ChooserSettings
+    from service.settings import chooser_settings
 
-    chosen = opened(ChooserSettings.from_env(os.environ, chooser, chooser_model))
+    chosen = opened(chooser_settings(os.environ, chooser, chooser_model))
     answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, chooser=chosen)
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)

@@ -32,13 +32,8 @@ class ChooserSettings(Struct, frozen=True, kw_only=True):
     floor: float  # the confidence that the reader must have in a sentence
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], url: str | None, model: str | None) -> ChooserSettings | None:
-        """None where there is no chooser. Raises BadSetting."""
-        if not url and not model:
-            return None
-        if not url or not model:
-            missing, given = ("--chooser", "--chooser-model") if not url else ("--chooser-model", "--chooser")
-            raise BadSetting(variable=missing, value="", expected=f"given where {given} is")
+    def from_env(cls, environ: Mapping[str, str], url: str, model: str) -> ChooserSettings:
+        """Raises BadSetting."""
         return cls(
             url=_endpoint(url),
             model=model,
@@ -97,7 +92,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return cls(
             allow_anonymous=allow_anonymous,
             otlp=None if otlp is None else _collector(otlp),
-            chooser=ChooserSettings.from_env(environ, chooser, chooser_model),
+            chooser=chooser_settings(environ, chooser, chooser_model),
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
             rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
             address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
@@ -119,6 +114,17 @@ class Settings(Struct, frozen=True, kw_only=True):
             ),
             compact_s=number("PINCITE_COMPACT_S", 60),
         )
+
+
+def chooser_settings(environ: Mapping[str, str], url: str | None, model: str | None) -> ChooserSettings | None:
+    """None where there is no chooser. Raises BadSetting, also where there is half of one."""
+    if url and model:
+        return ChooserSettings.from_env(environ, url, model)
+    if url:
+        raise BadSetting(variable="--chooser-model", value="", expected="the name of a model at the --chooser")
+    if model:
+        raise BadSetting(variable="--chooser", value="", expected="the endpoint of the --chooser-model")
+    return None
 
 
 def chooser_key(environ: Mapping[str, str]) -> str | None:
