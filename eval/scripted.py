@@ -26,9 +26,10 @@ def well(handler: BaseHTTPRequestHandler, text: str) -> None:
 
 
 def sent(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    """`headers` with underscores for hyphens."""
     handler.send_response(status)
     for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-        handler.send_header(name, value)
+        handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     handler.wfile.write(body)
 

@@ -34,6 +34,7 @@ from service.reader import Candidate
 from service.settings import AT_ONCE, ChooserSettings
 
 NEEDED = 0.05  # the share of the question's words that other sentences must add for the model to be asked
+LONGER = 2.0  # times what it was given: what the model is taken to need where that was not enough
 LONGEST = 200  # characters of a reply: white space and numbers need no more
 CHOSEN, NONE = "chosen", "none"
 BUSY, DEADLINE, ALONE = "busy", "deadline", "left-alone"
@@ -64,6 +65,7 @@ class Chooser:
         self._circuit = circuit or Circuit()
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._pace = Pace()
+        count("")  # the table of tokens is loaded now, so that no question waits for it
 
     @classmethod
     def open(cls, settings: ChooserSettings, key: str | None) -> Chooser:
@@ -132,7 +134,10 @@ class Chooser:
     def _reply(self, question: str, shown: Shown, most: int, patience: Patience) -> str:
         """Raises NoChoice or HungUp."""
         seconds = min(self.settings.timeout_s, patience.left())
-        if seconds <= 0 or patience.left() <= self._pace.seconds:
+        if seconds <= 0:
+            raise NoChoice(reason=DEADLINE)
+        if patience.left() < self._pace.seconds:
+            self._pace.took(0.0)  # so that it is tried again some time, though all be in a hurry
             raise NoChoice(reason=DEADLINE)
         if not self._circuit.may_try():
             raise NoChoice(reason=ALONE)
@@ -144,7 +149,7 @@ class Chooser:
             reply = self._endpoint.reply(messages, seconds, patience)
         except NoChoice:
             if seconds < self.settings.timeout_s:  # it may well be fast enough for others
-                self._pace.took(seconds)
+                self._pace.took(LONGER * seconds)
                 raise NoChoice(reason=DEADLINE) from None
             self._circuit.failed()
             raise
@@ -185,10 +190,7 @@ def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher:
 
 
 def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
-    """What the numbers of a reply stand for. Raises NoChoice where it is anything but a list of given numbers.
-
-    >>> picked("[2, 7]", shown, 2)  # where 2 and 7 are given
-    """
+    """What the numbers of a reply stand for. Raises NoChoice where it is anything but a list of given numbers."""
     numbers = numbers_in(reply)
     if any(number != shown.own and number not in shown.others for number in numbers):
         raise NoChoice(reason="unknown-number")

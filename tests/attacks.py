@@ -199,7 +199,7 @@ attack("tokens", "no attack: a token from its own page", "POST /v1/ask", ALL_IS_
 for _path in ("documents", "documents/metals.md", "files/metals.md", "texts/metals.md"):
     attack("scopes", f"`{_path}` read with a key for asking", f"GET /v1/{_path}?collection=mine", SCOPE,
            headers=bearer("asker"))
-BODIES = {
+BODIES: dict[str, dict[str, object]] = {
     "ask": {"question": "x"},
     "search": {"query": "x"},
     "context": {"question": "x", "max_tokens": 9},

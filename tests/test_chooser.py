@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import httpx
 import pytest
@@ -31,14 +32,14 @@ from service.answering import Answering
 from service.app import create_app
 from service.caching import AnswerCache
 from service.calls import AskOptions
-from service.choosing import Chooser, Shown, numbers_in, picked
+from service.choosing import Choice, Chooser, Shown, numbers_in, picked
 from service.circuit import Circuit
 from service.endpoint import MOST_BYTES, Endpoint, chat_address
 from service.errors import BadSetting, HungUp, NoChoice
 from service.metrics import CHOICE, NO_CHOICE
 from service.patience import Patience
 from service.reader import Candidate
-from service.settings import ChooserSettings, Settings, chooser_key, chooser_settings
+from service.settings import AT_ONCE, ChooserSettings, Settings, chooser_key, chooser_settings
 from tests import endpoints
 from tests.commands import ROOT, pincite, serving
 from tests.conftest import built
@@ -224,8 +225,7 @@ def test_it_is_not_asked_where_the_answer_has_all_words_of_the_question(alone: A
 def test_what_it_is_shown_keeps_to_the_floor_and_to_the_budget(alone: Answering) -> None:
     shown = []
     for floor, tokens in ((0.0, 100_000), (0.03, 100_000), (0.0, 100)):
-        changes = {"floor": floor, "tokens": tokens}
-        with endpoint("[]") as (url, asked), answering_with(alone, url, **changes) as answering:
+        with endpoint("[]") as (url, asked), answering_with(alone, url, floor=floor, tokens=tokens) as answering:
             ask(answering)
             shown.append(set(numbered(asked.prompts[0]).values()))
             reading = reading_of(answering, ASKED)
@@ -350,7 +350,7 @@ MANNERS: dict[str, tuple[str, Manner]] = {
     "breaks off": ("unreachable", endpoints.broken_off),
     "hangs up": ("unreachable", endpoints.hung_up),
     "speaks no HTTP": ("unreachable", endpoints.no_http),
-    "unpacks to much": ("malformed", with_body(b"\x1f\x8b\x08" + b"\0" * 50, **{"Content-Encoding": "gzip"})),
+    "unpacks to much": ("malformed", with_body(b"\x1f\x8b\x08" + b"\0" * 50, Content_Encoding="gzip")),
     "is silent": ("timeout", endpoints.silent),
     "drips its head": ("timeout", endpoints.dripping),
     "drips its body": ("timeout", endpoints.dripping_body),
@@ -379,20 +379,35 @@ def test_where_nobody_listens_the_readers_answer_stands_alone(alone: Answering) 
             assert same(ask(answering), ask(alone))
 
 
-def test_a_deadline_is_kept_and_what_was_left_out_is_named(alone: Answering) -> None:
-    with (
-        endpoint("[]", endpoints.silent) as (url, asked),
-        answering_with(alone, url, timeout_s=600) as answering,
-    ):
-        ask(answering, "What is known of steelworks?")  # so that reading is quick
-        told = ask(answering, deadline_ms=20_000, min_confidence=0)
-        again = ask(answering, deadline_ms=20_000, min_confidence=0)
-        assert told.skipped == again.skipped == ["choose"]
-        assert told.timings_ms.total <= 20_000
-        assert same(told, ask(alone, min_confidence=0))
+def test_a_deadline_is_kept_and_does_not_count_against_the_endpoint(alone: Answering) -> None:
+    searcher = alone.searcher("default")
+    answer = ask(alone).answers[0]
+    candidates = alone.reader.read(ASKED, searcher.search(ASKED, 20), searcher).candidates
+
+    def chosen(answering: Answering) -> Choice:
+        assert answering.chooser
+        return answering.chooser.choose(ASKED, answer, candidates, searcher, Patience(200))
+
+    with endpoint("[]", endpoints.silent) as (url, asked), answering_with(alone, url, timeout_s=600) as answering:
+        with one_more("deadline"):
+            assert chosen(answering) == Choice(failed=True)
+        assert len(asked.bodies) == 1
+        with one_more("deadline"):
+            assert chosen(answering) == Choice(failed=True)
         assert len(asked.bodies) == 1  # it is known now that there is not enough time
-        assert answering.ready().chooser is not None
-        assert not answering.ready().chooser.left_alone  # type: ignore[union-attr]  # it may be fast enough for others
+        for _ in range(10):
+            chosen(answering)
+        assert 1 < len(asked.bodies) < 5  # and tried again some time
+        told = answering.ready().chooser
+        assert told
+        assert not told.left_alone  # it may be fast enough for others
+
+
+def test_what_no_time_was_left_for_is_named(alone: Answering) -> None:
+    with endpoint("[]") as (url, asked), answering_with(alone, url) as answering:
+        told = ask(answering, deadline_ms=1)
+    assert told.skipped
+    assert asked.bodies == []
 
 
 def test_who_hangs_up_waits_for_no_model(alone: Answering) -> None:
@@ -614,6 +629,34 @@ def test_a_service_tells_of_its_chooser_and_never_of_its_key(seeds_index: Path) 
     for text in (told.text, ready.text, metrics.text, schema_.text, logged):
         assert KEY not in text
         assert url not in text
+
+
+def test_who_waits_for_a_model_keeps_no_other_question_waiting(seeds_index: Path) -> None:
+    here, go_on = threading.Semaphore(0), threading.Event()
+
+    def waits(handler: BaseHTTPRequestHandler, text: str) -> None:
+        here.release()
+        go_on.wait(120)
+        well(handler, text)
+
+    environment = {"PINCITE_THREADS": "1", "PINCITE_CHOOSER_TIMEOUT": "120", "PINCITE_CACHE_BYTES": "0"}
+    with endpoint("[]", waits) as (url, asked), ThreadPoolExecutor(2 * AT_ONCE) as pool:
+        options = ("--index", seeds_index, "--chooser", url, "--chooser-model", "m")
+        with serving(*options, env=environment) as (_, address), httpx.Client(base_url=address, timeout=120) as client:
+
+            def put(question: str) -> dict[str, Any]:
+                told: dict[str, Any] = client.post("/v1/ask", json={"question": question}).json()
+                return told
+
+            waiting = [pool.submit(put, ASKED) for _ in range(AT_ONCE)]
+            for _ in waiting:
+                assert here.acquire(timeout=120)
+            assert put("What is the recipe for a plum cake?")["status"] == "abstained"
+            assert put(ASKED)["skipped"] == ["choose"]  # as many as may are waiting already
+            assert not any(each.done() for each in waiting)
+            go_on.set()
+            assert [each.result()["skipped"] for each in waiting] == [[]] * AT_ONCE
+    assert len(asked.bodies) == AT_ONCE
 
 
 def test_questions_of_a_batch_are_chosen_for_as_well(seeds_index: Path) -> None:
