@@ -23,12 +23,13 @@ from eval.bench import OWN, cell, fresh_index
 from eval.client import InProcess, Source
 from eval.datasets import Dataset, Question, load
 from eval.environment import Settings
-from eval.evaluation import ask, grouped
+from eval.evaluation import ask
+from eval.metrics import Columns, measure
 from eval.results import markdown_table, provenance, write_part
-from eval.runs import ALL, Group
+from eval.runs import Group
 from eval.scoring import gold_sentences, score_all
 from eval.scripted import Asked, Model, asked_for, endpoint, most, numbered, own
-from eval.statistics import RESAMPLES
+from eval.statistics import intervals
 from index.collection import Collection
 from index.searcher import Searcher
 from index.types import Hit
@@ -60,7 +61,7 @@ class Remembering:
 
 
 class Measured(Struct, frozen=True):
-    group: Group
+    columns: Columns
     prompts: list[str]
     failed: int  # answers for which no choice could be used
 
@@ -102,8 +103,7 @@ class Bench:
         target = self._target(chooser)
         responses = [ask(question, target, Settings())[0].response for question in self.dataset.questions]
         scores = score_all(self.dataset, responses, target.source, self.reader.threshold)
-        group = Group(len(scores), grouped(scores, RESAMPLES, lambda *_: None)[ALL].metrics)
-        return Measured(group, asked.prompts, sum(bool(response.skipped) for response in responses))
+        return Measured(Columns.of(scores), asked.prompts, sum(bool(response.skipped) for response in responses))
 
 
 @contextmanager
@@ -187,9 +187,15 @@ For which questions of seeds/ a model is asked at all, at the threshold that is 
 
 
 def beside_each_other(bench: Bench, scripted: dict[str, Model]) -> str:
+    questions = len(bench.dataset.questions)
     measured = {"the reader alone": bench.alone()} | {name: bench.helped(model) for name, model in scripted.items()}
     rows = [
-        [name, *(cell(each.group, metric) for metric in METRICS), f"{len(each.prompts)}", f"{each.failed}"]
+        [
+            name,
+            *(cell(Group(questions, intervals(each.columns)), metric) for metric in METRICS),
+            f"{len(each.prompts)}",
+            f"{each.failed}",
+        ]
         for name, each in measured.items()
     ]
     return markdown_table(["", *METRICS, "asked", "not usable"], rows)
@@ -201,7 +207,7 @@ def bounds(bench: Bench, scripted: dict[str, Model]) -> str:
         environ = {"FLOOR": floor, "SENTENCES": length}
         right, hostile = (bench.helped(scripted[name], **environ) for name in ("right", "hostile"))
         shown = [len(numbered(prompt)) for prompt in right.prompts]
-        values = [f"{each.group.metrics[metric].value:.3f}" for each in (right, hostile) for metric in METRICS]
+        values = [f"{measure(each.columns)[metric]:.3f}" for each in (right, hostile) for metric in METRICS]
         rows.append([f"floor {floor}, {length} sentences", *values, f"{sum(shown) / max(1, len(shown)):.1f}"])
     head = [f"{name}: {metric.removeprefix('citation ')}" for name in ("right", "hostile") for metric in METRICS]
     return markdown_table(["", *head, "sentences shown"], rows)

@@ -8,6 +8,7 @@ of its text: so "it" stands behind what it means, and a run of neighbours is one
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count, islice, zip_longest
@@ -46,20 +47,23 @@ def pack(offers: Sequence[Sequence[Run]], layout: Layout, budget: int, count: Co
     """
     counted = cache(count)  # of most blocks, the next offer changes nothing
 
-    def tokens(runs: Sequence[Run]) -> int:
-        blocks = layout(runs)
-        return sum(map(counted, blocks))
+    def tokens(runs: Iterable[Run]) -> int:
+        return sum(map(counted, layout(list(runs))))
 
-    kept: list[Run] = []
+    kept: dict[Run, None] = {}
     whole = 0
     for offer in offers:
         new = [run for run in offer if run not in kept]
-        fitting = next(n for n in range(len(new), -1, -1) if n == 0 or tokens([*kept, *new[:n]]) <= budget)
-        kept += new[:fitting]
+
+        def too_many(length: int, new: Sequence[Run] = new) -> bool:
+            return tokens([*kept, *new[:length]]) > budget
+
+        fitting = len(new) if not too_many(len(new)) else bisect_left(range(1, len(new)), True, key=too_many)  # noqa: FBT003
+        kept.update(dict.fromkeys(new[:fitting]))
         whole += fitting == len(new)
         if 0 < fitting < len(new):
             break
-    return Packed(kept, tokens(kept), len(offers) - whole)
+    return Packed(list(kept), tokens(kept), len(offers) - whole)
 
 
 def in_reading_order(runs: Sequence[Run]) -> list[Run]:

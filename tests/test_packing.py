@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 import tiktoken
 from hypothesis import example, given
@@ -103,9 +104,12 @@ def test_offers_are_taken_best_first_and_only_the_last_is_cut(world: World, budg
     packed = world.packed(budget)
     whole = 0
     taken: list[Run] = []
-    for offer in world.offers:  # the same by hand, everything counted anew each time
+    for offer in world.offers:  # as much of each as fits, counted anew each time
         new = [run for run in offer if run not in taken]
-        most = max(n for n in range(len(new) + 1) if n == 0 or fits(world, [*taken, *new[:n]], budget))
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(new, packed.runs[len(taken) :], strict=False))
+        most = len(list(same))
+        assert most == len(new) or not fits(world, [*taken, *new[: most + 1]], budget)
+        assert most == 0 or fits(world, [*taken, *new[:most]], budget)
         taken += new[:most]
         whole += most == len(new)
         if 0 < most < len(new):
