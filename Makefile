@@ -25,7 +25,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates load soak torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser load soak torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -75,6 +75,9 @@ soak: $(VENV)/installed-dev  ## an hour at 80 % of what the service can do, with
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
 	$(BIN)/python -m eval.updates
+
+bench-chooser: $(VENV)/installed-dev  ## measure what a chooser does to citations: scripted models, right and hostile
+	$(BIN)/python -m eval.choosers
 
 torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)

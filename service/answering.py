@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from index.collection import Collection
 from index.errors import CollectionNotFound
@@ -16,22 +16,34 @@ from index.types import Hit
 from service import schema
 from service.caching import AnswerCache
 from service.catalogue import Catalogue, Limited
-from service.composing import compose, passage_found
+from service.composing import Composed, compose, passage_found
+from service.contexts import MOST_PACKED, packed_context
 from service.metrics import PAIRS
 from service.observing import counted, stage
 from service.patience import Pace, Patience
-from service.reader import Reader, Reading
+from service.reader import Candidate, Reader, Reading
 from service.readers import open_reader
 from service.verifying import verify
 
+if TYPE_CHECKING:
+    from service.choosing import Chooser  # loaded only where there is one
+
 DEPTH = 20  # passages found for a reader
-RETRIEVE, READ, READ_ON = "retrieve", "read", "read-on"  # what may be skipped: all, reading, or a part of reading
+# What may be skipped: all, reading, a part of reading, or what a language model was to choose.
+RETRIEVE, READ, READ_ON, CHOOSE = "retrieve", "read", "read-on", "choose"
 
 
 class Answering:
     """Answers questions from the collections of an index. Safe in many threads at once."""
 
-    def __init__(self, catalogue: Catalogue | Limited, reader: Reader, cache: AnswerCache | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue | Limited,
+        reader: Reader,
+        cache: AnswerCache | None = None,
+        chooser: Chooser | None = None,
+    ) -> None:
+        self.chooser = chooser
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
         self.reader = reader
@@ -49,15 +61,17 @@ class Answering:
         threads: int | None = None,
         device: str | None = None,
         cache_bytes: int = 0,
+        chooser: Chooser | None = None,
     ) -> Self:
         """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
 
         `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
         read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
-        `cache_bytes`.
+        `cache_bytes`. It closes a `chooser`.
         """
         catalogue = Catalogue.open(index, collection, encoder, program)
-        return cls(catalogue, open_reader(reader, index, threads, device), AnswerCache(cache_bytes))
+        opened = open_reader(reader, index, threads, device)
+        return cls(catalogue, opened, AnswerCache(cache_bytes), chooser)
 
     @counted
     def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:
@@ -79,17 +93,9 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        threshold = self.reader.threshold if request.min_confidence is None else request.min_confidence
-        with stage("compose"):
-            composed = compose(
-                request.question,
-                reading,
-                searcher,
-                threshold=threshold,
-                certain=self.reader.threshold,
-                limit=request.max_answers,
-            )
+        composed, choosing = self._composed(request, reading, searcher, patience, skipped)
         returned = max(request.passages, DEPTH if READ in skipped else 0)
+        total = patience.milliseconds()
         return schema.AskResponse(
             request_id=request_id,
             status=composed.status,
@@ -99,7 +105,7 @@ class Answering:
             skipped=skipped,
             index=index_info(searcher),
             timings_ms=schema.AskTimings(
-                retrieve=retrieved, read=round(patience.milliseconds() - retrieved, 3), total=patience.milliseconds()
+                retrieve=retrieved, read=round(total - retrieved - choosing, 3), choose=choosing, total=total
             ),
         )
 
@@ -112,6 +118,24 @@ class Answering:
         retrieved = patience.milliseconds()
         return schema.SearchResponse(
             passages=found(hits, searcher),
+            index=index_info(searcher),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
+        )
+
+    def context(self, request: schema.ContextRequest, request_id: str) -> schema.ContextResponse:
+        """Raises CollectionNotFound, BadPattern or UnknownTokens."""
+        patience = Patience()
+        searcher = self.searcher(request.collection)
+        with stage("retrieve"):
+            hits = searcher.search(request.question, MOST_PACKED, request.sources)
+        retrieved = patience.milliseconds()
+        packed = packed_context(hits, searcher, request.max_tokens, request.encoding)
+        return schema.ContextResponse(
+            request_id=request_id,
+            context=packed.text,
+            tokens=packed.tokens,
+            citations=packed.citations,
+            left_out=packed.left_out,
             index=index_info(searcher),
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
         )
@@ -173,9 +197,12 @@ class Answering:
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
                 schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
             ],
+            chooser=None if self.chooser is None else self.chooser.info(),
         )
 
     def close(self) -> None:
+        if self.chooser is not None:
+            self.chooser.close()
         self._catalogue.close()
 
     def compact(self) -> None:
@@ -205,6 +232,38 @@ class Answering:
             reading = self.reader.read(question, hits, searcher, patience)
         PAIRS.observe(reading.read)
         return reading
+
+    def _composed(
+        self,
+        request: schema.AskRequest,
+        reading: Reading,
+        searcher: Searcher,
+        patience: Patience,
+        skipped: list[str],
+    ) -> tuple[Composed, float]:
+        """The answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
+
+        def composed(along: Sequence[Candidate] = ()) -> Composed:
+            with stage("compose"):
+                return compose(
+                    request.question,
+                    reading,
+                    searcher,
+                    threshold=self.reader.threshold if request.min_confidence is None else request.min_confidence,
+                    certain=self.reader.threshold,
+                    limit=request.max_answers,
+                    along=along,
+                )
+
+        alone = composed()
+        if self.chooser is None or alone.status != "answered":
+            return alone, 0.0
+        begun = patience.milliseconds()
+        choice = self.chooser.choose(request.question, alone.answers[0], reading.candidates, searcher, patience)
+        choosing = round(patience.milliseconds() - begun, 3)
+        if choice.failed:
+            skipped.append(CHOOSE)
+        return composed(choice.along) if choice.along else alone, choosing
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

@@ -29,12 +29,12 @@ from service.rates import STORE, limits
 from service.routes_citations import verify_citations
 from service.routes_collections import delete_collection, get_collection, list_collections, put_collection
 from service.routes_documents import get_document, get_file, get_text, list_documents, source_of
-from service.routes_questions import ask, ask_batch, search
+from service.routes_questions import ask, ask_batch, context, search
 from service.routes_state import Metrics, health, ready
 from service.routes_writing import delete_document, put_document
 from service.scheduling import Changers, Uploads, Workers
 from service.security import Perimeter
-from service.settings import Settings
+from service.settings import AT_ONCE, Settings
 from service.tracing import Tracing
 
 logger = logging.getLogger("pincite")
@@ -47,6 +47,7 @@ HANDLERS = (
     ask,
     ask_batch,
     search,
+    context,
     verify_citations,
     list_documents,
     get_file,
@@ -94,8 +95,9 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
     keys = Keyring(answering.index and Layout(answering.index).keys)
     counts = MemoryStore()
     pages = Pages(settings.cors_origins, keys)
+    elsewhere = AT_ONCE if settings.chooser else 0  # while they wait for a language model, they keep nobody waiting
     lanes = {
-        "questions": Workers(IN_FLIGHT * settings.threads, settings.waiting),
+        "questions": Workers(IN_FLIGHT * settings.threads + elsewhere, settings.waiting),
         "workers": Workers(LOOKING, settings.waiting),
     }
     changers = Changers(settings.waiting)

@@ -64,6 +64,15 @@ def searching(query: str, top_k: int, sources: list[str] | None, collection: str
     return posting("/v1/search", request, decoder(schema.SearchResponse))
 
 
+def packing(
+    question: str, max_tokens: int, encoding: str, sources: list[str] | None, collection: str
+) -> Call[schema.ContextResponse]:
+    request = schema.ContextRequest(
+        question=question, max_tokens=max_tokens, encoding=encoding, sources=sources, collection=collection
+    )
+    return posting("/v1/context", request, decoder(schema.ContextResponse))
+
+
 def posting(path: str, request: Struct, decode: Callable[[httpx.Response], T]) -> Call[T]:
     headers = {"Content-Type": "application/json"}
     return Call(method="POST", path=path, body=msgspec.json.encode(request), headers=headers, decode=decode)

@@ -20,8 +20,9 @@ from service.issuing import keyring
 
 if TYPE_CHECKING:
     from service.answering import Answering
+    from service.choosing import Chooser
     from service.schema import AskRequest, AskResponse
-    from service.settings import Settings
+    from service.settings import ChooserSettings, Settings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -33,6 +34,13 @@ Further environment variables:
   PINCITE_WAITING             questions that may wait to be answered  [default: 256]
   PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
   PINCITE_COMPACT_S           seconds between two times that deleted bytes leave the disk  [default: 60]
+\b
+For the language model of --chooser:
+  PINCITE_CHOOSER_KEY         its key, if it wants one; sent as a bearer token
+  PINCITE_CHOOSER_TIMEOUT     seconds for its reply; after that the answer goes without  [default: 10]
+  PINCITE_CHOOSER_TOKENS      tokens (cl100k_base) of the sentences that it is shown  [default: 2000]
+  PINCITE_CHOOSER_SENTENCES   sentences of an answer at most, with the reader's own  [default: 3]
+  PINCITE_CHOOSER_FLOOR       confidence that the reader must have in each, 0 to 1  [default: 0.01]
 \b
 Limits; what is beyond them is answered with an error that names the limit:
   PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]
@@ -56,6 +64,23 @@ def reader_option(command: F) -> F:
         show_envvar=True,
         help="The folder of a reader that you trained, or 'untrained'.  [default: the packaged one]",
     )(command)
+
+
+def chooser_options(command: F) -> F:
+    """A language model that may choose sentences, of an endpoint that speaks as OpenAI's does."""
+    url = click.option(
+        "--chooser",
+        envvar="PINCITE_CHOOSER",
+        show_envvar=True,
+        metavar="URL",
+        help="Let a language model choose, by numbers alone, the sentences of an answer that needs several: its "
+        "OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1. PINCITE_CHOOSER_KEY holds its key.  "
+        "[default: none]",
+    )
+    model = click.option(
+        "--chooser-model", envvar="PINCITE_CHOOSER_MODEL", show_envvar=True, metavar="NAME", help="Its name there."
+    )
+    return url(model(command))
 
 
 @click.command(name="serve", epilog=ENVIRONMENT)
@@ -135,6 +160,7 @@ def reader_option(command: F) -> F:
     metavar="URL",
     help="Send traces to this OTLP/HTTP collector, such as http://127.0.0.1:4318.  [default: none]",
 )
+@chooser_options
 @click.pass_obj
 def serve_command(
     program: Sequence[str],
@@ -156,6 +182,8 @@ def serve_command(
     device: str | None,
     log_format: Literal["console", "json"],
     otlp: str | None,
+    chooser: str | None,
+    chooser_model: str | None,
 ) -> None:
     """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
 
@@ -177,6 +205,8 @@ def serve_command(
         rate_limit=rate_limit,
         address_limit=address_limit,
         otlp=otlp,
+        chooser=chooser,
+        chooser_model=chooser_model,
     )
     keys = keyring(index)
     keys.listed()  # read now, so that damaged ones are heard of
@@ -205,6 +235,7 @@ def serve_command(
         threads=settings.threads,
         device=device,
         cache_bytes=settings.cache_bytes,
+        chooser=opened(settings.chooser),
     )
     answering.collections()  # opened now, so that no question waits for it
     if sources and not answering.searcher(collection).documents(None, 1):
@@ -215,6 +246,15 @@ def serve_command(
         announce()
 
     serve_on(bound, create_app(answering, settings), settings.connection, tell)
+
+
+def opened(settings: ChooserSettings | None) -> Chooser | None:
+    if settings is None:
+        return None
+    from service.choosing import Chooser
+    from service.settings import chooser_key
+
+    return Chooser.open(settings, chooser_key(os.environ))
 
 
 def who_may_ask(*, keys: bool, anonymous: bool) -> str:
@@ -269,6 +309,7 @@ def build_first(command: Sequence[str]) -> None:
 @collection_option
 @encoder_option
 @reader_option
+@chooser_options
 @click.option(
     "--max-answers", envvar="PINCITE_MAX_ANSWERS", show_envvar=True, default=1, show_default=True, help="1 to 20."
 )
@@ -310,6 +351,8 @@ def ask_command(
     collection: str,
     encoder: str | None,
     reader: str | None,
+    chooser: str | None,
+    chooser_model: str | None,
     max_answers: int,
     min_confidence: float | None,
     passages: int,
@@ -332,8 +375,10 @@ def ask_command(
     )
 
     from service.answering import Answering
+    from service.settings import chooser_settings
 
-    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection)
+    chosen = opened(chooser_settings(os.environ, chooser, chooser_model))
+    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, chooser=chosen)
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
     finally:

@@ -29,6 +29,7 @@ TIMEOUT_S = 120.0  # for one answer
 CONNECT_S = 10.0
 PATIENCE_S = 60.0
 PAGE = 1000
+ENCODING = "cl100k_base"  # in which tokens are counted
 
 Part = tuple[int, int] | None  # bytes, half-open
 BatchAnswer = schema.AskResponse | Refused
@@ -72,6 +73,12 @@ class Pincite:
 
     def search(self, query: str, top_k: int = 10, sources: list[str] | None = None) -> schema.SearchResponse:
         return self._run(calls.searching(query, top_k, sources, self.collection))
+
+    def context(
+        self, question: str, max_tokens: int, encoding: str = ENCODING, sources: list[str] | None = None
+    ) -> schema.ContextResponse:
+        """Passages for a model of your own, and what the marks in them cite."""
+        return self._run(calls.packing(question, max_tokens, encoding, sources, self.collection))
 
     def documents(self) -> Iterator[schema.DocumentRecord]:
         """All of them, by source; fetched page by page."""
@@ -189,6 +196,11 @@ class AsyncPincite:
 
     async def search(self, query: str, top_k: int = 10, sources: list[str] | None = None) -> schema.SearchResponse:
         return await self._run(calls.searching(query, top_k, sources, self.collection))
+
+    async def context(
+        self, question: str, max_tokens: int, encoding: str = ENCODING, sources: list[str] | None = None
+    ) -> schema.ContextResponse:
+        return await self._run(calls.packing(question, max_tokens, encoding, sources, self.collection))
 
     async def documents(self) -> AsyncIterator[schema.DocumentRecord]:
         cursor = None

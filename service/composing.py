@@ -13,6 +13,7 @@ from index.contents import Content
 from index.searcher import Searcher
 from index.terms import words
 from index.types import Hit, Span
+from prompts.packing import Run, joined
 from service import schema
 from service.citations import cite, range_of
 from service.conflicts import Statement, conflict, plain
@@ -34,9 +35,18 @@ class Composed(Struct, frozen=True):
 
 
 def compose(
-    question: str, reading: Reading, searcher: Searcher, *, threshold: float, certain: float, limit: int
+    question: str,
+    reading: Reading,
+    searcher: Searcher,
+    *,
+    threshold: float,
+    certain: float,
+    limit: int,
+    along: Sequence[Candidate] = (),
 ) -> Composed:
     """The first `limit` answers of at least `threshold`. Quotes of the same words make one answer that cites them all.
+
+    `along` are sentences that are quoted in the first answer as well; they leave its confidence as it is.
 
     Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
     """
@@ -47,30 +57,38 @@ def compose(
     if other_side:
         shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
     supported = (with_support(question, candidate, searcher) for candidate in shown)
-    answers = joined(supported, searcher, max(limit, 2) if other_side else limit)
+    answers = answers_of(supported, searcher, max(limit, 2) if other_side else limit, along)
     if not answers:
         return Composed("abstained", [])
     return Composed("conflicting" if other_side and len(answers) > 1 else "answered", answers)
 
 
-def joined(candidates: Iterable[Candidate], searcher: Searcher, limit: int) -> list[schema.Answer]:
-    answers: dict[str, schema.Answer] = {}
-    cited: list[tuple[int, int, int]] = []
+def answers_of(
+    candidates: Iterable[Candidate], searcher: Searcher, limit: int, along: Sequence[Candidate]
+) -> list[schema.Answer]:
+    answers: list[schema.Answer] = []
+    said: dict[str, schema.Citation] = {}
+    cited = [place_of(candidate) for candidate in along]
     for candidate in candidates:
-        place = (candidate.document, candidate.first, candidate.last)
+        place = place_of(candidate)
         if any(overlap(place, other) for other in cited):
             continue
-        answer = answer_of(candidate, searcher.content(candidate.document))
-        said = plain(answer.text) or answer.text
-        same = answers.get(said)
+        citation = cite(searcher.content(candidate.document), candidate.first, candidate.last, candidate.span)
+        words_of_it = plain(citation.quote.exact) or citation.quote.exact
+        same = said.get(words_of_it)
         if same is None and len(answers) == limit:
             continue  # a later candidate may still stand elsewhere in the words of an answer given
         cited.append(place)
-        if same is None:
-            answers[said] = answer
-        else:
-            same.citations[0].also.append(answer.citations[0])
-    return list(answers.values())
+        if same is not None:
+            same.also.append(citation)
+            continue
+        said[words_of_it] = citation
+        answers.append(answer_of(candidate, citation, searcher, () if answers else along))
+    return answers
+
+
+def place_of(candidate: Candidate) -> tuple[int, int, int]:
+    return candidate.document, candidate.first, candidate.last
 
 
 def contradiction(question: str, candidates: Sequence[Candidate], searcher: Searcher) -> int | None:
@@ -114,23 +132,41 @@ def overlap(a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     return a[0] == b[0] and a[1] <= b[2] and b[1] <= a[2]
 
 
-def answer_of(candidate: Candidate, content: Content) -> schema.Answer:
-    citation = cite(content, candidate.first, candidate.last, candidate.span)
+def answer_of(
+    candidate: Candidate, citation: schema.Citation, searcher: Searcher, along: Sequence[Candidate]
+) -> schema.Answer:
+    """An answer in as many parts as it has runs of sentences, that of the candidate and its document first."""
+    own = run_of(candidate)
+    runs = joined([own, *map(run_of, along)], lambda document: searcher.content(document).text) if along else [own]
+    citations = [
+        citation if run == own else cite(searcher.content(run.document), run.first, run.last, run.span) for run in runs
+    ]
+    place = next(
+        place
+        for place, run in enumerate(runs)
+        if run.document == own.document and run.first <= own.first and own.last <= run.last
+    )
     return schema.Answer(
-        text=citation.quote.exact,
+        text=" ".join(each.quote.exact for each in citations),
         confidence=candidate.confidence,
-        highlight=highlight_of(candidate, citation, content),
-        citations=[citation],
+        highlight=highlight_of(candidate, place, citations[place], searcher.content(candidate.document)),
+        citations=citations,
     )
 
 
-def highlight_of(candidate: Candidate, citation: schema.Citation, content: Content) -> schema.Highlight | None:
+def run_of(candidate: Candidate) -> Run:
+    return Run(candidate.document, candidate.first, candidate.last, candidate.span)
+
+
+def highlight_of(
+    candidate: Candidate, place: int, citation: schema.Citation, content: Content
+) -> schema.Highlight | None:
     """The span, if it is quoted: of a sentence too long to be quoted whole, the part read may not hold it."""
     span, quoted = candidate.highlight, citation.range.codepoint
     if span is None or not quoted[0] <= span.start < span.end <= quoted[1]:
         return None
     where = range_of(content.positions, span)
-    return schema.Highlight(0, content.text[slice(*span)], where.codepoint, where.utf16, where.byte)
+    return schema.Highlight(place, content.text[slice(*span)], where.codepoint, where.utf16, where.byte)
 
 
 def passage_found(hit: Hit, content: Content) -> schema.FoundPassage:

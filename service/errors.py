@@ -23,6 +23,7 @@ PinciteError
 │   ├── RangeNotSatisfiable
 │   ├── PreconditionFailed
 │   ├── UnknownEncoder
+│   ├── UnknownTokens             an encoding of tokens that cannot be counted in
 │   ├── ForeignRequest            from another machine
 │   │   ├── ForeignHost
 │   │   └── ForeignOrigin
@@ -38,6 +39,7 @@ PinciteError
 ├── Overloaded
 │   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
+├── NoChoice                      of the chooser; the reader's answer stands alone
 ├── NotMade                       a collection
 ├── KeyNotFound
 ├── KeysUnusable                  the file of the keys
@@ -146,6 +148,10 @@ class UnknownEncoder(RequestError):
     message = "There is no encoder {encoder!r} on the machine of the service."
 
 
+class UnknownTokens(RequestError):
+    message = "Tokens of the encoding {encoding!r} cannot be counted here. Those that can: {known}."
+
+
 class ForeignRequest(RequestError):
     message = "This service answers its own machine only."
 
@@ -204,6 +210,10 @@ class TooManyUploads(Overloaded):
 
 class HungUp(PinciteError):
     message = "The client hung up."
+
+
+class NoChoice(PinciteError):
+    message = "The chooser did not choose: {reason}."
 
 
 class NotMade(PinciteError):

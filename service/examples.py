@@ -25,6 +25,7 @@ _CITED = ANSWERS["ask"]["answers"][0]["citations"][0]
 CALLS = {
     "ask": Example("POST", "/v1/ask", {"question": "Who holds the G-7 presidency this year?", "max_answers": 1}),
     "search": Example("POST", "/v1/search", {"query": "steelworks in Kryvyi Rih", "top_k": 1}),
+    "context": Example("POST", "/v1/context", {"question": "On which river does Sumy lie?", "max_tokens": 200}),
     "verify": Example("POST", "/v1/citations/verify", {"citations": [_CITED]}),
     "documents": Example("GET", "/v1/documents?limit=1"),
     "document": Example("GET", "/v1/documents/places/sumy.txt"),

@@ -16,11 +16,17 @@ from index.searcher import Searcher
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for when each of the others began, which nobody asks for
 
-STAGES = ("retrieve", "read", "compose")
+STAGES = ("retrieve", "read", "compose", "choose")
 STATUSES = ("answered", "conflicting", "abstained")
+CHOICE = ("chosen", "none")
+NO_CHOICE = (
+    *("timeout", "unreachable", "status", "too-large", "malformed"),  # of the endpoint
+    *("not-numbers", "unknown-number", "repeated", "too-many"),  # of what the model wrote
+    *("deadline", "busy", "left-alone"),  # it was not asked, or not waited for
+)
 
 STAGE = Histogram("pincite_stage_duration_seconds", "Time that a stage of an answer took", ["stage"], buckets=SECONDS)
-SKIPPED = Counter("pincite_stages_skipped", "Stages left out to keep to a deadline", ["stage"])
+SKIPPED = Counter("pincite_stages_skipped", "Stages left out for want of time, or of a choice", ["stage"])
 QUEUE = Gauge("pincite_queue_length", "Calls that wait for a thread", multiprocess_mode="livesum")
 WAITED = Histogram("pincite_queue_wait_seconds", "Time that a call waited for a thread", buckets=SECONDS)
 ANSWERS = Counter("pincite_answers", "Questions by what they came to", ["status"])
@@ -33,6 +39,12 @@ PASSAGES = Histogram("pincite_passages_read", "Passages read for a question", bu
 PAIRS = Histogram(
     "pincite_pairs_read", "Pairs of question and passage read for a question", buckets=(0, 1, 2, 4, 8, 16, 32, 64)
 )
+CHOICES = Counter("pincite_choices", "Questions with a choice for a language model, by what came of it", ["outcome"])
+LEFT_ALONE = Gauge(
+    "pincite_chooser_left_alone",
+    "Whether the language model is left alone, as it failed of late",
+    multiprocess_mode="livesum",
+)
 CACHE = Counter("pincite_answer_cache_lookups", "Questions looked up in the answer cache", ["result"])
 CACHE_BYTES = Gauge("pincite_answer_cache_bytes", "Memory of the answer cache", multiprocess_mode="livesum")
 
@@ -42,7 +54,9 @@ for name in STATUSES:
     ANSWERS.labels(name)  # so that a rate begins at 0, not with the first of its kind
 for name in ("hit", "miss"):
     CACHE.labels(name)
-for name in ("retrieve", "read", "read-on"):
+for name in (*CHOICE, *NO_CHOICE):
+    CHOICES.labels(name)
+for name in ("retrieve", "read", "read-on", "choose"):
     SKIPPED.labels(name)
 
 

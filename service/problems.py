@@ -110,6 +110,7 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     BadCollectionName: Kind(422, "bad-collection", "The name cannot be used", ("collection",)),
     errors.UnknownEncoder: Kind(422, "unknown-encoder", "There is no such encoder", ("encoder",)),
+    errors.UnknownTokens: Kind(422, "unknown-encoding", "Tokens cannot be counted in it", ("encoding", "known")),
     UndecodableFile: Kind(422, "undecodable-document", "The document is not in its encoding", ("source", "encoding")),
     BadSource: Kind(422, "bad-source", "The source cannot name a document", ("source", "reason")),
     StorageFull: Kind(507, "storage-full", "The disk is full", detail=FULL),

@@ -1,4 +1,4 @@
-"""Calls that ask: one question, many, or for passages alone."""
+"""Calls that ask: one question, many, for passages alone, or for a context for a model of the caller's own."""
 
 from __future__ import annotations
 
@@ -31,11 +31,20 @@ from service.decoding import check, check_length, decode_text
 from service.patience import Patience
 from service.problems import AppRequest, encode_problem
 from service.scheduling import Workers, while_listening
-from service.schema import AskParameters, AskRequest, AskResponse, BatchRequest, SearchRequest, SearchResponse
+from service.schema import (
+    AskParameters,
+    AskRequest,
+    AskResponse,
+    BatchRequest,
+    ContextRequest,
+    ContextResponse,
+    SearchRequest,
+    SearchResponse,
+)
 from service.settings import Settings
 
 GUARDS = [json_sent, known_parameters, acceptable]
-PROBLEMS = problem_specs(
+KINDS = (
     errors.MalformedJson,
     errors.BadField,
     errors.RepeatedField,
@@ -50,6 +59,7 @@ PROBLEMS = problem_specs(
     BadPattern,
     errors.Overloaded,
 )
+PROBLEMS = problem_specs(*KINDS)
 
 
 def sent(example: object) -> object:
@@ -161,3 +171,31 @@ async def search(
     """Retrieval alone, without reading."""
     check_length(len(data.query), "characters", 1, settings.max_question, "query")
     return await questions.run(partial(answering.search, data))
+
+
+@post(
+    "/v1/context",
+    operation_id="context",
+    summary="Pack passages for a model of one's own",
+    tags=["questions"],
+    dto=JsonBody[ContextRequest],
+    return_dto=None,
+    guards=GUARDS,
+    opt={"scope": "ask"},
+    status_code=200,
+    response_headers=NO_STORE,
+    responses={
+        200: success(ContextResponse, "A context and what its marks stand for", examples.answered("context")),
+        **problem_specs(*KINDS, errors.UnknownTokens),
+    },
+)
+async def context(
+    request: AppRequest,
+    data: Annotated[ContextRequest, sent(examples.asked("context"))],
+    answering: NamedDependency[Answering],
+    questions: NamedDependency[Workers],
+    settings: NamedDependency[Settings],
+) -> ContextResponse:
+    """As much of the best passages as `max_tokens` hold, each under a mark, `[1]`, with a citation for each mark."""
+    check_length(len(data.question), "characters", 1, settings.max_question, "question")
+    return await questions.run(partial(answering.context, data, request.scope["state"]["request_id"]))

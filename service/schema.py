@@ -40,6 +40,14 @@ class SearchRequest(Struct, forbid_unknown_fields=True, kw_only=True):
     sources: Globs | None = None
 
 
+class ContextRequest(Struct, forbid_unknown_fields=True, kw_only=True):
+    question: Question
+    max_tokens: Annotated[int, Meta(ge=1, le=1_000_000)]
+    encoding: Annotated[str, Meta(min_length=1, max_length=100)] = "cl100k_base"
+    collection: str = "default"
+    sources: Globs | None = None
+
+
 class Range(Struct, frozen=True):
     """The same half-open range in three units; `byte` counts bytes of the original file."""
 
@@ -83,6 +91,10 @@ class Citation(Struct, frozen=True, kw_only=True):
     also: list[Citation] = []
 
 
+class MarkedCitation(Citation, frozen=True, kw_only=True):
+    mark: str  # as it stands in the context, in front of the quote: "[1]"
+
+
 class Highlight(Struct, frozen=True):
     citation: int
     text: str
@@ -114,10 +126,11 @@ class IndexInfo(Struct, frozen=True):
     passages: int
 
 
-class AskTimings(Struct, frozen=True):
+class AskTimings(Struct, frozen=True, omit_defaults=True):
     retrieve: float
     read: float
     total: float
+    choose: float = 0.0  # only where a language model was asked
 
 
 class SearchTimings(Struct, frozen=True):
@@ -138,6 +151,16 @@ class AskResponse(Struct, frozen=True):
 
 class SearchResponse(Struct, frozen=True):
     passages: list[FoundPassage]
+    index: IndexInfo
+    timings_ms: SearchTimings
+
+
+class ContextResponse(Struct, frozen=True):
+    request_id: str
+    context: str  # to be put into a prompt as it is
+    tokens: int  # that it takes
+    citations: list[MarkedCitation]  # in the order of the context
+    left_out: int  # passages found for which there was no room, or not for the whole
     index: IndexInfo
     timings_ms: SearchTimings
 
@@ -228,13 +251,26 @@ class ModelInfo(Struct, frozen=True):
     sha256: str
 
 
-class Ready(Struct, frozen=True):
+class ChooserInfo(Struct, frozen=True):
+    """The language model that may choose sentences, and what bounds it."""
+
+    model: str
+    template: str
+    template_sha256: str
+    floor: float  # the confidence that the reader must have in each sentence
+    sentences: int  # of an answer, at most
+    tokens: int  # of the sentences that it is shown, at most
+    left_alone: bool  # whether it failed so often of late that it is not asked
+
+
+class Ready(Struct, frozen=True, omit_defaults=True):
     status: Literal["ready"]
     index_version: str
     collections: list[CollectionInfo]
     recall: float | None  # recall@10 of dense search against comparing with every vector; 1 where it does just that
     threshold: float  # confidence from which an answer is given
     models: list[ModelInfo]
+    chooser: ChooserInfo | None = None  # only where there is one
 
 
 class Health(Struct, frozen=True):

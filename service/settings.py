@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -18,6 +18,30 @@ from service.refusals import Limits
 
 LONGEST_QUESTION = 2000  # characters, as the contract has it
 LONGEST_BATCH = 1000  # questions, likewise
+AT_ONCE = 16  # questions that wait for a chooser; the next ones do without
+
+
+class ChooserSettings(Struct, frozen=True, kw_only=True):
+    """A language model that may choose sentences. Its key is not here, so that nothing shows it."""
+
+    url: str
+    model: str
+    timeout_s: int
+    tokens: int  # of the sentences that it is shown
+    sentences: int  # of an answer, with the reader's own
+    floor: float  # the confidence that the reader must have in a sentence
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], url: str, model: str) -> ChooserSettings:
+        """Raises BadSetting."""
+        return cls(
+            url=_endpoint(url),
+            model=model,
+            timeout_s=_number(environ, "PINCITE_CHOOSER_TIMEOUT", 10, most=600),
+            tokens=_number(environ, "PINCITE_CHOOSER_TOKENS", 2000, most=100_000),
+            sentences=_number(environ, "PINCITE_CHOOSER_SENTENCES", 3, most=20),
+            floor=_share(environ, "PINCITE_CHOOSER_FLOOR", 0.01),
+        )
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -31,6 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     rate_limit: Rate | None = None  # for each key
     address_limit: Rate | None = None  # for each address that comes without a key of its own
     otlp: str | None = None  # the collector that traces are sent to
+    chooser: ChooserSettings | None = None
     threads: int
     waiting: int
     cache_bytes: int  # of answers given of late; 0 keeps none
@@ -53,6 +78,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         rate_limit: str | None = None,
         address_limit: str | None = None,
         otlp: str | None = None,
+        chooser: str | None = None,
+        chooser_model: str | None = None,
     ) -> Settings:
         """Read the variables that `pincite serve --help` lists. Raises BadSetting.
 
@@ -65,6 +92,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         return cls(
             allow_anonymous=allow_anonymous,
             otlp=None if otlp is None else _collector(otlp),
+            chooser=chooser_settings(environ, chooser, chooser_model),
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),
             rate_limit=Rate.read(rate_limit, "--rate-limit") if rate_limit else None,
             address_limit=Rate.read(address_limit, "--address-limit") if address_limit else None,
@@ -88,15 +116,59 @@ class Settings(Struct, frozen=True, kw_only=True):
         )
 
 
+def chooser_settings(environ: Mapping[str, str], url: str | None, model: str | None) -> ChooserSettings | None:
+    """None where there is no chooser. Raises BadSetting, also where there is half of one."""
+    if url and model:
+        return ChooserSettings.from_env(environ, url, model)
+    if url:
+        raise BadSetting(variable="--chooser-model", value="", expected="the name of a model at the --chooser")
+    if model:
+        raise BadSetting(variable="--chooser", value="", expected="the endpoint of the --chooser-model")
+    return None
+
+
+def chooser_key(environ: Mapping[str, str]) -> str | None:
+    """The key for the endpoint of the chooser. Raises BadSetting, which does not show it."""
+    key = environ.get("PINCITE_CHOOSER_KEY", "").strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        raise BadSetting(variable="PINCITE_CHOOSER_KEY", value="…", expected="printable ASCII without spaces")
+    return key or None
+
+
 def _collector(url: str) -> str:
-    try:
-        address = urlsplit(url)
-        known = address.scheme in ("http", "https") and bool(address.hostname)
-    except ValueError:
-        known = False
-    if not known:
+    if _web_address(url) is None:
         raise BadSetting(variable="--otlp", value=url, expected="the address of a collector: http://127.0.0.1:4318")
     return url
+
+
+def _endpoint(url: str) -> str:
+    address = _web_address(url)
+    if address is None or address.fragment:
+        expected = "the address of an endpoint that speaks as OpenAI's does: http://127.0.0.1:8080/v1"
+        raise BadSetting(variable="--chooser", value=url, expected=expected)
+    if "@" in address.netloc:
+        shown = address._replace(netloc=f"…@{address.hostname}").geturl()
+        raise BadSetting(
+            variable="--chooser", value=shown, expected="without a password: PINCITE_CHOOSER_KEY holds a key"
+        )
+    return url
+
+
+def _web_address(url: str) -> SplitResult | None:
+    """The parts of an http or https URL; None where it is none."""
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return None
+    return address if known else None
+
+
+def _share(environ: Mapping[str, str], variable: str, usual: float) -> float:
+    value = environ.get(variable, "").strip() or str(usual)
+    if not re.fullmatch(r"0|1|0?\.[0-9]{1,15}|1\.0{1,15}|0\.0{1,15}", value):
+        raise BadSetting(variable=variable, value=value, expected="a number from 0 to 1, such as 0.01")
+    return float(value)
 
 
 def _number(environ: Mapping[str, str], variable: str, usual: int, *, least: int = 1, most: int = 10**15) -> int:

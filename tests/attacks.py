@@ -199,8 +199,13 @@ attack("tokens", "no attack: a token from its own page", "POST /v1/ask", ALL_IS_
 for _path in ("documents", "documents/metals.md", "files/metals.md", "texts/metals.md"):
     attack("scopes", f"`{_path}` read with a key for asking", f"GET /v1/{_path}?collection=mine", SCOPE,
            headers=bearer("asker"))
-for _path in ("ask", "search", "ask/batch"):
-    _body = {"query": "x"} if _path == "search" else {"questions": ["x"]} if "batch" in _path else {"question": "x"}
+BODIES: dict[str, dict[str, object]] = {
+    "ask": {"question": "x"},
+    "search": {"query": "x"},
+    "context": {"question": "x", "max_tokens": 9},
+    "ask/batch": {"questions": ["x"]},
+}
+for _path, _body in BODIES.items():
     for _key in ("reader", "writer"):
         attack("scopes", f"`{_path}` with a key for {FOR[_key]}", f"POST /v1/{_path}", SCOPE,
                headers=bearer(_key), body={**_body, "collection": "mine"})
@@ -283,6 +288,8 @@ attack("collections", "no collection named, so the usual one", "POST /v1/ask", F
        body=question())
 attack("collections", "searching another", "POST /v1/search", FORBIDDEN, headers=bearer("asker"),
        body={"query": "password", "collection": "theirs"})
+attack("collections", "a context out of another", "POST /v1/context", FORBIDDEN, headers=bearer("asker"),
+       body={"question": "password", "max_tokens": 1000, "collection": "theirs"})
 attack("collections", "verifying citations in another", "POST /v1/citations/verify", FORBIDDEN,
        headers=bearer("reader"), body={"citations": [CITED], "collection": "theirs"})
 attack("collections", "verifying a citation of another's document in one's own", "POST /v1/citations/verify",

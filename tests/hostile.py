@@ -10,7 +10,8 @@ from urllib.parse import quote
 CRLF = b"\r\n"
 JSON = b"Content-Type: application/json"
 HOST = b"Host: localhost"
-ASK, BATCH, SEARCH, VERIFY = b"/v1/ask", b"/v1/ask/batch", b"/v1/search", b"/v1/citations/verify"
+ASK, BATCH, SEARCH, CONTEXT = b"/v1/ask", b"/v1/ask/batch", b"/v1/search", b"/v1/context"
+VERIFY = b"/v1/citations/verify"
 COLLECTION = b"/v1/collections/other"
 HEADER_BYTES, HEADERS, DOCUMENT_BYTES, BODY_BYTES = 16_384, 100, 200_000, 150_000  # limits of the service under test
 NOTHING = 0  # no answer: the connection is closed
@@ -256,7 +257,7 @@ def sizes() -> Iterator[Case]:
         yield Case(f"endless-header-of-{size}", (get + b"X: " + b"y" * size,), 431)
     yield Case("empty-lines", (CRLF * HEADER_BYTES,), 431)
     yield Case("header-in-many-parts", (get, *[b"X: " + b"y" * 7000 + CRLF] * 3), 431)
-    for target in (ASK, BATCH, SEARCH, VERIFY, COLLECTION):
+    for target in (ASK, BATCH, SEARCH, CONTEXT, VERIFY, COLLECTION):
         method = b"PUT" if target == COLLECTION else b"POST"
         declared = request(method, target, JSON, b"Content-Length: %d" % (BODY_BYTES + 1))
         yield Case(f"declared-{target.decode()}", (declared,), 413, "too-large")
@@ -326,6 +327,7 @@ ROUTES = {
     b"/v1/ask": b"POST",
     b"/v1/ask/batch": b"POST",
     b"/v1/search": b"POST",
+    b"/v1/context": b"POST",
     b"/v1/citations/verify": b"POST",
     b"/v1/documents": b"GET HEAD",
     b"/v1/documents/metals.md": b"GET HEAD PUT DELETE",
@@ -465,7 +467,7 @@ def json_bodies() -> Iterator[Case]:
         "open-arrays": b"[" * 100_000,
         "open-objects": b'{"a":' * 20_000,
     }
-    for path in (ASK, BATCH, SEARCH, VERIFY):
+    for path in (ASK, BATCH, SEARCH, CONTEXT, VERIFY):
         for name, body in broken.items():
             seen_first = path != ASK or name.startswith("open")  # what does not fit comes before what is no JSON
             yield Case(f"{path.decode()}-{name}", (post(path, body),), 400, None if seen_first else "malformed-json")

@@ -72,6 +72,9 @@ def test_every_call_of_the_client_is_answered(address: str, documents: Path, kin
     assert view.text[slice(*citation.range.codepoint)] == citation.quote.exact
     assert client.search("pilot station", top_k=1).passages[0].source == "harbour/pilots.txt"
     assert client.search("pilot station", sources=["*.md"]).passages[0].source == "metals.md"
+    packed = client.context("pilot station", 60, sources=["harbour/*"])
+    assert packed.citations[0].quote.exact in packed.context
+    assert packed.tokens <= 60
     listed = [record.source for record in client.documents()]
     assert listed == sorted(path.relative_to(documents).as_posix() for path in documents.rglob("*.*"))
     assert client.document(listed[-1]).source == listed[-1]

@@ -15,6 +15,7 @@ from service.examples import ANSWERS, CALLS
 KINDS: dict[str, type[Any]] = {
     "ask": schema.AskResponse,
     "search": schema.SearchResponse,
+    "context": schema.ContextResponse,
     "documents": schema.DocumentList,
     "document": schema.DocumentRecord,
     "text": schema.TextView,

@@ -262,6 +262,7 @@ CALLS: list[tuple[Scope, str, str, dict[str, object] | None]] = [
     ("ask", "POST", "/v1/ask", {"question": "When does the ferry leave?"}),
     ("ask", "POST", "/v1/ask/batch", {"questions": ["When does the ferry leave?"]}),
     ("ask", "POST", "/v1/search", {"query": "ferry"}),
+    ("ask", "POST", "/v1/context", {"question": "ferry", "max_tokens": 100}),
     ("read", "POST", "/v1/citations/verify", {"citations": []}),
     ("read", "GET", "/v1/documents", None),
     ("read", "GET", "/v1/documents/metals.md", None),

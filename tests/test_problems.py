@@ -134,7 +134,7 @@ def test_null_stands_for_the_usual_value(client: TestClient[Any]) -> None:
     assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/ask", "/v1/ask/batch", "/v1/search"])
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/ask/batch", "/v1/search", "/v1/context"])
 def test_only_json_in_utf8_is_taken(client: TestClient[Any], path: str) -> None:
     for given in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"):
         told = problem(client.post(path, content=body(), headers={"Content-Type": given}), 415, "unsupported-media")

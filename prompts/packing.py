@@ -1,0 +1,138 @@
+"""Packing: what fits into a budget of tokens, best first, each part under a mark by which it is cited.
+
+Two prompts are packed so: passages for a model of the caller's own, under `[1]`, and the sentences that a chooser is
+shown, under `1.`. Both show one document after the other, that of the best part first, and each document in the order
+of its text: so "it" stands behind what it means, and a run of neighbours is one run.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import count, islice, zip_longest
+
+from msgspec import Struct
+
+from index.types import Span
+
+MARKED = re.compile(r"\[[0-9]+\]")
+APART = "\n\n"
+
+TextOf = Callable[[int], str]  # a document's text by the document's number
+Layout = Callable[[Sequence["Run"]], list[str]]  # blocks of text; a token never spans two
+Count = Callable[[str], int]
+
+
+class Run(Struct, frozen=True):
+    """Neighbouring sentences of a document; of a sentence too long for any passage it may be a part."""
+
+    document: int
+    first: int
+    last: int
+    span: Span  # code points
+
+
+class Packed(Struct, frozen=True):
+    runs: list[Run]  # in the order in which they were taken
+    tokens: int
+    left_out: int  # offers that are not in it, or not whole
+
+
+def pack(offers: Sequence[Sequence[Run]], layout: Layout, budget: int, count: Count) -> Packed:
+    """Take offers, best first, as long as they fit. The first that fits in part is cut at a sentence and ends it.
+
+    An offer is a passage as its sentences, or one sentence. What is in it already is not taken twice.
+    """
+    counted = cache(count)  # of most blocks, the next offer changes nothing
+
+    def tokens(runs: Iterable[Run]) -> int:
+        return sum(map(counted, layout(list(runs))))
+
+    kept: dict[Run, None] = {}
+    whole = 0
+    for offer in offers:
+        new = [run for run in offer if run not in kept]
+
+        def too_many(length: int, new: Sequence[Run] = new) -> bool:
+            return tokens([*kept, *new[:length]]) > budget
+
+        fitting = len(new) if not too_many(len(new)) else bisect_left(range(1, len(new)), True, key=too_many)  # noqa: FBT003
+        kept.update(dict.fromkeys(new[:fitting]))
+        whole += fitting == len(new)
+        if 0 < fitting < len(new):
+            break
+    return Packed(list(kept), tokens(kept), len(offers) - whole)
+
+
+def in_reading_order(runs: Sequence[Run]) -> list[Run]:
+    """Document by document, that of the first run first, and each in the order of its text."""
+    rank = {run.document: -place for place, run in enumerate(reversed(runs))}
+    return sorted(runs, key=lambda run: (rank[run.document], run.span))
+
+
+def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
+    """In reading order, neighbours as one run: nothing but white space stands between them.
+
+    Sentences 3, 7 and 4 of a document -> 3 to 4, 7.
+    """
+    found: list[Run] = []
+    for run in in_reading_order(runs):
+        before = found[-1] if found else None
+        if (
+            before
+            and before.document == run.document
+            and not text_of(run.document)[before.span.end : run.span.start].strip()
+        ):
+            whole = Span(before.span.start, max(before.span.end, run.span.end))
+            found[-1] = Run(run.document, before.first, max(before.last, run.last), whole)
+        else:
+            found.append(run)
+    return found
+
+
+class Passages:
+    """The layout of passages: each run under a mark in square brackets, a blank line between them.
+
+    A mark stands in the text once: a number that a document itself has in square brackets is passed over.
+    """
+
+    def __init__(self, offers: Iterable[Sequence[Run]], text_of: TextOf) -> None:
+        self._text_of = text_of
+        every = joined([run for offer in offers for run in offer], text_of)  # a mark may run on into the next part
+        self._taken = {mark for run in every for mark in MARKED.findall(self._text(run))}
+
+    def __call__(self, runs: Sequence[Run]) -> list[str]:
+        blocks = [f"{mark} {self._text(run)}{APART}" for mark, run in self.marked(runs)]
+        return [*blocks[:-1], *(block.removesuffix(APART) for block in blocks[-1:])]
+
+    def marked(self, runs: Sequence[Run]) -> list[tuple[str, Run]]:
+        """Each run as it is shown, with its mark."""
+        together = joined(runs, self._text_of)
+        return list(zip(islice(self._marks(), len(together)), together, strict=True))
+
+    def _marks(self) -> Iterator[str]:
+        return (mark for number in count(1) if (mark := f"[{number}]") not in self._taken)
+
+    def _text(self, run: Run) -> str:
+        return self._text_of(run.document)[slice(*run.span)]
+
+
+class Numbered:
+    """The layout of sentences to choose from: one a line under `1.`, `2.`, …, a blank line between two documents.
+
+    White space within a sentence becomes a single space, so that no sentence can look like several.
+    """
+
+    def __init__(self, text_of: TextOf) -> None:
+        self._text_of = text_of
+
+    def __call__(self, runs: Sequence[Run]) -> list[str]:
+        ordered = in_reading_order(runs)
+        blocks = []
+        for number, (run, following) in enumerate(zip_longest(ordered, ordered[1:]), start=1):
+            line = " ".join(self._text_of(run.document)[slice(*run.span)].split())
+            apart = "" if following is None else "\n" if following.document == run.document else APART
+            blocks.append(f"{number}. {line}{apart}")
+        return blocks
