@@ -23,7 +23,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates load torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-ray capacity load torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -71,6 +71,12 @@ load: $(VENV)/installed-dev  ## load the service on seeds/: throughput, latency,
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
 	$(BIN)/python -m eval.updates
+
+bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed in the middle
+	$(BIN)/python -m eval.fleets
+
+capacity: $(VENV)/installed-dev  ## work out eval/CAPACITY.md from the figures of RESULTS.md and its template
+	$(BIN)/python -m eval.capacity
 
 torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)

@@ -18,6 +18,12 @@ PinciteError
 ├── BadCollectionName
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
+├── NotInstalled               an option needs what was not installed
+├── FleetProblem               encoding on many machines
+│   ├── BadFleet               an address that is none
+│   ├── FleetUnavailable
+│   ├── FleetMismatch          a worker has another version of Pincite
+│   └── FleetFailed
 ├── IndexProblem
 │   ├── IndexNotFound
 │   ├── IndexDamaged
@@ -121,6 +127,33 @@ class DefaultCollection(PinciteError):
 
 class BadPattern(PinciteError):
     message = "The pattern {pattern!r} cannot be used: {reason}."
+
+
+class NotInstalled(PinciteError):
+    message = (
+        "{option} needs the package {package}, which is not installed. "
+        "Install what an index beyond one machine needs: pip install --requirement requirements/scale.txt"
+    )
+
+
+class FleetProblem(PinciteError):
+    message = "Other machines cannot be used."
+
+
+class BadFleet(FleetProblem):
+    message = "--ray {address} cannot be used: {reason}."
+
+
+class FleetUnavailable(FleetProblem):
+    message = "Ray cannot be used at {address}: {reason}. {way}."
+
+
+class FleetMismatch(FleetProblem):
+    message = "{machine} has another version of Pincite than this machine. Install the same on both."
+
+
+class FleetFailed(FleetProblem):
+    message = "The Ray cluster gave up: {reason}. What was committed stays; the same command goes on from there."
 
 
 class IndexProblem(PinciteError):
