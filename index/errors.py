@@ -45,6 +45,9 @@ Each class names its facts as keyword arguments; the message names them and the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 
 class PinciteError(Exception):
     """An error with facts. `str()` is one clear sentence or two: what is wrong, and the way out."""
@@ -54,6 +57,10 @@ class PinciteError(Exception):
     def __init__(self, **facts: object) -> None:
         self.facts = facts
         super().__init__(self.message.format(**facts))
+
+    def __reduce__(self) -> tuple[Callable[[], PinciteError], tuple[()]]:
+        """For the way from one process to another: made again from its facts."""
+        return partial(type(self), **self.facts), ()
 
 
 class DocumentError(PinciteError):

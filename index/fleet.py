@@ -13,8 +13,9 @@ import logging
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
@@ -201,30 +202,19 @@ def joined(address: str) -> Iterator[Fleet]:
         import ray
     except ImportError as error:
         raise NotInstalled(option="--ray", package="ray") from error
-    try:
-        if number is None:
-            start(address, address)
-            workers = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
-            if not workers:
-                raise FleetUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
-            yield Fleet(workers)
-            return
-        with TemporaryDirectory(prefix="pincite-ray-", ignore_cleanup_errors=True) as folder:
-            try:
-                start(
-                    address,
-                    "local",
-                    num_cpus=number,
-                    num_gpus=0,
-                    object_store_memory=MEMORY,
-                    include_dashboard=False,
-                    _temp_dir=folder,
-                )
-                yield Fleet(number)
-            finally:
-                ray.shutdown()  # before its folder goes
-    finally:
-        ray.shutdown()
+    with ExitStack() as stack:
+        stack.enter_context(redirect_stdout(sys.stderr))  # Ray prints there that a worker died
+        options: dict[str, Any] = {}
+        if number is not None:
+            folder = stack.enter_context(TemporaryDirectory(prefix="pincite-ray-", ignore_cleanup_errors=True))
+            memory = {"object_store_memory": MEMORY, "_temp_dir": folder}
+            options = {"num_cpus": number, "num_gpus": 0, "include_dashboard": False, **memory}
+        stack.callback(ray.shutdown)
+        start(address, "local" if number else address, **options)
+        workers = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+        if not workers:
+            raise FleetUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
+        yield Fleet(workers)
 
 
 def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
@@ -269,7 +259,8 @@ def local_workers(address: str) -> int | None:
             reason="Ray Data cannot stream through its client. Let this machine join (ray start --address HOST:6379 "
             "--num-cpus 0), and give auto",
         )
-    if address != "auto" and not re.fullmatch(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address):
+    elsewhere = re.fullmatch(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address)
+    if address != "auto" and (address.startswith("local:") or not elsewhere):
         raise BadFleet(address=address, reason="it is none of local, local:N, auto, HOST:PORT")
     return None
 
@@ -338,7 +329,7 @@ def reason_of(error: BaseException) -> str:
     """What was wrong in the first place, in one line: Ray's own messages have stacks of other processes in them."""
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else type(cause).__name__
+    return re.sub(r"^(\w+\.)+\w+: ", "", lines[-1]).rstrip(".") if lines else type(cause).__name__
 
 
 def quiet(context: Any) -> None:  # noqa: ANN401  # Ray's DataContext

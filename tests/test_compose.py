@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 import yaml
 
+from service.serving import DRAIN_S
+
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads(Path(__file__).with_name("data").joinpath("compose-spec.json").read_text("utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -184,3 +186,20 @@ def test_the_image_takes_the_requirements_that_are_asked_for() -> None:
     assert locked <= set(
         re.findall("^[a-z].*==.*[0-9]", (ROOT / "requirements" / f"{asked}.txt").read_text("utf-8"), re.MULTILINE)
     )
+
+
+def test_whoever_is_stopped_has_the_time_to_answer_what_is_in_flight() -> None:
+    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
+    graces = [SERVICES["replica"]["stop_grace_period"].removesuffix("s")]
+    graces += re.findall(r"terminationGracePeriodSeconds: (\d+)", note)
+    before = re.findall(r'command: \[sleep, "(\d+)"\]', note)
+    assert len(graces) == 2
+    assert all(int(grace) > DRAIN_S + int(*before) for grace in graces)
+
+
+def test_the_note_on_kubernetes_names_metrics_that_there_are() -> None:
+    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    assert {name.removesuffix("_bucket") for name in re.findall(r"pincite_\w+", note)} <= documented
+    for path in re.findall(r"`((?:eval|service)/[\w./]+)`", note):
+        assert (ROOT / path).exists()

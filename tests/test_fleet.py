@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import sqlite3
 import sys
@@ -14,7 +15,7 @@ import pytest
 from eval.cli import config_of, run
 from index import fleet, models, writer
 from index.checking import check
-from index.errors import BadFleet
+from index.errors import BadFleet, FleetFailed
 from index.fleet import Fleet, joined, local_workers
 from index.layout import Layout
 from index.writer import BuildReport, build
@@ -24,7 +25,7 @@ DOCUMENTS = 60
 WORDS = ("heron", "quarry", "ferry", "copper", "lighthouse", "keeper", "winter", "market", "bridge", "letter", "valley")
 TRUTH = """
     SELECT source, sha256, origin, spans, file, group_concat(first || ' ' || last || ' ' || hex(key) || hex(vector))
-    FROM document JOIN content ON content.document = number
+    FROM document JOIN content ON content.document = document.number
     LEFT JOIN (SELECT * FROM passage ORDER BY number) AS passage ON passage.document = document.number
     WHERE removed IS NULL GROUP BY document.number ORDER BY source
 """
@@ -173,3 +174,17 @@ def test_where_ray_is_not_installed_the_way_to_install_it_is_told(
     assert run(["build", str(files), "--index", str(tmp_path / "index"), "--ray", "local"]) == 1
     assert "requirements/scale.txt" in capsys.readouterr().err
     assert not (tmp_path / "index").exists()
+
+
+def test_a_worker_with_other_code_is_refused_by_name(
+    cluster: Fleet, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "code_sha256", lambda: "of another version")
+    with pytest.raises(FleetFailed, match="another version of Pincite"):
+        build([files], index("there"), config=config_of, fleet=cluster)
+
+
+def test_an_error_is_the_same_in_another_process() -> None:
+    error = BadFleet(address="here", reason="it is not there")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    assert (type(again), str(again), again.facts) == (BadFleet, str(error), error.facts)
