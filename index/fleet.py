@@ -51,11 +51,13 @@ from index.types import Encoder
 Row = dict[str, Any]  # bytes, under one name
 Outcome = NewDocument | DocumentError | None  # of a file; None: the index holds just this already
 
-BLOCK = 256 * 1024  # bytes of documents that a worker takes at a time, or one document where it is larger
+BLOCK = 64 * 1024  # bytes of documents that a worker takes at a time, or one document where it is larger
 LISTED = 1000  # files read by one task
 MEMORY = 256 << 20  # bytes of a local cluster's shared memory; what is beyond goes to its folder
 RETRIES = 3  # of a block whose worker died: a document that kills each of them must not keep the build forever
 PATIENCE_S = 5  # for an address to answer
+STARTS = 3  # of a local cluster: on a machine that is busy Ray gives up after half a minute
+START = "Start it with `ray start --head`, or give --ray local"
 ANYWHERE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 LOCAL = {
     **ANYWHERE,
@@ -221,15 +223,22 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
     """Start Ray, or join it. What it raises where there is no cluster has one name then."""
     import ray
 
-    try:
-        if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would try for long
+    if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would try for long
+        try:
             socket.create_connection((found[1], int(found[2])), PATIENCE_S).close()
-        with silent():
-            ray.init(address, **options, log_to_driver=False, logging_level=logging.CRITICAL)
-    except Exception as error:  # Ray raises that itself where a process of its own takes too long to start
-        ways = {"local": "Try again when this machine has less to do"}
-        way = ways.get(address, "Start it with `ray start --head`, or give --ray local")
-        raise FleetUnavailable(address=given, reason=reason_of(error), way=way) from error
+        except OSError as error:
+            raise FleetUnavailable(address=given, reason=reason_of(error), way=START) from error
+    for left in reversed(range(STARTS if address == "local" else 1)):
+        try:
+            with silent():
+                ray.init(address, **options, log_to_driver=False, logging_level=logging.CRITICAL)
+        except Exception as error:  # Ray raises that itself where a process of its own takes too long to start
+            ray.shutdown()
+            if not left:
+                way = "Try again when this machine has less to do" if address == "local" else START
+                raise FleetUnavailable(address=given, reason=reason_of(error), way=way) from error
+        else:
+            return
 
 
 @contextmanager
