@@ -287,8 +287,12 @@ class Writer:
             self.store.require_present()
             raise refused_by_disk(error, self.place.path) from error
 
-    def commit_encoded(self, documents: Sequence[NewDocument], gone: Sequence[str]) -> None:
+    def commit(self, batch: Sequence[Prepared], gone: Sequence[str]) -> None:
         """Commit documents of a build and the removal of others, unless somebody else changed them meanwhile."""
+        self.commit_encoded(self.encoded(batch), gone)
+
+    def commit_encoded(self, documents: Sequence[NewDocument], gone: Sequence[str]) -> None:
+        """The second half of `commit`, wherever the documents were encoded."""
         with self.changing():
             kept = [new for new in documents if self.unchanged(new.document.source)]
             left = [source for source in gone if self.unchanged(source)]
