@@ -4,13 +4,15 @@ FROM python:3.11-slim AS build
 # gigabytes of libraries. Name the index of torch's CPU builds, as on torch's installation page, for a small image:
 #   docker build --build-arg TORCH_INDEX=... .
 ARG TORCH_INDEX=""
+# Which of requirements/ goes in: `base`, or `scale` with what Milvus and Ray need.
+ARG REQUIREMENTS=base
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
-COPY requirements/base.txt requirements/torch.txt requirements/
-RUN pip install --no-deps --require-hashes --only-binary :all: --requirement requirements/base.txt
+COPY requirements/base.txt requirements/scale.txt requirements/torch.txt requirements/
+RUN pip install --no-deps --require-hashes --only-binary :all: --requirement "requirements/$REQUIREMENTS.txt"
 RUN pip install --only-binary :all: ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement requirements/torch.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY eval eval

@@ -25,7 +25,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser load soak torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser bench-ray capacity load soak torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -78,6 +78,12 @@ bench-updates: $(VENV)/installed-dev  ## measure questions while documents chang
 
 bench-chooser: $(VENV)/installed-dev  ## measure what a chooser does to citations: scripted models, right and hostile
 	$(BIN)/python -m eval.choosers
+
+bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed in the middle
+	$(BIN)/python -m eval.fleets
+
+capacity: $(VENV)/installed-dev  ## work out eval/CAPACITY.md from the figures of RESULTS.md and its template
+	$(BIN)/python -m eval.capacity
 
 torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from index.config import IndexConfig
+    from index.fleet import Fleet
     from index.types import Encoder
     from index.writer import BuildReport, Progress
 
@@ -78,6 +79,14 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
     @collection_option
     @encoder_option
     @replace_option
+    @click.option(
+        "--ray",
+        envvar="PINCITE_RAY",
+        show_envvar=True,
+        metavar="ADDRESS",
+        help="Prepare and encode on a Ray cluster: local:N for N processes here, auto for the one that this machine "
+        "belongs to, or HOST:PORT.  [default: in this process]",
+    )
     @click.option("--unreadable-status", hidden=True, default=UNREADABLE)
     @click.pass_context
     def build_index(
@@ -89,6 +98,7 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
         collection: str,
         encoder: str | None,
         replace: bool,
+        ray: str | None,
         unreadable_status: int,
     ) -> None:
         """Make or update an index from files and folders.
@@ -98,7 +108,7 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
         """
         from index.writer import build
 
-        with progress_bar() as progress:
+        with fleet_of(ray) as fleet, progress_bar() as progress:
             report = build(
                 sources,
                 index,
@@ -106,6 +116,7 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
                 encoder=encoder,
                 config=config,
                 replace=replace,
+                fleet=fleet,
                 progress=progress,
             )
         tell(report)
@@ -113,6 +124,14 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
             context.exit(unreadable_status)
 
     return build_index
+
+
+def fleet_of(address: str | None) -> AbstractContextManager[Fleet | None]:
+    if address is None:
+        return nullcontext()
+    from index.fleet import joined
+
+    return joined(address)
 
 
 @contextmanager

@@ -18,6 +18,12 @@ PinciteError
 ├── BadCollectionName
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
+├── NotInstalled               an option needs what was not installed
+├── FleetProblem               encoding on many machines
+│   ├── BadFleet               an address that is none
+│   ├── FleetUnavailable
+│   ├── FleetMismatch          a worker has another version of Pincite
+│   └── FleetFailed
 ├── IndexProblem
 │   ├── IndexNotFound
 │   ├── IndexDamaged
@@ -39,6 +45,9 @@ Each class names its facts as keyword arguments; the message names them and the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 
 class PinciteError(Exception):
     """An error with facts. `str()` is one clear sentence or two: what is wrong, and the way out."""
@@ -48,6 +57,10 @@ class PinciteError(Exception):
     def __init__(self, **facts: object) -> None:
         self.facts = facts
         super().__init__(self.message.format(**facts))
+
+    def __reduce__(self) -> tuple[Callable[[], PinciteError], tuple[()]]:
+        """For the way from one process to another: made again from its facts."""
+        return partial(type(self), **self.facts), ()
 
 
 class DocumentError(PinciteError):
@@ -121,6 +134,33 @@ class DefaultCollection(PinciteError):
 
 class BadPattern(PinciteError):
     message = "The pattern {pattern!r} cannot be used: {reason}."
+
+
+class NotInstalled(PinciteError):
+    message = (
+        "{option} needs the package {package}, which is not installed. "
+        "Install what an index beyond one machine needs: pip install --requirement requirements/scale.txt"
+    )
+
+
+class FleetProblem(PinciteError):
+    message = "Other machines cannot be used."
+
+
+class BadFleet(FleetProblem):
+    message = "--ray {address} cannot be used: {reason}."
+
+
+class FleetUnavailable(FleetProblem):
+    message = "Ray cannot be used at {address}: {reason}. {way}."
+
+
+class FleetMismatch(FleetProblem):
+    message = "{machine} has another version of Pincite than this machine. Install the same on both."
+
+
+class FleetFailed(FleetProblem):
+    message = "The Ray cluster gave up: {reason}. What was committed stays; the same command goes on from there."
 
 
 class IndexProblem(PinciteError):

@@ -45,6 +45,7 @@ class OnnxEncoder:
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
         """`threads`: windows encoded at once; by default, the CPUs that this process may use."""
+        self.folder = folder
         self.card = read_card(folder)
         model = _read(folder / MODEL, self.card.model_sha256)
         tokenizer = _read(folder / TOKENIZER, self.card.tokenizer_sha256)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -36,6 +37,9 @@ from index.store import Store
 from index.tables import NewDocument, NewPassage
 from index.types import Document, Encoder
 
+if TYPE_CHECKING:
+    from index.fleet import Fleet, Outcome
+
 Progress = Callable[[str, int, int], None]  # stage, done, total
 Configure = Callable[[Encoder], IndexConfig]
 Guard = Callable[[Document | None], None]
@@ -63,20 +67,21 @@ def build(
     encoder: str | None = None,
     config: Configure,
     replace: bool = False,
+    fleet: Fleet | None = None,
     progress: Progress = lambda *_: None,
 ) -> BuildReport:
     """Make or update a collection from files and folders; a file that cannot be read is reported, the rest is built.
 
     `encoder` is a model's name or folder (None: the collection's own, or the packaged one); `config` gives the
-    configuration of a new collection. Raises SourceConflict, UploadExists, EncoderMismatch, IndexLocked or another
-    PinciteError, before anything is written.
+    configuration of a new collection; a `fleet` prepares and encodes elsewhere. Raises SourceConflict, UploadExists,
+    EncoderMismatch, IndexLocked or another PinciteError, before anything is written; FleetFailed may come later.
     """
     layout = Layout(index)
     place = layout.collection(collection)
     try:
         make_folder(place.path)
         with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder, config)) as writer:
-            return writer.build(sources, replace=replace, progress=progress)
+            return writer.build(sources, replace=replace, fleet=fleet, progress=progress)
     except Timeout as error:
         raise IndexLocked(path=index) from error
     except OSError as error:
@@ -114,7 +119,9 @@ class Writer:
     def close(self) -> None:
         self.store.close()
 
-    def build(self, given: Sequence[Path], *, replace: bool, progress: Progress) -> BuildReport:
+    def build(
+        self, given: Sequence[Path], *, replace: bool, fleet: Fleet | None = None, progress: Progress
+    ) -> BuildReport:
         files, failed = find_files(given)
         known = self.store.origins()
         self.known = dict(known)
@@ -123,24 +130,23 @@ class Writer:
         present = {file.source for file in files}
         gone = [source for source, (origin, _) in known.items() if origin in origins and source not in present]
         counts = {"added": 0, "updated": 0, "unchanged": 0}
-        batch: list[Prepared] = []
-        for done, file in enumerate(files):
+        batch: list[NewDocument] = []
+        outcomes = fleet.outcomes(files, known, self.encoder, self.config) if fleet else self.outcomes(files, known)
+        for done, (file, made) in enumerate(outcomes):
             progress("documents", done, len(files))
-            try:
-                prepared = self.prepare_file(file, known.get(file.source))
-            except DocumentError as error:
-                failed.append(error)
+            if isinstance(made, DocumentError):
+                failed.append(made)
                 continue
-            if prepared is None:
+            if made is None:
                 counts["unchanged"] += 1
                 continue
             counts["updated" if file.source in known else "added"] += 1
-            batch.append(prepared)
+            batch.append(made)
             if sum(len(each.passages) for each in batch) >= BATCH:
-                self.commit(batch, [])
+                self.commit_encoded(batch, [])
                 batch = []
         if batch or gone:
-            self.commit(batch, gone)
+            self.commit_encoded(batch, gone)
         progress("documents", len(files), len(files))
         with self.alone(self.place.making_lock):
             save_vectors(self.place, self.store)
@@ -155,6 +161,29 @@ class Writer:
             passages=self.store.passage_count(change),
             version=f"{self.store.identity}-{change}",
         )
+
+    def outcomes(
+        self, files: Sequence[FoundFile], known: dict[str, tuple[str | None, str]]
+    ) -> Iterator[tuple[FoundFile, Outcome]]:
+        """What becomes of each file, done here: as many are encoded together as are committed together."""
+        batch: list[tuple[FoundFile, Prepared]] = []
+        for file in files:
+            try:
+                prepared = self.prepare_file(file, known.get(file.source))
+            except DocumentError as error:
+                yield file, error
+                continue
+            if prepared is None:
+                yield file, None
+                continue
+            batch.append((file, prepared))
+            if sum(len(each.passages) for _, each in batch) >= BATCH:
+                yield from self.encoded_files(batch)
+                batch = []
+        yield from self.encoded_files(batch)
+
+    def encoded_files(self, batch: Sequence[tuple[FoundFile, Prepared]]) -> Iterator[tuple[FoundFile, NewDocument]]:
+        return zip((file for file, _ in batch), self.encoded([prepared for _, prepared in batch]), strict=True)
 
     def prepare_file(self, file: FoundFile, known: tuple[str | None, str] | None) -> Prepared | None:
         """Read a file and split it; None if the index holds just this already."""
@@ -260,7 +289,10 @@ class Writer:
 
     def commit(self, batch: Sequence[Prepared], gone: Sequence[str]) -> None:
         """Commit documents of a build and the removal of others, unless somebody else changed them meanwhile."""
-        documents = self.encoded(batch)
+        self.commit_encoded(self.encoded(batch), gone)
+
+    def commit_encoded(self, documents: Sequence[NewDocument], gone: Sequence[str]) -> None:
+        """The second half of `commit`, wherever the documents were encoded."""
         with self.changing():
             kept = [new for new in documents if self.unchanged(new.document.source)]
             left = [source for source in gone if self.unchanged(source)]

@@ -12,10 +12,16 @@ import jsonschema
 import pytest
 import yaml
 
+from service.serving import DRAIN_S
+
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads(Path(__file__).with_name("data").joinpath("compose-spec.json").read_text("utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
-PINCITE: dict[str, Any] = COMPOSE["services"]["pincite"]
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+PINCITE = SERVICES["pincite"]
+BUILT = ("pincite", "pincite-scale")
+STORAGE = ("milvus", "etcd", "minio")
+SECRET = re.compile("password|secret|token|access_?key", re.IGNORECASE)
 
 
 def instructions(text: str) -> list[tuple[str, str]]:
@@ -96,7 +102,7 @@ def test_image_and_compose_file_ask_for_health_in_the_same_way() -> None:
 
 
 def test_torchs_index_is_a_build_argument_without_a_value_of_its_own() -> None:
-    assert PINCITE["build"]["args"] == {"TORCH_INDEX": "${TORCH_INDEX:-}"}
+    assert all(each["build"]["args"]["TORCH_INDEX"] == "${TORCH_INDEX:-}" for each in (PINCITE, SERVICES["replica"]))
     assert ("ARG", 'TORCH_INDEX=""') in DOCKERFILE
 
 
@@ -109,3 +115,91 @@ def test_what_the_image_copies_exists_and_is_let_through(path: str) -> None:
 def test_every_package_of_the_wheel_is_copied_into_the_image() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
     assert packages <= set(copied())
+
+
+def test_one_container_starts_by_itself_and_the_others_by_their_profiles() -> None:
+    by_profile = {name: service.get("profiles", []) for name, service in SERVICES.items()}
+    assert [name for name, profiles in by_profile.items() if not profiles] == ["pincite"]
+    assert {profile for profiles in by_profile.values() for profile in profiles} == {"milvus", "observe"}
+    for service in SERVICES.values():
+        for needed in service.get("depends_on", []):
+            assert by_profile[needed] == service["profiles"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_limited_confined_and_asked_for_its_health(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    check = service["healthcheck"]
+    assert check.get("test", [None])[0] == "CMD" or (check == {"disable": True} and service["restart"] == "no")
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_built_here_or_pinned_to_a_version(name: str) -> None:
+    image, _, tag = SERVICES[name]["image"].partition(":")
+    assert image in BUILT if "build" in SERVICES[name] else re.search("[0-9]{1,4}[.-][0-9]+[.-][0-9]+", tag)
+
+
+def test_no_secret_is_in_the_file() -> None:
+    assert COMPOSE["secrets"] == {"minio": {"environment": "MINIO_PASSWORD"}}
+    names = {name: value for each in SERVICES.values() for name, value in each.get("environment", {}).items()}
+    told = {name: value for name, value in names.items() if SECRET.search(name)}
+    assert told == {"MINIO_ROOT_PASSWORD_FILE": "/run/secrets/minio", "MINIO_ACCESS_KEY_ID": names["MINIO_ROOT_USER"]}
+    assert "env_file" not in json.dumps(SERVICES)
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert "/.env" in ignored  # where Compose looks for MINIO_PASSWORD
+
+
+def test_only_what_needs_the_storage_reaches_it() -> None:
+    assert COMPOSE["networks"]["storage"] == {"internal": True}
+    reaching = {name for name, service in SERVICES.items() if "storage" in service.get("networks", [])}
+    assert reaching == {*STORAGE, "replica", "writer"}
+    for name in STORAGE:
+        assert SERVICES[name]["networks"] == ["storage"]
+        assert "ports" not in SERVICES[name]
+
+
+def test_replicas_read_what_one_writer_wrote() -> None:
+    replica, writer = SERVICES["replica"], SERVICES["writer"]
+    assert replica["environment"]["PINCITE_STORE"] == writer["environment"]["PINCITE_STORE"]
+    assert replica["environment"]["PINCITE_STORE"] == "milvus+http://milvus:19530"
+    (written,) = writer["volumes"]
+    assert replica["volumes"] == [f"{written}:ro"]
+    assert replica["depends_on"] == {"writer": {"condition": "service_completed_successfully"}}
+    assert replica["deploy"] == {"replicas": 2}
+    for service in (replica, writer):
+        assert int(service["user"].split(":")[0]) > 0
+        assert service["read_only"] is True
+        assert service["command"][service["command"].index("--index") + 1] == written.split(":")[1]
+
+
+def test_the_image_takes_the_requirements_that_are_asked_for() -> None:
+    asked = SERVICES["replica"]["build"]["args"]["REQUIREMENTS"]
+    assert ("ARG", "REQUIREMENTS=base") in DOCKERFILE
+    assert {f"requirements/{name}.txt" for name in ("base", asked)} <= set(copied())
+    assert any('"requirements/$REQUIREMENTS.txt"' in arguments for _, arguments in DOCKERFILE)
+    locked = set(re.findall("^[a-z].*==.*[0-9]", (ROOT / "requirements" / "base.txt").read_text("utf-8"), re.MULTILINE))
+    assert locked <= set(
+        re.findall("^[a-z].*==.*[0-9]", (ROOT / "requirements" / f"{asked}.txt").read_text("utf-8"), re.MULTILINE)
+    )
+
+
+def test_whoever_is_stopped_has_the_time_to_answer_what_is_in_flight() -> None:
+    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
+    graces = [SERVICES["replica"]["stop_grace_period"].removesuffix("s")]
+    graces += re.findall(r"terminationGracePeriodSeconds: (\d+)", note)
+    before = re.findall(r'command: \[sleep, "(\d+)"\]', note)
+    assert len(graces) == 2
+    assert all(int(grace) > DRAIN_S + int(*before) for grace in graces)
+
+
+def test_the_note_on_kubernetes_names_metrics_that_there_are() -> None:
+    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    assert {name.removesuffix("_bucket") for name in re.findall(r"pincite_\w+", note)} <= documented
+    for path in re.findall(r"`((?:eval|service)/[\w./]+)`", note):
+        assert (ROOT / path).exists()

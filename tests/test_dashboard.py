@@ -51,6 +51,7 @@ def prometheus(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with serving("--index", index_folder) as (_, service):
         config = read("prometheus.yml")
         config["global"]["scrape_interval"] = "1s"
+        assert config["scrape_configs"][0].pop("dns_sd_configs")  # the replicas: there are none here
         config["scrape_configs"][0]["static_configs"][0]["targets"] = [service.removeprefix("http://")]
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         port = free_port()
@@ -113,7 +114,11 @@ def test_every_panel_says_what_it_shows_and_asks_the_source_that_is_provided() -
         assert panel["fieldConfig"]["defaults"]["unit"]
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     assert source["url"] == "http://prometheus:9090"
-    assert read("prometheus.yml")["scrape_configs"][0]["static_configs"][0]["targets"] == ["pincite:8000"]
+    (watched,) = read("prometheus.yml")["scrape_configs"]
+    assert watched["static_configs"] == [{"targets": ["pincite:8000"]}]
+    assert watched["dns_sd_configs"] == [{"names": ["replica"], "type": "A", "port": 8000}]
+    assert "pincite" in COMPOSE
+    assert "replica" in COMPOSE
 
 
 @pytest.mark.parametrize("name", OBSERVERS)
