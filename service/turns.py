@@ -94,7 +94,7 @@ class Turns:
             job, longest = taken[0].job, max(each.cost for each in taken)
             begun = time.monotonic()
             error: Exception | None = None
-            results: list[Any] = []
+            results: Sequence[Any] = ()
             try:
                 results = job.work([each.item for each in taken])
             except Exception as caught:  # noqa: BLE001  # it is raised again where the work was asked for
