@@ -9,9 +9,10 @@ from copy import copy
 from pathlib import Path
 from typing import Self
 
-from index.collection import Collection
+from index.addresses import Address
 from index.errors import CollectionNotFound
-from index.searcher import Searcher
+from index.homes import home_of
+from index.seams import Collection, Searcher
 from index.types import Hit
 from service import schema
 from service.caching import AnswerCache
@@ -42,6 +43,7 @@ class Answering:
         cls,
         index: Path,
         *,
+        store: Address | None = None,
         encoder: str | None = None,
         reader: str | None = None,
         collection: str = "default",
@@ -49,12 +51,12 @@ class Answering:
         threads: int | None = None,
         cache_bytes: int = 0,
     ) -> Self:
-        """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
+        """Open every collection of an index, or of a store. Raises what `open_reader` raises, and opening this one.
 
         `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
         read at once, by default one for each CPU; answers given are kept in `cache_bytes`.
         """
-        catalogue = Catalogue.open(index, collection, encoder, program)
+        catalogue = Catalogue.open(home_of(index, store), collection, encoder, program)
         return cls(catalogue, open_reader(reader, index, threads), AnswerCache(cache_bytes))
 
     @counted

@@ -14,11 +14,12 @@ from uuid import uuid4
 
 import click
 
-from index.cli import collection_option, encoder_option, index_option, replace_option
+from index.cli import collection_option, encoder_option, environment_of, index_option, replace_option, store_option
 from service.errors import NothingToServe
 from service.issuing import keyring
 
 if TYPE_CHECKING:
+    from index.addresses import Address
     from service.answering import Answering
     from service.schema import AskRequest, AskResponse
     from service.settings import Settings
@@ -60,6 +61,7 @@ def reader_option(command: F) -> F:
 
 @click.command(name="serve", epilog=ENVIRONMENT)
 @click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@store_option
 @index_option
 @collection_option
 @encoder_option
@@ -136,6 +138,7 @@ def serve_command(
     *,
     sources: tuple[Path, ...],
     index: Path,
+    store: Address | None,
     collection: str,
     encoder: str | None,
     reader: str | None,
@@ -179,8 +182,8 @@ def serve_command(
     bound = bind(host, port)
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
-        build_first([*program, "build", *options, "--", *map(str, sources)])
-    make_default(index, program)
+        build_first([*program, "build", *options, "--", *map(str, sources)], store)
+    make_default(index, store, program)
     told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
     announce: Callable[[], None] = partial(click.echo, told)
     if processes > 1:
@@ -191,6 +194,7 @@ def serve_command(
 
     answering = Answering.open(
         index,
+        store=store,
         encoder=encoder,
         reader=reader,
         collection=collection,
@@ -232,23 +236,29 @@ def build_options(index: Path, collection: str, encoder: str | None, *, replace:
     return [*options, *(["--encoder", encoder] if encoder else []), *(["--replace"] if replace else [])]
 
 
-def make_default(index: Path, program: Sequence[str]) -> None:
-    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch."""
+def make_default(index: Path, store: Address | None, program: Sequence[str]) -> None:
+    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch.
+
+    What is open to a store would not survive the fork into several processes either.
+    """
     from index.layout import Layout
 
-    present = Layout(index).collections()
+    present = Layout(index).collections() if store is None else []
     if "default" in present:
         return
     status = subprocess.run(
-        [*program, "collections", "make", "default", "--index", str(index)], check=False, stdout=subprocess.DEVNULL
+        [*program, "collections", "make", "default", "--exist-ok", "--index", str(index)],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        env=environment_of(store),
     ).returncode
     if status and not present:
         sys.exit(status if status > 0 else 1)
 
 
-def build_first(command: Sequence[str]) -> None:
+def build_first(command: Sequence[str], store: Address | None) -> None:
     """Run the build; exit as it does unless there is something to serve."""
-    status = subprocess.run(command, check=False).returncode
+    status = subprocess.run(command, check=False, env=environment_of(store)).returncode
     if status == SOME_UNREADABLE:
         click.echo("Some files could not be read; the rest is served.", err=True)
     elif status:
@@ -257,6 +267,7 @@ def build_first(command: Sequence[str]) -> None:
 
 @click.command(name="ask")
 @click.argument("question")
+@store_option
 @index_option
 @collection_option
 @encoder_option
@@ -299,6 +310,7 @@ def ask_command(
     *,
     question: str,
     index: Path,
+    store: Address | None,
     collection: str,
     encoder: str | None,
     reader: str | None,
@@ -325,7 +337,7 @@ def ask_command(
 
     from service.answering import Answering
 
-    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection)
+    answering = Answering.open(index, store=store, encoder=encoder, reader=reader, collection=collection)
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
     finally:

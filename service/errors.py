@@ -38,7 +38,6 @@ PinciteError
 ├── Overloaded
 │   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
-├── NotMade                       a collection
 ├── KeyNotFound
 ├── KeysUnusable                  the file of the keys
 └── StartError                    the service cannot be started
@@ -203,10 +202,6 @@ class TooManyUploads(Overloaded):
 
 class HungUp(PinciteError):
     message = "The client hung up."
-
-
-class NotMade(PinciteError):
-    message = "The collection {collection!r} could not be made: {reason}"
 
 
 class KeyNotFound(PinciteError):

@@ -9,6 +9,7 @@ from litestar import Response, delete, put
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
+from index.building import Guard
 from index.errors import (
     BadSource,
     CollectionNotFound,
@@ -17,11 +18,11 @@ from index.errors import (
     DocumentTooLarge,
     StorageFull,
     StorageReadOnly,
+    StoreUnavailable,
     UndecodableFile,
 )
 from index.preparation import Told
 from index.types import Document
-from index.writer import Guard
 from service import errors, examples
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
@@ -34,7 +35,14 @@ from service.schema import DocumentRecord
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
 IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if it is not there")]
 GUARDS = [known_parameters, acceptable]
-STORAGE = (CollectionNotFound, errors.BadPath, errors.PreconditionFailed, StorageFull, StorageReadOnly)
+STORAGE = (
+    CollectionNotFound,
+    errors.BadPath,
+    errors.PreconditionFailed,
+    StorageFull,
+    StorageReadOnly,
+    StoreUnavailable,
+)
 
 
 @put(

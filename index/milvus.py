@@ -1,0 +1,295 @@
+"""The engine: a Milvus over the network, or milvus-lite in this process. The only module that imports pymilvus.
+
+**Consistency** is Strong throughout: a read sees every write that was acknowledged before it, by whichever replica of
+the service. A weaker level would let a replica answer from a document that another was told is gone. What it costs is
+that Milvus waits for its next time tick.
+
+**Retries.** A call has a time-out. Until then the client tries again, less and less often, where the engine is away or
+asks to be spared; rows have keys of their own, so a write that is made twice is made once. After it, StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from itertools import islice
+from typing import Any
+
+import grpc
+from pymilvus import DataType, Function, FunctionType, MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from index.addresses import Address
+from index.errors import StoreRefused, StoreUnavailable
+from index.milvus_tables import CANDIDATES_EXAMINED, Row, Table, among
+
+CONNECT_S = 5
+READ_S = 15
+WRITE_S = 60
+MOST_ROWS = 16_384  # that Milvus gives to one query or search
+BATCH_BYTES = 8_000_000  # of the rows of one request: Milvus takes 64 MB
+UNFLUSHED = 1000  # rows after which milvus-lite is told to index them: until then it compares one by one
+AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # is in no key, and cannot be written in an expression
+STRONG = {"consistency_level": "Strong"}
+
+for name in ("pymilvus", "milvus_lite"):
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they log expressions, which name sources
+
+
+class Engine:
+    """Safe in many threads at once. milvus-lite is not, so in process there is one call at a time."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect, and make the database where there is none. Raises StoreUnavailable or StoreRefused."""
+        self.address = address
+        self._turn = threading.RLock() if address.embedded else nullcontext()
+        self._unflushed: dict[str, int] = {}
+        self._stop = lambda: None
+        with self._told():
+            self._client = MilvusClient(self._uri(), token=address.secret, timeout=CONNECT_S, dedicated=True)
+            if address.database not in ("", "default"):
+                if address.database not in self._client.list_databases(timeout=READ_S):
+                    self._client.create_database(address.database, timeout=WRITE_S)
+                self._client.use_database(address.database)
+
+    def _uri(self) -> str:
+        if not self.address.embedded:
+            return self.address.uri
+        from milvus_lite.adapter.grpc.server import start_server_in_thread
+        from milvus_lite.exceptions import DataDirLockedError
+
+        try:
+            server, database, port = start_server_in_thread(self.address.uri)
+        except DataDirLockedError as error:
+            reason = "another process has it open, and the embedded engine serves one alone"
+            raise StoreUnavailable(store=self.address, reason=reason) from error
+        except OSError as error:
+            raise StoreUnavailable(store=self.address, reason=error.strerror or "it cannot be opened") from error
+
+        def stop() -> None:
+            server.stop(grace=2).wait()
+            database.close()
+
+        self._stop = stop
+        return f"http://127.0.0.1:{port}"
+
+    def close(self) -> None:
+        self._client.close()
+        self._stop()
+
+    # ---- tables
+
+    def make(self, table: Table) -> None:
+        """Make a table, unless it is there, and have it ready for questions."""
+        with self._told():
+            if not self._client.has_collection(table.name, timeout=READ_S):
+                self._create(table)
+            self._client.load_collection(table.name, timeout=WRITE_S)
+
+    def tables(self) -> list[str]:
+        with self._told():
+            return sorted(self._client.list_collections(timeout=READ_S))
+
+    def _create(self, table: Table) -> None:
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        indexes = self._client.prepare_index_params()
+        for place, (field, most) in enumerate(table.texts.items()):
+            schema.add_field(
+                field,
+                DataType.VARCHAR,
+                max_length=most,
+                is_primary=place == 0,
+                is_partition_key=table.partitioned and field == "collection",
+                **({"enable_analyzer": True, "enable_match": True} if field == "terms" else {}),
+                **({"analyzer_params": {"tokenizer": "standard"}} if field == "terms" else {}),
+            )
+        for field in table.numbers:
+            schema.add_field(field, DataType.INT64)
+        for field in table.looked_up:
+            indexes.add_index(field, index_type="INVERTED")
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=table.dimension)
+        if "terms" in table.texts:
+            schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+            schema.add_function(Function("bm25", FunctionType.BM25, ["terms"], ["words"]))
+            params = {"bm25_k1": 1.2, "bm25_b": 0.75}
+            indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25", params=params)
+            hnsw = {"M": 32, "efConstruction": 200}
+            indexes.add_index("vector", index_type="HNSW", metric_type="IP", params=hnsw)
+        else:
+            indexes.add_index("vector", index_type="FLAT", metric_type="L2")
+        self._client.create_collection(
+            table.name, schema=schema, index_params=indexes, consistency_level="Strong", timeout=WRITE_S
+        )
+
+    # ---- reading
+
+    def get(self, table: str, keys: Sequence[str], fields: Sequence[str]) -> dict[str, Row]:
+        """The rows with these keys, those that are there."""
+        found: dict[str, Row] = {}
+        possible = [key for key in keys if not CONTROL.search(key)]
+        for some in batches(possible, 64 if "text" in fields else 1000):  # 64 pieces have up to 4 MB
+            with self._told():
+                rows = self._client.query(
+                    table,
+                    filter=among("key", some),
+                    output_fields=["key", *fields],
+                    limit=len(some),
+                    timeout=READ_S,
+                    **STRONG,
+                )
+            found |= {row["key"]: dict(row) for row in rows}
+        return found
+
+    def rows(self, table: str, expression: str, fields: Sequence[str], limit: int | None = None) -> Iterator[Row]:
+        """All rows that an expression lets through, in the order of their keys, however many."""
+        with self._told():
+            pages = self._client.query_iterator(
+                table,
+                filter=expression,
+                output_fields=["key", *fields],
+                batch_size=1000,
+                limit=-1 if limit is None else limit,
+                timeout=READ_S,
+                **STRONG,
+            )
+        try:
+            while True:
+                with self._told():
+                    page = pages.next()
+                if not page:
+                    return
+                yield from map(dict, page)
+        finally:
+            pages.close()
+
+    def count(self, table: str, expression: str) -> int:
+        with self._told():
+            (row,) = self._client.query(table, filter=expression, output_fields=["count(*)"], timeout=READ_S, **STRONG)
+        return int(row["count(*)"])
+
+    def nearest(
+        self,
+        table: str,
+        vector: Sequence[float],
+        limit: int,
+        expression: str,
+        fields: Sequence[str],
+        *,
+        examined: int | None = None,
+    ) -> list[tuple[float, Row]]:
+        """The rows nearest to a vector, with their inner products, best first. HNSW keeps so many candidates."""
+        params = {"metric_type": "IP", "params": {"ef": examined or max(CANDIDATES_EXAMINED, 2 * limit)}}
+        (hits,) = self._search(table, "vector", [vector], limit, expression, fields, params)
+        return hits
+
+    def matching(
+        self, table: str, questions: Sequence[str], limit: int, expression: str, fields: Sequence[str]
+    ) -> list[list[tuple[float, Row]]]:
+        """Of each text of terms, the rows that have some of them, with the engine's BM25, best first."""
+        return self._search(table, "words", questions, limit, expression, fields, {"metric_type": "BM25"})
+
+    def _search(
+        self,
+        table: str,
+        field: str,
+        data: Sequence[Any],
+        limit: int,
+        expression: str,
+        fields: Sequence[str],
+        params: dict[str, Any],
+    ) -> list[list[tuple[float, Row]]]:
+        with self._told():
+            found = self._client.search(
+                table,
+                data=list(data),
+                anns_field=field,
+                filter=expression,
+                limit=min(limit, MOST_ROWS),
+                output_fields=list(fields),
+                search_params=params,
+                timeout=READ_S,
+                **STRONG,
+            )
+        return [[(float(hit["distance"]), {"key": hit["key"], **hit["entity"]}) for hit in hits] for hits in found]
+
+    # ---- writing
+
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Rows with new keys."""
+        for some in by_size(rows):
+            with self._told():
+                self._client.insert(table, some, timeout=WRITE_S)
+            self._count(table, len(some))
+
+    def upsert(self, table: str, rows: Sequence[Row]) -> None:
+        """Rows in place of those with the same keys. One row, or the rows of one call, are seen whole or not at all."""
+        for some in by_size(rows):
+            with self._told():
+                self._client.upsert(table, some, timeout=WRITE_S)
+            self._count(table, len(some))
+
+    def delete(self, table: str, keys: Sequence[str]) -> None:
+        for some in batches(keys, 1000):
+            self.delete_where(table, among("key", some))
+
+    def delete_where(self, table: str, expression: str) -> None:
+        with self._told():
+            self._client.delete(table, filter=expression, timeout=WRITE_S)
+
+    def flush(self, table: str) -> None:
+        """Have the engine write what it holds to its storage, and index it."""
+        self._unflushed.pop(table, None)
+        with self._told():
+            self._client.flush(table, timeout=WRITE_S)
+
+    def _count(self, table: str, rows: int) -> None:
+        if self.address.embedded:
+            self._unflushed[table] = self._unflushed.get(table, 0) + rows
+            if self._unflushed[table] >= UNFLUSHED:
+                self.flush(table)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """One call. Raises StoreUnavailable or StoreRefused for what the client raises; neither quotes a secret."""
+        with self._turn:
+            try:
+                yield
+            except grpc.RpcError as error:
+                code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
+                raise self._error(code, code.name.lower().replace("_", " ")) from None
+            except MilvusException as error:
+                raise self._error(error.code, error.message) from None
+
+    def _error(self, code: object, reason: str) -> StoreUnavailable | StoreRefused:
+        if self.address.secret:
+            reason = reason.replace(self.address.secret, "…")
+        away = code in AWAY or "connecting to server" in reason or "Retry" in reason or "UNAVAILABLE" in reason
+        kind = StoreUnavailable if away else StoreRefused
+        return kind(store=self.address, reason=" ".join(reason.split())[:300] or str(code))
+
+
+def batches(keys: Sequence[str], size: int) -> Iterator[list[str]]:
+    left = iter(keys)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def by_size(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """In requests of BATCH_BYTES at most, and MOST_ROWS rows."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        more = sum(
+            len(value) * (1 if isinstance(value, str) else 4) for value in row.values() if hasattr(value, "__len__")
+        )
+        if some and (size + more > BATCH_BYTES or len(some) == MOST_ROWS):
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += more
+    if some:
+        yield some
