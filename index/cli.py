@@ -32,8 +32,8 @@ def index_option(command: F) -> F:
         show_envvar=True,
         type=click.Path(file_okay=False, path_type=Path),
         callback=folder,
-        help="The folder of the index. With --store, of what stays on this machine: keys, exported encoders, calibration."
-        "  [required; with --store: .pincite]",
+        help="The folder of the index; with --store, of what stays on this machine: keys, exported encoders, a "
+        "calibration.  [required; with --store: .pincite]",
     )(command)
 
 
@@ -51,8 +51,8 @@ def store_option(command: F) -> F:
         is_eager=True,
         metavar="URL",
         callback=lambda _context, _parameter, given: given and address(given),
-        help="Keep collections in Milvus instead of the folder: milvus+http://HOST:19530/DATABASE, milvus+https://…, or "
-        "milvus+file:PATH for the engine in process. Its password or token: PINCITE_STORE_TOKEN.",
+        help="Keep collections in Milvus instead of the folder: milvus+http://HOST:19530/DATABASE, milvus+https://…, "
+        "or milvus+file:PATH for the engine in process. Its password or token: PINCITE_STORE_TOKEN.",
     )(command)
 
 

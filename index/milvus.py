@@ -13,10 +13,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
-from typing import Any
 
 import grpc
 from pymilvus import DataType, Function, FunctionType, MilvusClient
@@ -48,7 +47,7 @@ class Engine:
         self.address = address
         self._turn = threading.RLock() if address.embedded else nullcontext()
         self._unflushed: dict[str, int] = {}
-        self._stop = lambda: None
+        self._stop: Callable[[], None] = lambda: None
         with self._told():
             self._client = MilvusClient(self._uri(), token=address.secret, timeout=CONNECT_S, dedicated=True)
             if address.database not in ("", "default"):
@@ -183,36 +182,36 @@ class Engine:
     ) -> list[tuple[float, Row]]:
         """The rows nearest to a vector, with their inner products, best first. HNSW keeps so many candidates."""
         params = {"metric_type": "IP", "params": {"ef": examined or max(CANDIDATES_EXAMINED, 2 * limit)}}
-        (hits,) = self._search(table, "vector", [vector], limit, expression, fields, params)
+        (hits,) = self._search(
+            table,
+            [vector],
+            limit,
+            anns_field="vector",
+            filter=expression,
+            output_fields=list(fields),
+            search_params=params,
+        )
         return hits
 
     def matching(
         self, table: str, questions: Sequence[str], limit: int, expression: str, fields: Sequence[str]
     ) -> list[list[tuple[float, Row]]]:
         """Of each text of terms, the rows that have some of them, with the engine's BM25, best first."""
-        return self._search(table, "words", questions, limit, expression, fields, {"metric_type": "BM25"})
+        params = {"metric_type": "BM25"}
+        return self._search(
+            table,
+            questions,
+            limit,
+            anns_field="words",
+            filter=expression,
+            output_fields=list(fields),
+            search_params=params,
+        )
 
-    def _search(
-        self,
-        table: str,
-        field: str,
-        data: Sequence[Any],
-        limit: int,
-        expression: str,
-        fields: Sequence[str],
-        params: dict[str, Any],
-    ) -> list[list[tuple[float, Row]]]:
+    def _search(self, table: str, data: Sequence[object], limit: int, **asked: object) -> list[list[tuple[float, Row]]]:
         with self._told():
             found = self._client.search(
-                table,
-                data=list(data),
-                anns_field=field,
-                filter=expression,
-                limit=min(limit, MOST_ROWS),
-                output_fields=list(fields),
-                search_params=params,
-                timeout=READ_S,
-                **STRONG,
+                table, data=list(data), limit=min(limit, MOST_ROWS), timeout=READ_S, **asked, **STRONG
             )
         return [[(float(hit["distance"]), {"key": hit["key"], **hit["entity"]}) for hit in hits] for hits in found]
 

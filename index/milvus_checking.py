@@ -25,8 +25,7 @@ REPAIR = "`pincite check --repair` sets the counts right, and erases what belong
 def check_collection(bound: Bound, repair: bool, progress: Progress) -> Checked:  # noqa: FBT001
     """`repair` counts again and erases what no document names; what is told then is what is left."""
     state = bound.state()
-    expression = f"collection == {quoted(bound.identity)}"
-    rows = [Present.of(row) for row in bound.engine.rows(DOCUMENTS.name, expression, FIELDS)]
+    rows = [Present.of(row) for row in bound.part.engine.rows(DOCUMENTS.name, bound.part.rows, FIELDS)]
     findings: list[Finding] = []
     for done in range(0, len(rows), AT_ONCE):
         progress("documents", done, len(rows))
@@ -51,9 +50,9 @@ def check_documents(bound: Bound, rows: list[Present]) -> Iterator[Finding]:
     fields = ["version", "first", "last", "begin", "stop", "text", "vector"]
     for each in rows:
         whole = wholes[each.version]
-        expression = f"collection == {quoted(bound.identity)} and version == {quoted(each.version)}"
-        passages = {row["key"]: row for row in bound.engine.rows(bound.table.name, expression, fields)}
-        for what in flaws(each, whole, passages, bound.config.dimension):
+        expression = f"{bound.part.rows} and version == {quoted(each.version)}"
+        passages = {row["key"]: row for row in bound.part.engine.rows(bound.part.table.name, expression, fields)}
+        for what in flaws(each, whole, passages, bound.part.config.dimension):
             yield Finding(each.document.source, what, PUT_AGAIN)
 
 
@@ -73,16 +72,23 @@ def flaws(present: Present, whole: Whole | None, rows: dict[str, Row], dimension
     spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
     if len(spans) != document.sentences or not in_order(spans, text):
         yield "its sentences do not slice from its text"
-        return
+    elif not all(0 <= each.first <= each.last < len(spans) for each in whole.passages):
+        yield "a passage names sentences that are not there"
+    elif not all(matches(spans, each.first, each.last, *each.span) for each in whole.passages):
+        yield "a passage does not begin and end with its sentences"
+    if len(whole.passages) != present.passages:
+        yield "its row does not tell how many passages it has"
+    yield from flaws_of_passages(present, whole, rows, text, dimension)
+
+
+def flaws_of_passages(present: Present, whole: Whole, rows: dict[str, Row], text: str, dimension: int) -> Iterator[str]:
     expected = {passage_key(present.version, number): passage for number, passage in enumerate(whole.passages)}
-    if rows.keys() != expected.keys() or len(expected) != present.passages:
+    if rows.keys() != expected.keys():
         yield f"{len(expected)} passages belong to it, and {len(rows)} are there"
-    for key, row in rows.items():
-        if key not in expected:
-            continue
-        passage, place = expected[key], (row["first"], row["last"], row["begin"], row["stop"])
-        if place != (passage.first, passage.last, *passage.span) or not matches(spans, *place):
-            yield "a passage does not begin and end with its sentences"
+    for key in rows.keys() & expected.keys():
+        row, passage = rows[key], expected[key]
+        if (row["first"], row["last"], row["begin"], row["stop"]) != (passage.first, passage.last, *passage.span):
+            yield "a passage does not lie where it was put"
         elif row["text"] != text[passage.span.start : passage.span.end]:
             yield "a passage does not slice from its text"
         length = float(np.linalg.norm(np.array(row["vector"], np.float32)))
@@ -92,11 +98,10 @@ def flaws(present: Present, whole: Whole | None, rows: dict[str, Row], dimension
 
 def orphans(bound: Bound, rows: list[Present]) -> set[str]:
     """Versions that neither a document nor the journal names: nobody would erase them."""
-    expression = f"collection == {quoted(bound.identity)}"
     named = {version for each in rows for version in [each.version, *(kept.version for kept in each.kept)]}
-    for entry in bound.engine.rows(JOURNAL.name, expression, ["versions"]):
+    for entry in bound.part.engine.rows(JOURNAL.name, bound.part.rows, ["versions"]):
         named |= {version for _, version in msgspec.json.decode(entry["versions"], type=list[Named])}
     there: Counter[str] = Counter()
-    for table in (PIECES_TABLE.name, bound.table.name):
-        there.update(row["version"] for row in bound.engine.rows(table, expression, ["version"]))
+    for table in (PIECES_TABLE.name, bound.part.table.name):
+        there.update(row["version"] for row in bound.part.engine.rows(table, bound.part.rows, ["version"]))
     return there.keys() - named

@@ -8,42 +8,28 @@ from collections.abc import Callable
 
 from index.config import IndexConfig
 from index.errors import CollectionNotFound
-from index.milvus import Engine
 from index.milvus_contents import Versions
+from index.milvus_parts import Part, State
 from index.milvus_searcher import MilvusSearcher
-from index.milvus_tables import Table
-from index.milvus_writer import MilvusWriter, State, state_of
+from index.milvus_writer import MilvusWriter
 from index.tables import KEPT_SECONDS
-from index.types import Document, Encoder
+from index.types import Document
 
 
 class Bound:
     """What was made under a name at some time, and all that it takes to search it and to write to it."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        name: str,
-        identity: str,
-        table: Table,
-        encoder: Encoder,
-        config: IndexConfig,
-        names: Callable[[], list[str]],
-    ) -> None:
-        self.engine = engine
+    def __init__(self, part: Part, name: str, names: Callable[[], list[str]]) -> None:
+        self.part = part
         self.name = name
-        self.identity = identity
-        self.table = table
-        self.encoder = encoder
-        self.config = config
-        self.versions = Versions(engine)
-        self.writer = MilvusWriter(engine, identity, table, encoder, config, self.state)
+        self.versions = Versions(part.engine)
+        self.writer = MilvusWriter(part, self.state)
         self._names = names
         self._searcher: MilvusSearcher | None = None
 
     def state(self) -> State:
         """As of now. Raises CollectionNotFound once it was dropped, though another may have taken its name."""
-        state = state_of(self.engine, self.identity)
+        state = self.part.state()
         if self.name not in state.names:
             raise CollectionNotFound(collection=self.name, existing=", ".join(self._names()) or "none")
         return state
@@ -52,10 +38,7 @@ class Bound:
         """The same one as long as the version is; it remembers what it counted."""
         searcher = self._searcher
         if searcher is None or searcher.state != state:
-            searcher = MilvusSearcher(
-                self.engine, self.identity, self.table, self.encoder, self.config, self.versions, state
-            )
-            self._searcher = searcher
+            searcher = self._searcher = MilvusSearcher(self.part, self.versions, state)
         return searcher
 
 
@@ -94,7 +77,7 @@ class MilvusCollection:
 
     @property
     def config(self) -> IndexConfig:
-        return self._now()[0].config
+        return self._now()[0].part.config
 
     @property
     def current(self) -> bool:

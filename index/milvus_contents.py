@@ -90,9 +90,9 @@ class Versions:
         missing = [number for number in numbers if number not in found]
         if missing:
             wholes = self.wholes([version_of(number) for number in missing])
-            found |= {
-                number: whole and read(number, whole) for number in missing for whole in [wholes[version_of(number)]]
-            }
+            for number in missing:
+                whole = wholes[version_of(number)]
+                found[number] = None if whole is None else read(number, whole)
         with self._turn:
             for number, each in found.items():
                 if each is not None:

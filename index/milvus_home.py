@@ -23,6 +23,7 @@ from index.layout import Layout
 from index.milvus import Engine
 from index.milvus_checking import check_collection
 from index.milvus_collection import Bound, MilvusCollection
+from index.milvus_parts import Part
 from index.milvus_tables import (
     COLLECTIONS,
     DOCUMENTS,
@@ -79,7 +80,7 @@ class MilvusHome:
         folder = Layout(self.index).encoder(config.encoder_sha256)
         self._exported(config.encoder, folder)
         opened = encoder_of(Layout(self.index), config, encoder)
-        return Bound(self._engine, name, row["collection"], table, opened, config, self.names)
+        return Bound(Part(self._engine, row["collection"], table, opened, config), name, self.names)
 
     def make(self, name: str, encoder: str | None, config: Configure) -> None:
         check_name(name)
@@ -107,7 +108,7 @@ class MilvusHome:
 
     def listed(self) -> list[tuple[str, int, str]]:
         bound = map(self.bound, self.names())
-        return [(each.name, each.state().documents, each.config.encoder) for each in bound]
+        return [(each.name, each.state().documents, each.part.config.encoder) for each in bound]
 
     def delete(self, sources: Sequence[str], collection: str) -> None:
         self.bound(collection).writer.delete(sources)

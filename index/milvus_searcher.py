@@ -11,6 +11,7 @@ measures both ways.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -20,20 +21,21 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index import bm25
-from index.config import IndexConfig
 from index.contents import Content
 from index.errors import DocumentNotFound
-from index.milvus import MOST_ROWS, Engine
+from index.milvus import CONTROL, MOST_ROWS
 from index.milvus_contents import Versions
-from index.milvus_tables import DOCUMENTS, FOREVER, NUMBER, TICKS, Row, Table, among, quoted
-from index.milvus_writer import FIELDS, Present, State, spelled
+from index.milvus_parts import Part, State
+from index.milvus_tables import DOCUMENTS, FOREVER, NUMBER, TICKS, Row, among, quoted
+from index.milvus_writer import FIELDS, Present, spelled
 from index.positions import PositionMap
 from index.searcher import CANDIDATES, FILTERS, Fusion
 from index.sources import beginning, select
 from index.terms import words
-from index.types import Document, Encoder, Hit, Passage, Span, StoredPassage, Vectors
+from index.types import Document, Hit, Passage, Span, StoredPassage, Vectors
 from index.vectors import Dense
 
+SHA256 = re.compile("[0-9a-f]{64}")
 WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
@@ -56,26 +58,16 @@ class Filter(Struct, frozen=True):
 class MilvusSearcher:
     """A version of a collection. Safe in many threads at once."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        identity: str,
-        table: Table,
-        encoder: Encoder,
-        config: IndexConfig,
-        versions: Versions,
-        state: State,
-    ) -> None:
-        self.encoder = encoder
+    def __init__(self, part: Part, versions: Versions, state: State) -> None:
+        self.encoder = part.encoder
         self.version = state.version
         self.fusion = Fusion()
         self.state = state
-        self._engine = engine
-        self._identity = identity
-        self._table = table.name
-        self._config = config
+        self._part = part
+        self._engine = part.engine
+        self._table = part.table.name
         self._versions = versions
-        self._whole = Filter(f"collection == {quoted(identity)}")
+        self._whole = Filter(part.rows)
         self._among = lru_cache(FILTERS)(self._filter)
         self._holding: dict[str, int] = {}
 
@@ -107,10 +99,10 @@ class MilvusSearcher:
     # ---- passages
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        return self.encoder.encode([self._config.passage_prompt.format(context="", text=text) for text in texts])
+        return self.encoder.encode([self._part.config.passage_prompt.format(context="", text=text) for text in texts])
 
     def encode_question(self, question: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self.encoder.encode([self._config.query_prompt.format(text=question)])[0]
+        vector: NDArray[np.float32] = self.encoder.encode([self._part.config.query_prompt.format(text=question)])[0]
         return vector
 
     def rarity(self, term: str) -> float:
@@ -182,7 +174,7 @@ class MilvusSearcher:
 
     def _present(self, sources: Iterable[str]) -> dict[str, str]:
         """The present version of each of those documents that are there."""
-        keys = [self._key(source) for source in sources]
+        keys = [self._part.key(source) for source in sources]
         rows = self._engine.get(DOCUMENTS.name, keys, ["version"])
         return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
 
@@ -203,8 +195,8 @@ class MilvusSearcher:
         Milvus has no patterns with our meaning, but texts in order, and a pattern bounds the names that match it by
         what stands before its first wildcard.
         """
-        begin = [beginning(pattern) for pattern in patterns]
-        keys = " or ".join(within("key", self._key(each)) for each in begin)
+        begin = [start for start in map(beginning, patterns) if not CONTROL.search(start)]
+        keys = " or ".join(within("key", self._part.key(each)) for each in begin)
         rows = self._engine.rows(DOCUMENTS.name, f"{self._whole.expression} and ({keys})", []) if keys else ()
         listed = [row["key"].partition("/")[2] for row in rows]
         matched = [listed[place] for place in select(patterns, listed)]
@@ -228,7 +220,7 @@ class MilvusSearcher:
     def documents(self, after: str | None, limit: int) -> list[Document]:
         expression = self._whole.expression
         if after is not None:
-            expression += f" and key > {quoted(self._key(after))}"
+            expression += f" and key > {quoted(self._part.key(after))}"
         rows = self._engine.rows(DOCUMENTS.name, expression, FIELDS, limit=limit)
         return [Present.of(row).document for row in rows]
 
@@ -239,11 +231,13 @@ class MilvusSearcher:
         return document
 
     def live(self, source: str) -> Document | None:
-        for row in self._engine.get(DOCUMENTS.name, [self._key(source)], FIELDS).values():
+        for row in self._engine.get(DOCUMENTS.name, [self._part.key(source)], FIELDS).values():
             return Present.of(row).document
         return None
 
     def with_content(self, sha256: str) -> list[Document]:
+        if not SHA256.fullmatch(sha256):
+            return []
         expression = f"{self._whole.expression} and sha256 == {quoted(sha256)}"
         return [Present.of(row).document for row in self._engine.rows(DOCUMENTS.name, expression, FIELDS)]
 
@@ -262,9 +256,6 @@ class MilvusSearcher:
     def content(self, number: int) -> Content:
         return self._versions.of(number).content
 
-    def _key(self, source: str) -> str:
-        return f"{self._identity}/{source}"
-
 
 def counts(row: Row, present: dict[str, str], wanted: Filter) -> bool:
     """Whether a passage is of the present version of a document, and of one that is asked for."""
@@ -277,7 +268,7 @@ def within(field: str, start: str) -> str:
 
 
 def number_of(row: Row) -> int:
-    return int(row["key"], 16)
+    return int(str(row["key"]), 16)
 
 
 def version_number(passage: int) -> int:

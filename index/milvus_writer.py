@@ -24,9 +24,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from index.building import Building, Origin
-from index.config import IndexConfig
-from index.milvus import Engine, batches
+from index.milvus import batches
 from index.milvus_contents import pieces_of
+from index.milvus_parts import Part
 from index.milvus_tables import (
     COLLECTIONS,
     DOCUMENTS,
@@ -35,16 +35,15 @@ from index.milvus_tables import (
     NOTHING,
     PIECES_TABLE,
     Row,
-    Table,
     among,
     fitting,
     passage_key,
     piece_keys,
-    quoted,
 )
+from index.passages import context
 from index.tables import KEPT_SECONDS, NewDocument
 from index.terms import words
-from index.types import Document, Encoder
+from index.types import Document
 
 LATE = 60  # seconds by which the clocks of two machines may differ, and questions in flight last
 MOST_KEPT = 400  # replaced versions that a document's row has room for; older ones can be fetched no more
@@ -93,42 +92,29 @@ FIELDS = [*DOCUMENTS.texts, *DOCUMENTS.numbers][1:]
 class MilvusWriter(Building):
     """Changes of one process to one collection. Safe in many threads at once."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        identity: str,
-        table: Table,
-        encoder: Encoder,
-        config: IndexConfig,
-        require_present: Callable[[], None],
-    ) -> None:
-        super().__init__(encoder, config)
-        self._engine = engine
-        self._identity = identity
-        self._table = table
+    def __init__(self, part: Part, require_present: Callable[[], object]) -> None:
+        super().__init__(part.encoder, part.config)
+        self._part = part
+        self._engine = part.engine
         self._require_present = require_present
         self._turn = threading.RLock()
         self._counts = dict.fromkeys(COLLECTIONS.numbers, 0)
-        self._row = f"{identity}/{secrets.token_hex(6)}"
+        self._row = f"{part.identity}/{secrets.token_hex(6)}"
 
     # ---- what the collection holds
 
     def present(self, sources: Iterable[str]) -> dict[str, Present]:
         """The rows of those sources that are there."""
-        keys = {self.key(source): source for source in sources}
+        keys = {self._part.key(source): source for source in sources}
         rows = self._engine.get(DOCUMENTS.name, list(keys), FIELDS)
         return {keys[key]: Present.of(row) for key, row in rows.items()}
-
-    def key(self, source: str) -> str:
-        return f"{self._identity}/{source}"
 
     def live(self, sources: Sequence[str]) -> list[Document | None]:
         there = self.present(sources)
         return [there[source].document if source in there else None for source in sources]
 
     def origins(self) -> dict[str, Origin]:
-        expression = f"collection == {quoted(self._identity)}"
-        rows = map(Present.of, self._engine.rows(DOCUMENTS.name, expression, FIELDS))
+        rows = map(Present.of, self._engine.rows(DOCUMENTS.name, self._part.rows, FIELDS))
         return {each.document.source: (each.origin, each.document.sha256) for each in rows}
 
     def origins_of(self, sources: Sequence[str]) -> dict[str, Origin]:
@@ -139,8 +125,8 @@ class MilvusWriter(Building):
         versions = [each.version for each in self.present(sources).values()]
         vectors: dict[bytes, NDArray[np.float16]] = {}
         for some in batches(versions, 100):
-            expression = f"collection == {quoted(self._identity)} and {among('version', some)}"
-            for row in self._engine.rows(self._table.name, expression, ["hash", "vector"]):
+            expression = f"{self._part.rows} and {among('version', some)}"
+            for row in self._engine.rows(self._part.table.name, expression, ["hash", "vector"]):
                 vectors[bytes.fromhex(row["hash"])] = np.array(row["vector"], np.float16)
         return vectors
 
@@ -154,6 +140,8 @@ class MilvusWriter(Building):
 
     def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
         """Raises BeyondStore before anything is written, StoreUnavailable or StoreRefused."""
+        if not put and not remove:
+            return
         now = time.time()
         before = self.present([*(new.document.source for new in put), *remove])
         written = [self._written(new, before.get(new.document.source), now) for new in put]
@@ -164,9 +152,9 @@ class MilvusWriter(Building):
         journal = [*self._entries(taken, now + KEPT_SECONDS + LATE), *self._entries(gone, now + 2 * LATE)]
         self._engine.insert(JOURNAL.name, journal)
         self._engine.insert(PIECES_TABLE.name, [piece for _, pieces, _ in written for piece in pieces])
-        self._engine.insert(self._table.name, [passage for *_, passages in written for passage in passages])
+        self._engine.insert(self._part.table.name, [passage for *_, passages in written for passage in passages])
         if gone:
-            self._engine.delete(DOCUMENTS.name, [self.key(source) for source, _ in gone])
+            self._engine.delete(DOCUMENTS.name, [self._part.key(source) for source, _ in gone])
         if written:
             self._engine.upsert(DOCUMENTS.name, [row for row, _, _ in written])
         self._count(
@@ -179,22 +167,23 @@ class MilvusWriter(Building):
     def _written(self, new: NewDocument, before: Present | None, now: float) -> tuple[Row, list[Row], list[Row]]:
         """The rows of a document: its own, its pieces, its passages. Raises BeyondStore."""
         source, document = new.document.source, new.document
-        version, pieces = pieces_of(new, self._identity)
+        version, pieces = pieces_of(new, self._part.identity)
         text = new.file[document.bom :].decode(document.encoding)
         passages: list[Row] = []
         for number, each in enumerate(new.passages):
             passage = each.passage
             part = text[passage.span.start : passage.span.end]
+            above = context(document.title, passage.headings)
             passages.append(
                 {
                     "key": passage_key(version, number),
-                    "collection": self._identity,
+                    "collection": self._part.identity,
                     "version": version,
                     "source": source,
                     "text": part,
                     "headings": msgspec.json.encode(passage.headings).decode(),
                     "hash": each.key.hex(),
-                    "terms": " ".join(map(spelled, words(part))),
+                    "terms": " ".join(map(spelled, words(above + part))),
                     "first": passage.first,
                     "last": passage.last,
                     "begin": passage.span.start,
@@ -207,8 +196,8 @@ class MilvusWriter(Building):
             replaced = Kept(before.version, before.document.sha256, now)
             kept = [replaced, *(each for each in before.kept if each.at >= now - KEPT_SECONDS)][:MOST_KEPT]
         row: Row = {
-            "key": self.key(source),
-            "collection": self._identity,
+            "key": self._part.key(source),
+            "collection": self._part.identity,
             "version": version,
             "sha256": document.sha256,
             "record": msgspec.json.encode((document, new.origin)).decode(),
@@ -218,7 +207,7 @@ class MilvusWriter(Building):
             "vector": NOTHING,
         }
         fitting([row], DOCUMENTS, source)
-        fitting(passages, self._table, source)
+        fitting(passages, self._part.table, source)
         return row, pieces, passages
 
     def _entries(self, named: Sequence[Named], due: float) -> list[Row]:
@@ -234,8 +223,8 @@ class MilvusWriter(Building):
             room -= size
         return [
             {
-                "key": f"{self._identity}/{secrets.token_hex(12)}",
-                "collection": self._identity,
+                "key": f"{self._part.identity}/{secrets.token_hex(12)}",
+                "collection": self._part.identity,
                 "versions": msgspec.json.encode(part).decode(),
                 "due": int(due),
                 "done": 0,
@@ -248,20 +237,20 @@ class MilvusWriter(Building):
         """Raise the version, and tell how much more or less there is."""
         more = {"changes": 1, "documents": documents, "passages": passages, "words": words}
         self._counts = {name: self._counts[name] + more[name] for name in self._counts}
-        row = {"key": self._row, "collection": self._identity, "config": "", "vector": NOTHING}
+        row = {"key": self._row, "collection": self._part.identity, "config": "", "vector": NOTHING}
         self._engine.upsert(COLLECTIONS.name, [row | self._counts])
 
     def finish(self) -> tuple[int, int, str]:
-        for table in (self._table, DOCUMENTS, PIECES_TABLE):
+        for table in (self._part.table, DOCUMENTS, PIECES_TABLE):
             self._engine.flush(table.name)
-        state = state_of(self._engine, self._identity)
+        state = self._part.state()
         return state.documents, state.passages, state.version
 
     # ---- what is left
 
     def sweep(self, now: float) -> bool:
         """Erase the versions that no document's row names and whose time has come. False where there is nothing."""
-        expression = f"collection == {quoted(self._identity)} and due < {int(now)}"
+        expression = f"{self._part.rows} and due < {int(now)}"
         due = list(self._engine.rows(JOURNAL.name, expression, ["versions", "done"]))
         erased = False
         for entry in due:
@@ -278,42 +267,20 @@ class MilvusWriter(Building):
 
     def erase(self, versions: Sequence[str]) -> None:
         for some in batches(versions, 100):
-            expression = f"collection == {quoted(self._identity)} and {among('version', some)}"
-            self._engine.delete_where(self._table.name, expression)
+            expression = f"{self._part.rows} and {among('version', some)}"
+            self._engine.delete_where(self._part.table.name, expression)
             self._engine.delete(PIECES_TABLE.name, [key for version in some for key in piece_keys(version)])
 
     def recount(self) -> None:
         """Set the counts right, where a writer died between a change and its count."""
         with self._turn:
-            expression = f"collection == {quoted(self._identity)}"
-            rows = list(self._engine.rows(DOCUMENTS.name, expression, ["passages", "words"]))
-            state = state_of(self._engine, self._identity)
+            rows = list(self._engine.rows(DOCUMENTS.name, self._part.rows, ["passages", "words"]))
+            state = self._part.state()
             self._count(
                 documents=len(rows) - state.documents,
                 passages=sum(row["passages"] for row in rows) - state.passages,
                 words=sum(row["words"] for row in rows) - state.words,
             )
-
-
-class State(Struct, frozen=True):
-    """What is known of a collection at one moment."""
-
-    version: str
-    documents: int
-    passages: int
-    words: int
-    names: tuple[str, ...]  # under which the collection can be found: one, or none once it was dropped
-
-
-def state_of(engine: Engine, identity: str) -> State:
-    rows = list(
-        engine.rows(
-            COLLECTIONS.name, f"collection == {quoted(identity)}", ["changes", "documents", "passages", "words"]
-        )
-    )
-    sums = [sum(row[field] for row in rows) for field in ("changes", "documents", "passages", "words")]
-    names = tuple(row["key"] for row in rows if "/" not in row["key"])
-    return State(f"{identity}-{sums[0]}", sums[1], sums[2], sums[3], names)
 
 
 def spelled(term: str) -> str:

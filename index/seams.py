@@ -1,4 +1,4 @@
-"""What is asked of a collection, wherever it lies: in a folder of this machine (`collection`) or in Milvus (`milvus`)."""
+"""What is asked of a collection, wherever it lies: in a folder of this machine or in Milvus."""
 
 from __future__ import annotations
 
