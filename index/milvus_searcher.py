@@ -277,7 +277,7 @@ def version_number(passage: int) -> int:
 
 
 def ordinal(passage: int) -> int:
-    return passage & (16**NUMBER - 1)
+    return passage & ((1 << 4 * NUMBER) - 1)
 
 
 def made(version: str) -> float:
