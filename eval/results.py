@@ -12,7 +12,7 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers", "growth", "updates", "load", "servers", "pages")
+PARTS = ("bench", "peers", "growth", "updates", "load", "servers", "pages", "stores")
 HEAD = """# Results
 
 What was measured, on which machine and when. The commands that stand under the parts write this file;

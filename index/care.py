@@ -98,10 +98,10 @@ def dense_search(checked: Checked) -> str:
     dense = checked.dense
     if dense is None:
         return ""
-    if not dense.lists and dense.recall == 1:
-        return " Dense search is exact."
-    if not dense.lists:
+    if dense.graph:
         return f" Dense search has a recall@10 of {dense.recall:.3f}."
+    if not dense.lists:
+        return " Dense search is exact."
     return f" Dense search has a recall@10 of {dense.recall:.3f}, probing {dense.probed} of {dense.lists} lists."
 
 

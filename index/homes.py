@@ -12,7 +12,7 @@ from index.addresses import Address
 from index.building import BuildReport, Configure, Progress
 from index.checking import Checked, check
 from index.collection import Collection
-from index.errors import CollectionExists, CollectionNotMade
+from index.errors import CollectionExists, CollectionNotMade, StoreUnavailable
 from index.layout import Layout
 from index.seams import Home
 from index.store import Store
@@ -26,8 +26,10 @@ def home_of(index: Path, store: Address | None = None) -> Home:
     """
     if store is None:
         return Folder(index)
-    from index.milvus_home import MilvusHome
-
+    try:
+        from index.milvus_home import MilvusHome
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(store=store, reason=f"{error.name} is not installed: requirements/scale.txt") from error
     return MilvusHome(store, index)
 
 

@@ -10,6 +10,7 @@ from index.config import IndexConfig
 from index.errors import CollectionNotFound
 from index.milvus_contents import Versions
 from index.milvus_parts import Part, State
+from index.milvus_recall import Recall
 from index.milvus_searcher import MilvusSearcher
 from index.milvus_writer import MilvusWriter
 from index.tables import KEPT_SECONDS
@@ -23,6 +24,7 @@ class Bound:
         self.part = part
         self.name = name
         self.versions = Versions(part.engine)
+        self.recall = Recall(part)
         self.writer = MilvusWriter(part, self.state)
         self._names = names
         self._searcher: MilvusSearcher | None = None
@@ -38,18 +40,18 @@ class Bound:
         """The same one as long as the version is; it remembers what it counted."""
         searcher = self._searcher
         if searcher is None or searcher.state != state:
-            searcher = self._searcher = MilvusSearcher(self.part, self.versions, state)
+            searcher = self._searcher = MilvusSearcher(self.part, self.versions, self.recall, state)
         return searcher
 
 
 class MilvusCollection:
     """Safe in many threads at once. Where another was made under its name, it is that one from then on."""
 
-    def __init__(self, name: str, bind: Callable[[], Bound]) -> None:
-        self.name = name
+    def __init__(self, bound: Bound, bind: Callable[[], Bound]) -> None:
+        self.name = bound.name
         self._bind = bind
         self._binding = threading.Lock()
-        self._bound: Bound | None = None
+        self._bound: Bound | None = bound
 
     def _now(self) -> tuple[Bound, State]:
         bound = self._bound

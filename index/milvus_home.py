@@ -66,8 +66,7 @@ class MilvusHome:
         return self._row(name) is not None
 
     def open(self, name: str, encoder: str | None = None) -> MilvusCollection:
-        self.bound(name, encoder)  # raises here what is not as it should be
-        return MilvusCollection(name, lambda: self.bound(name))
+        return MilvusCollection(self.bound(name, encoder), lambda: self.bound(name))
 
     def bound(self, name: str, encoder: str | None = None) -> Bound:
         """The collection that has this name now, with all that it takes to search it."""

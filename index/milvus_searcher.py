@@ -26,6 +26,7 @@ from index.errors import DocumentNotFound
 from index.milvus import CONTROL, MOST_ROWS
 from index.milvus_contents import Versions
 from index.milvus_parts import Part, State
+from index.milvus_recall import Recall
 from index.milvus_tables import DOCUMENTS, FOREVER, NUMBER, TICKS, Row, among, quoted
 from index.milvus_writer import FIELDS, Present, spelled
 from index.positions import PositionMap
@@ -40,12 +41,6 @@ WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions th
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
 LISTED = 2000  # documents that a filter names one by one
-DRAWN = 400  # vectors that recall is measured with, and on how many QUERIES
-QUERIES = 20
-MIXED = 20
-DEEP = 10
-EXHAUSTIVE = 8192  # candidates that HNSW keeps when its recall is measured
-SEED = 20266
 
 
 class Filter(Struct, frozen=True):
@@ -58,15 +53,16 @@ class Filter(Struct, frozen=True):
 class MilvusSearcher:
     """A version of a collection. Safe in many threads at once."""
 
-    def __init__(self, part: Part, versions: Versions, state: State) -> None:
+    def __init__(self, part: Part, versions: Versions, recall: Recall, state: State) -> None:
         self.encoder = part.encoder
         self.version = state.version
         self.fusion = Fusion()
         self.state = state
-        self._part = part
+        self.part = part
         self._engine = part.engine
         self._table = part.table.name
         self._versions = versions
+        self._recall = recall
         self._whole = Filter(part.rows)
         self._among = lru_cache(FILTERS)(self._filter)
         self._holding: dict[str, int] = {}
@@ -81,28 +77,15 @@ class MilvusSearcher:
 
     @property
     def dense(self) -> Dense:
-        """HNSW's recall@10, against looking at EXHAUSTIVE candidates, measured now: on QUERIES between passages."""
-        rows = self._engine.rows(self._table, self._whole.expression, ["vector"], limit=DRAWN)
-        vectors = np.array([row["vector"] for row in rows], np.float32)
-        if not len(vectors):
-            return Dense()
-        drawn = np.random.default_rng(SEED).integers(0, len(vectors), (QUERIES, MIXED))
-        found = []
-        for query in vectors[drawn].mean(axis=1):
-            usual, best = (
-                self._engine.nearest(self._table, query.tolist(), DEEP, self._whole.expression, [], examined=examined)
-                for examined in (None, EXHAUSTIVE)
-            )
-            found.append(sum(cosine >= best[-1][0] for cosine, _ in usual) / len(best))
-        return Dense(count=self.passages, recall=min(1.0, float(np.mean(found))))
+        return Dense(count=self.passages, recall=self._recall.of(self.passages), graph=True)
 
     # ---- passages
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        return self.encoder.encode([self._part.config.passage_prompt.format(context="", text=text) for text in texts])
+        return self.encoder.encode([self.part.config.passage_prompt.format(context="", text=text) for text in texts])
 
     def encode_question(self, question: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self.encoder.encode([self._part.config.query_prompt.format(text=question)])[0]
+        vector: NDArray[np.float32] = self.encoder.encode([self.part.config.query_prompt.format(text=question)])[0]
         return vector
 
     def rarity(self, term: str) -> float:
@@ -174,7 +157,7 @@ class MilvusSearcher:
 
     def _present(self, sources: Iterable[str]) -> dict[str, str]:
         """The present version of each of those documents that are there."""
-        keys = [self._part.key(source) for source in sources]
+        keys = [self.part.key(source) for source in sources]
         rows = self._engine.get(DOCUMENTS.name, keys, ["version"])
         return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
 
@@ -196,7 +179,7 @@ class MilvusSearcher:
         what stands before its first wildcard.
         """
         begin = [start for start in map(beginning, patterns) if not CONTROL.search(start)]
-        keys = " or ".join(within("key", self._part.key(each)) for each in begin)
+        keys = " or ".join(within("key", self.part.key(each)) for each in begin)
         rows = self._engine.rows(DOCUMENTS.name, f"{self._whole.expression} and ({keys})", []) if keys else ()
         listed = [row["key"].partition("/")[2] for row in rows]
         matched = [listed[place] for place in select(patterns, listed)]
@@ -220,7 +203,7 @@ class MilvusSearcher:
     def documents(self, after: str | None, limit: int) -> list[Document]:
         expression = self._whole.expression
         if after is not None:
-            expression += f" and key > {quoted(self._part.key(after))}"
+            expression += f" and key > {quoted(self.part.key(after))}"
         rows = self._engine.rows(DOCUMENTS.name, expression, FIELDS, limit=limit)
         return [Present.of(row).document for row in rows]
 
@@ -231,7 +214,7 @@ class MilvusSearcher:
         return document
 
     def live(self, source: str) -> Document | None:
-        for row in self._engine.get(DOCUMENTS.name, [self._part.key(source)], FIELDS).values():
+        for row in self._engine.get(DOCUMENTS.name, [self.part.key(source)], FIELDS).values():
             return Present.of(row).document
         return None
 
