@@ -119,7 +119,7 @@ def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question
     with closing(fresh(work, kind)) as home:
         begun = time.monotonic()
         home.build(
-            [dataset.corpus],
+            [corpus_of(dataset)],
             collection="default",
             encoder=None,
             config=config_of,
@@ -135,6 +135,12 @@ def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question
         recalled = recall(searcher, questions)
         answering.close()
     return Told(build_s, found, recalled, times, cited)
+
+
+def corpus_of(dataset: Dataset) -> Path:
+    if dataset.corpus is None:
+        raise click.UsageError("--set needs a test set with a folder of documents.")
+    return dataset.corpus
 
 
 def searched(searcher: Searcher, questions: Sequence[str]) -> tuple[list[list[tuple[str, int, int]]], list[float]]:
@@ -263,10 +269,10 @@ def report(
     among = alike(folder.found, store.found, TOP)
     text = (
         f"{len(folder.found)} questions of {dataset.name}, one by one, in both stores; Milvus is milvus-lite in "
-        f"process. The citations of all answers are the same for {same:.1%} of the questions, the first {DEPTH} passages "
-        f"are the same in the same order for {ordered:.1%}. Of the first {TOP} passages of the folder, Milvus has "
-        f"{among:.1%} among its own, and recall differs by {abs(folder.recall - store.recall):.4f}. The engine's own "
-        f"hybrid search (RRF) would have {fusions}."
+        f"process. The citations of all answers are the same for {same:.1%} of the questions, the first {DEPTH} "
+        f"passages are the same in the same order for {ordered:.1%}. Of the first {TOP} passages of the folder, Milvus "
+        f"has {among:.1%} among its own, and recall differs by {abs(folder.recall - store.recall):.4f}. The engine has "
+        f"{fusions} by its own hybrid search (RRF)."
     )
     head = ["", FOLDER, MILVUS]
     growth_rows = [

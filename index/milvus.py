@@ -4,8 +4,9 @@
 the service. A weaker level would let a replica answer from a document that another was told is gone. What it costs is
 that Milvus waits for its next time tick.
 
-**Retries.** A call has a time-out. Until then the client tries again, less and less often, where the engine is away or
-asks to be spared; rows have keys of their own, so a write that is made twice is made once. After it, StoreUnavailable.
+**Retries.** A call has a time-out. Until then it is made again, less and less often, where the engine is away; where it
+asks to be spared, the client waits. Rows have keys of their own, and what may have been inserted is upserted the
+second time, so nothing is there twice. After the time-out: StoreUnavailable.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice
+from typing import Any
 
 import grpc
 from pymilvus import AnnSearchRequest, DataType, Function, FunctionType, MilvusClient, RRFRanker
@@ -28,12 +31,16 @@ from index.milvus_tables import CANDIDATES_EXAMINED, Row, Table, among, quoted
 CONNECT_S = 5
 READ_S = 15
 WRITE_S = 60
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two tries
 MOST_ROWS = 16_384  # that Milvus gives to one query or search
 BATCH_BYTES = 8_000_000  # of the rows of one request: Milvus takes 64 MB
 PAGE = 2000  # rows read at a time
 UNFLUSHED = 1000  # rows after which milvus-lite is told to index them: until then it compares one by one
 AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+UNLOADED = re.compile(r"released|not (?:fully )?loaded")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # is in no key, and cannot be written in an expression
+# gRPC would wait up to two minutes before it looks whether an engine is back.
+PATIENCE = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 STRONG = {"consistency_level": "Strong"}
 # The client's own iterator does the same, but does not escape the keys that it goes on from. Here 0 means Strong.
 IN_ORDER = {"iterator": "True", "reduce_stop_for_best": True, "guarantee_timestamp": 0, "consistency_level": 0}
@@ -52,7 +59,9 @@ class Engine:
         self._unflushed: dict[str, int] = {}
         self._stop: Callable[[], None] = lambda: None
         with self._told():
-            self._client = MilvusClient(self._uri(), token=address.secret, timeout=CONNECT_S, dedicated=True)
+            self._client = MilvusClient(
+                self._uri(), token=address.secret, timeout=CONNECT_S, dedicated=True, grpc_options=PATIENCE
+            )
             if address.database not in ("", "default"):
                 if address.database not in self._client.list_databases(timeout=READ_S):
                     self._client.create_database(address.database, timeout=WRITE_S)
@@ -87,14 +96,10 @@ class Engine:
 
     def make(self, table: Table) -> None:
         """Make a table, unless it is there, and have it ready for questions."""
-        with self._told():
-            if not self._client.has_collection(table.name, timeout=READ_S):
+        if not self._call(READ_S, self._client.has_collection, table.name):
+            with self._told():
                 self._create(table)
-            self._client.load_collection(table.name, timeout=WRITE_S)
-
-    def tables(self) -> list[str]:
-        with self._told():
-            return sorted(self._client.list_collections(timeout=READ_S))
+        self._call(WRITE_S, self._client.load_collection, table.name)
 
     def _create(self, table: Table) -> None:
         schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
@@ -134,15 +139,8 @@ class Engine:
         found: dict[str, Row] = {}
         possible = [key for key in keys if not CONTROL.search(key)]
         for some in batches(possible, 64 if "text" in fields else 1000):  # 64 pieces have up to 4 MB
-            with self._told():
-                rows = self._client.query(
-                    table,
-                    filter=among("key", some),
-                    output_fields=["key", *fields],
-                    limit=len(some),
-                    timeout=READ_S,
-                    **STRONG,
-                )
+            asked = {"filter": among("key", some), "output_fields": ["key", *fields], "limit": len(some)}
+            rows = self._call(READ_S, self._client.query, table, **asked, **STRONG)
             found |= {row["key"]: dict(row) for row in rows}
         return found
 
@@ -151,23 +149,17 @@ class Engine:
         last, left = "", limit
         while left is None or left > 0:
             some = PAGE if left is None else min(PAGE, left)
-            with self._told():
-                page = self._client.query(
-                    table,
-                    filter=f"{expression} and key > {quoted(last)}",
-                    output_fields=["key", *fields],
-                    limit=some,
-                    timeout=READ_S,
-                    **IN_ORDER,
-                )
+            after = f"{expression} and key > {quoted(last)}"
+            asked = {"filter": after, "output_fields": ["key", *fields], "limit": some}
+            page = self._call(READ_S, self._client.query, table, **asked, **IN_ORDER)
             yield from map(dict, page)
             if len(page) < some:
                 return
             last, left = page[-1]["key"], None if left is None else left - len(page)
 
     def count(self, table: str, expression: str) -> int:
-        with self._told():
-            (row,) = self._client.query(table, filter=expression, output_fields=["count(*)"], timeout=READ_S, **STRONG)
+        asked = {"filter": expression, "output_fields": ["count(*)"]}
+        (row,) = self._call(READ_S, self._client.query, table, **asked, **STRONG)
         return int(row["count(*)"])
 
     def nearest(
@@ -217,17 +209,13 @@ class Engine:
             AnnSearchRequest([vector], "vector", dense, each, expr=expression),
             AnnSearchRequest([asked], "words", {"metric_type": "BM25"}, each, expr=expression),
         ]
-        with self._told():
-            (hits,) = self._client.hybrid_search(
-                table, searches, RRFRanker(constant), limit=limit, timeout=READ_S, **STRONG
-            )
+        asked_for = {"reqs": searches, "ranker": RRFRanker(constant), "limit": limit}
+        (hits,) = self._call(READ_S, self._client.hybrid_search, table, **asked_for, **STRONG)
         return [hit["key"] for hit in hits]
 
     def _search(self, table: str, data: Sequence[object], limit: int, **asked: object) -> list[list[tuple[float, Row]]]:
-        with self._told():
-            found = self._client.search(
-                table, data=list(data), limit=min(limit, MOST_ROWS), timeout=READ_S, **asked, **STRONG
-            )
+        asked |= {"data": list(data), "limit": min(limit, MOST_ROWS)}
+        found = self._call(READ_S, self._client.search, table, **asked, **STRONG)
         return [[(float(hit["distance"]), {"key": hit["key"], **hit["entity"]}) for hit in hits] for hits in found]
 
     # ---- writing
@@ -235,15 +223,13 @@ class Engine:
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Rows with new keys."""
         for some in by_size(rows):
-            with self._told():
-                self._client.insert(table, some, timeout=WRITE_S)
+            self._call(WRITE_S, self._client.insert, table, again=self._client.upsert, data=some)
             self._count(table, len(some))
 
     def upsert(self, table: str, rows: Sequence[Row]) -> None:
-        """Rows in place of those with the same keys. One row, or the rows of one call, are seen whole or not at all."""
+        """Rows in place of those with the same keys. One row is seen whole or not at all."""
         for some in by_size(rows):
-            with self._told():
-                self._client.upsert(table, some, timeout=WRITE_S)
+            self._call(WRITE_S, self._client.upsert, table, data=some)
             self._count(table, len(some))
 
     def delete(self, table: str, keys: Sequence[str]) -> None:
@@ -251,14 +237,12 @@ class Engine:
             self.delete_where(table, among("key", some))
 
     def delete_where(self, table: str, expression: str) -> None:
-        with self._told():
-            self._client.delete(table, filter=expression, timeout=WRITE_S)
+        self._call(WRITE_S, self._client.delete, table, filter=expression)
 
     def flush(self, table: str) -> None:
         """Have the engine write what it holds to its storage, and index it."""
         self._unflushed.pop(table, None)
-        with self._told():
-            self._client.flush(table, timeout=WRITE_S)
+        self._call(WRITE_S, self._client.flush, table)
 
     def _count(self, table: str, rows: int) -> None:
         if self.address.embedded:
@@ -266,9 +250,37 @@ class Engine:
             if self._unflushed[table] >= UNFLUSHED:
                 self.flush(table)
 
+    # ---- calls
+
+    def _call(
+        self,
+        seconds: float,
+        call: Callable[..., Any],
+        table: str,
+        *,
+        again: Callable[..., Any] | None = None,
+        **asked: object,
+    ) -> Any:  # noqa: ANN401  # what the client gives has no types
+        """Call the client, and again while the engine is away, for so long. `again`: where it may have been done."""
+        until, wait = time.monotonic() + seconds, FIRST_WAIT
+        while True:
+            try:
+                with self._told():
+                    return call(table, timeout=max(1.0, until - time.monotonic()), **asked)
+            except StoreUnavailable:
+                if time.monotonic() + wait > until:
+                    raise
+            except StoreRefused as error:
+                if not UNLOADED.search(str(error)) or call == self._client.load_collection:
+                    raise
+                self._call(WRITE_S, self._client.load_collection, table)  # an engine that was started anew
+            call = again or call
+            time.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """One call. Raises StoreUnavailable or StoreRefused for what the client raises; neither quotes a secret."""
+        """Raises StoreUnavailable or StoreRefused for what the client raises; neither quotes a secret."""
         with self._turn:
             try:
                 yield
