@@ -45,7 +45,7 @@ STRONG = {"consistency_level": "Strong"}
 # The client's own iterator does the same, but does not escape the keys that it goes on from. Here 0 means Strong.
 IN_ORDER = {"iterator": "True", "reduce_stop_for_best": True, "guarantee_timestamp": 0, "consistency_level": 0}
 
-for name in ("pymilvus", "milvus_lite"):
+for name in ("pymilvus", "milvus_lite", "grpc"):
     logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they log expressions, which name sources
 
 
@@ -223,7 +223,7 @@ class Engine:
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Rows with new keys."""
         for some in by_size(rows):
-            self._call(WRITE_S, self._client.insert, table, again=self._client.upsert, data=some)
+            self._call(WRITE_S, self._client.insert, table, self._client.upsert, data=some)
             self._count(table, len(some))
 
     def upsert(self, table: str, rows: Sequence[Row]) -> None:
@@ -257,8 +257,8 @@ class Engine:
         seconds: float,
         call: Callable[..., Any],
         table: str,
-        *,
         again: Callable[..., Any] | None = None,
+        /,
         **asked: object,
     ) -> Any:  # noqa: ANN401  # what the client gives has no types
         """Call the client, and again while the engine is away, for so long. `again`: where it may have been done."""
@@ -304,15 +304,15 @@ def batches(keys: Sequence[str], size: int) -> Iterator[list[str]]:
         yield some
 
 
-def by_size(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """In requests of BATCH_BYTES at most, and MOST_ROWS rows."""
+def by_size(rows: Sequence[Row], most: int = BATCH_BYTES) -> Iterator[list[Row]]:
+    """In requests of so many bytes, about, and of MOST_ROWS rows at most."""
     some: list[Row] = []
     size = 0
     for row in rows:
         more = sum(
             len(value) * (1 if isinstance(value, str) else 4) for value in row.values() if hasattr(value, "__len__")
         )
-        if some and (size + more > BATCH_BYTES or len(some) == MOST_ROWS):
+        if some and (size + more > most or len(some) == MOST_ROWS):
             yield some
             some, size = [], 0
         some.append(row)

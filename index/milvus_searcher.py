@@ -40,6 +40,7 @@ SHA256 = re.compile("[0-9a-f]{64}")
 WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
+DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another
 LISTED = 2000  # documents that a filter names one by one
 
 
@@ -117,7 +118,9 @@ class MilvusSearcher:
             return {}, {}
         asked = [spelled(term) for term in sorted(set(words(question)))]
         nearest, matching = self._found(self.encode_question(question).tolist(), " ".join(asked), wanted)
-        dense = sorted(((score, number_of(row)) for score, row in nearest), key=lambda hit: (-hit[0], hit[1]))
+        dense = sorted(
+            ((round(score, DIGITS), number_of(row)) for score, row in nearest), key=lambda hit: (-hit[0], hit[1])
+        )
         candidates = {number_of(row): row["terms"].split() for _, row in matching}
         weighed = bm25.scores(asked, candidates, self._held(asked), self.passages, self.state.words)
         terms = sorted(weighed.items(), key=lambda hit: (-hit[1], hit[0]))
