@@ -244,6 +244,11 @@ class Engine:
         self._unflushed.pop(table, None)
         self._call(WRITE_S, self._client.flush, table)
 
+    def settle(self) -> None:
+        """Flush what milvus-lite has not indexed yet. A Milvus does that by itself."""
+        for table in list(self._unflushed):
+            self.flush(table)
+
     def _count(self, table: str, rows: int) -> None:
         if self.address.embedded:
             self._unflushed[table] = self._unflushed.get(table, 0) + rows

@@ -102,7 +102,9 @@ class MilvusCollection:
 
     def compact(self) -> bool:
         """Erase the versions whose time has come. False where there were none."""
-        return self._now()[0].writer.sweep(time.time())
+        bound, _ = self._now()
+        bound.part.engine.settle()
+        return bound.writer.sweep(time.time())
 
     def close(self) -> None:
         """The connection is the home's."""
