@@ -25,7 +25,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser bench-ray capacity load soak torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -66,6 +66,9 @@ bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million pa
 
 bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sent, painted, moved and scrolled
 	$(BIN)/python -m eval.pages
+
+bench-stores: $(VENV)/installed-dev  ## measure Milvus (milvus-lite, in process) beside a folder: answers, recall, speed, growth
+	$(BIN)/python -m eval.stores --work runs/stores --data $(DATA)
 
 load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness, deadlines (needs wrk): 20 minutes
 	$(BIN)/python -m eval.load --out runs/load --data $(DATA)

@@ -29,9 +29,10 @@ from eval.runs import ALL, Group, RunFolder
 from eval.systems import passages_of
 from eval.times import TimeSummary, summary
 from index import models
+from index.building import BuildReport
 from index.encoder import make_encoder
 from index.layout import Layout
-from index.writer import BuildReport, build
+from index.writer import build
 
 OWN = Path(__file__).parent / "data"
 FIT = Path(__file__).parent.parent / "service" / "weights" / "fitted.json"

@@ -31,7 +31,7 @@ from eval.scoring import gold_sentences, score_all
 from eval.scripted import Asked, Model, asked_for, endpoint, most, numbered, own
 from eval.statistics import intervals
 from index.collection import Collection
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Hit
 from service.answering import Answering
 from service.catalogue import Catalogue

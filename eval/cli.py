@@ -12,7 +12,7 @@ from eval.calibrate import calibrate_command
 from eval.commands import compare_command, eval_command
 from index.care import backup_command, check_command, collections_command, restore_command
 from index.cli import build_command, delete_command, list_command, printable
-from index.errors import PinciteError
+from index.errors import BadStore, OnlyInFolder, PinciteError
 from service.cli import ask_command, serve_command
 from service.errors import BadSetting, OpenToOthers, RequestError
 from service.issuing import keys_command
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from index.types import Encoder
 
 PROGRAM = (sys.executable, "-m", "eval.cli")
-USAGE_ERRORS = (RequestError, BadSetting, OpenToOthers)
+USAGE_ERRORS = (RequestError, BadSetting, OpenToOthers, BadStore, OnlyInFolder)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,18 +31,10 @@ def pincite() -> None:
 
 
 def config_of(encoder: Encoder) -> IndexConfig:
-    """The configuration of a new collection: the prompts that its encoder was trained with."""
-    from index.config import IndexConfig
-    from prompts.prefixes import prefixes_for
+    """The configuration of a new collection. What knows about it is imported when it is wanted."""
+    from prompts import prefixes
 
-    prefixes = prefixes_for(encoder.name)
-    return IndexConfig(
-        encoder=encoder.name,
-        encoder_sha256=encoder.sha256,
-        dimension=encoder.dimension,
-        query_prompt=prefixes.query,
-        passage_prompt=prefixes.passage,
-    )
+    return prefixes.config_of(encoder)
 
 
 COMMANDS = (

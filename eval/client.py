@@ -12,6 +12,7 @@ import httpx
 from msgspec import Struct
 
 from eval.errors import ServiceRefused
+from index.addresses import Address
 from index.errors import DocumentNotFound
 from service import client_errors, schema
 from service.answering import Answering
@@ -47,17 +48,23 @@ class Target(Protocol):
 class InProcess:
     """An index on this machine."""
 
-    def __init__(self, answering: Answering, index: Path, collection: str) -> None:
+    def __init__(self, answering: Answering, index: Path | Address, collection: str) -> None:
         self.name = str(index)
         self.answering = answering
         self._searcher = answering.searcher(collection)
 
     @classmethod
     def open(
-        cls, index: Path, collection: str = "default", encoder: str | None = None, reader: str | None = None
+        cls,
+        index: Path,
+        collection: str = "default",
+        encoder: str | None = None,
+        reader: str | None = None,
+        store: Address | None = None,
     ) -> InProcess:
         """Raises what `Answering.open` raises, and CollectionNotFound."""
-        return cls(Answering.open(index, encoder=encoder, reader=reader, collection=collection), index, collection)
+        answering = Answering.open(index, store=store, encoder=encoder, reader=reader, collection=collection)
+        return cls(answering, store or index, collection)
 
     def ready(self) -> schema.Ready:
         return self.answering.ready()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli import collection_option, encoder_option, printable, progress_bar
+from index.cli import LOCAL, collection_option, encoder_option, printable, progress_bar, store_option
 from service.cli import reader_option
 
 if TYPE_CHECKING:
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from eval.compare import Change, Comparison, Side
     from eval.datasets import Dataset
     from eval.runs import Group
+    from index.addresses import Address
 
 RUNS = Path("runs")
+GIVE = "Give an index or a service: --index DIR, --store URL or --url URL."
 
 
 @click.command(name="eval")
 @click.argument("dataset", type=click.Path(path_type=Path))
+@store_option
 @click.option(
     "--index",
     envvar="PINCITE_INDEX",
@@ -54,6 +57,7 @@ def eval_command(
     *,
     dataset: Path,
     index: Path | None,
+    store: Address | None,
     url: str | None,
     key: str | None,
     collection: str,
@@ -67,14 +71,14 @@ def eval_command(
     DATASET is a SQuAD file, a BEIR folder, or a folder with questions.jsonl and corpus/. A run that was interrupted
     goes on when the same command is given again.
     """
-    if (index is None) == (url is None):
-        raise click.UsageError("Give an index or a service: --index DIR or --url URL.")
+    if (index is None and store is None) == (url is None):
+        raise click.UsageError(GIVE)
 
     from eval.datasets import load
 
     loaded = load(dataset)
     tell_dropped(loaded)
-    target = target_of(index, url, key, collection=collection, encoder=encoder, reader=reader)
+    target = target_of(index, store, url, key, collection=collection, encoder=encoder, reader=reader)
     try:
         folder = out or RUNS / f"{loaded.name}-{target.ready().index_version}"
         groups = run(loaded, target, folder, collection, concurrency)
@@ -86,6 +90,7 @@ def eval_command(
 
 def target_of(
     index: Path | None,
+    store: Address | None,
     url: str | None,
     key: str | None,
     *,
@@ -97,9 +102,9 @@ def target_of(
 
     if url is not None:
         return OverHttp(url, collection, key)
-    if index is None:
-        raise click.UsageError("Give an index or a service: --index DIR or --url URL.")
-    return InProcess.open(index, collection, encoder, reader)
+    if index is None and store is None:
+        raise click.UsageError(GIVE)
+    return InProcess.open(index or LOCAL, collection, encoder, reader, store)
 
 
 def run(loaded: Dataset, target: Target, folder: Path, collection: str, concurrency: int) -> Mapping[str, Group]:

@@ -27,6 +27,7 @@ from sklearn.model_selection import GroupKFold
 from eval.cli import config_of
 from eval.datasets import Dataset, Question, load
 from eval.selective import auroc, calibration_error
+from index.seams import Searcher as AnySearcher
 from index.searcher import Fusion, Searcher
 from index.writer import build
 from service.curves import Fit, Logistic
@@ -66,7 +67,7 @@ def group_of(question: Question) -> str:
     return question.answers[0].doc if question.answers else question.about or question.id
 
 
-def holding(searcher: Searcher, question: Question, numbers: Sequence[int]) -> set[int]:
+def holding(searcher: AnySearcher, question: Question, numbers: Sequence[int]) -> set[int]:
     """Those of the passages that hold an answer whole."""
     found = set()
     for number, source, span in searcher.places(numbers):

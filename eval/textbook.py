@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from index.errors import ModelNotFound
 from index.models import file_sha256, weights_sha256
 from index.onnx_encoder import session
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Hit
 from service.patience import Patience
 from service.reader import Candidate, Reading, lines_of

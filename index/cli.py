@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from index.addresses import Address
+    from index.building import BuildReport, Progress
     from index.config import IndexConfig
     from index.fleet import Fleet
-    from index.types import Encoder
-    from index.writer import BuildReport, Progress
+    from index.seams import Searcher
+    from index.types import Document, Encoder
 
 F = TypeVar("F", bound=Callable[..., object])
 
+LOCAL = Path(".pincite")  # beside a store
+PAGE = 1000  # documents listed at a time
 UNREADABLE = 1  # exit status where some files could not be read
 
 
@@ -26,10 +31,42 @@ def index_option(command: F) -> F:
         "--index",
         envvar="PINCITE_INDEX",
         show_envvar=True,
-        required=True,
         type=click.Path(file_okay=False, path_type=Path),
-        help="The folder of the index.",
+        callback=folder,
+        help="The folder of the index; with --store, of what stays on this machine: keys, exported encoders, a "
+        "calibration.  [required; with --store: .pincite]",
     )(command)
+
+
+def folder(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path:
+    if given is None and not (context.params.get("store") or os.environ.get("PINCITE_STORE")):
+        raise click.MissingParameter(ctx=context, param=parameter)
+    return given or LOCAL
+
+
+def store_option(command: F) -> F:
+    return click.option(
+        "--store",
+        envvar="PINCITE_STORE",
+        show_envvar=True,
+        is_eager=True,
+        metavar="URL",
+        callback=lambda _context, _parameter, given: given and address(given),
+        help="Keep collections in Milvus instead of the folder: milvus+http://HOST:19530/DATABASE, milvus+https://…, "
+        "or milvus+file:PATH for the engine in process. Its password or token: PINCITE_STORE_TOKEN.",
+    )(command)
+
+
+def address(given: str) -> Address:
+    """Raises BadStore."""
+    from index.addresses import Address
+
+    return Address.read(given, os.environ.get("PINCITE_STORE_TOKEN", ""))
+
+
+def environment_of(store: Address | None) -> dict[str, str]:
+    """For a process of our own: an address may hold a secret, and arguments can be seen by all."""
+    return os.environ | ({"PINCITE_STORE": store.text, "PINCITE_STORE_TOKEN": store.secret} if store else {})
 
 
 def collection_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -75,6 +112,7 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
 
     @click.command(name="build")
     @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+    @store_option
     @index_option
     @collection_option
     @encoder_option
@@ -95,6 +133,7 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
         *,
         sources: tuple[Path, ...],
         index: Path,
+        store: Address | None,
         collection: str,
         encoder: str | None,
         replace: bool,
@@ -106,12 +145,11 @@ def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
         Unchanged files cost nothing. A file that cannot be read is named at the end, with the reason; the rest is
         built, and the exit status is 1.
         """
-        from index.writer import build
+        from index.homes import home_of
 
-        with fleet_of(ray) as fleet, progress_bar() as progress:
-            report = build(
+        with fleet_of(ray) as fleet, closing(home_of(index, store)) as home, progress_bar() as progress:
+            report = home.build(
                 sources,
-                index,
                 collection=collection,
                 encoder=encoder,
                 config=config,
@@ -164,16 +202,18 @@ def tell(report: BuildReport) -> None:
 
 
 @click.command(name="list")
+@store_option
 @index_option
 @collection_option
-def list_command(index: Path, collection: str) -> None:
+def list_command(index: Path, store: Address | None, collection: str) -> None:
     """List the documents of an index.
 
     On a terminal as a table, elsewhere as lines with tabs between the values.
     """
-    from index.searcher import Searcher
+    from index.homes import home_of
 
-    searcher = Searcher.open(index, collection)
+    with closing(home_of(index, store)) as home, closing(home.open(collection)) as opened:
+        documents = list(listed(opened.searcher()))
     rows = [
         (
             printable(each.source),
@@ -183,25 +223,34 @@ def list_command(index: Path, collection: str) -> None:
             printable(each.title),
             each.updated_at,
         )
-        for each in searcher.documents(None, searcher.document_count)
+        for each in documents
     ]
-    searcher.close()
     print_table(("source", "sentences", "bytes", "encoding", "title", "updated"), rows)
 
 
 @click.command(name="delete")
 @click.argument("sources", nargs=-1, required=True)
+@store_option
 @index_option
 @collection_option
-def delete_command(sources: tuple[str, ...], index: Path, collection: str) -> None:
+def delete_command(sources: tuple[str, ...], index: Path, store: Address | None, collection: str) -> None:
     """Take documents out of an index, by the names that `pincite list` shows: all of them, or none.
 
     The index may be served meanwhile: no later answer cites them.
     """
-    from index.writer import delete
+    from index.homes import home_of
 
-    delete(sources, index, collection)
+    with closing(home_of(index, store)) as home:
+        home.delete(sources, collection)
     click.echo(f"Deleted: {len(sources)}")
+
+
+def listed(searcher: Searcher) -> Iterator[Document]:
+    """All documents, by source."""
+    after = None
+    while page := searcher.documents(after, PAGE):
+        yield from page
+        after = page[-1].source
 
 
 def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

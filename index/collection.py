@@ -6,6 +6,7 @@ import threading
 import time
 from pathlib import Path
 
+from index.config import IndexConfig
 from index.layout import CollectionLayout
 from index.opening import open_collection
 from index.repair import derived_flaws
@@ -64,6 +65,10 @@ class Collection:
         with self._moving:
             self._searcher = renewed if self._searcher is searcher else renewed.moved(self.place)
         return erased
+
+    @property
+    def config(self) -> IndexConfig:
+        return self.store.config
 
     @property
     def current(self) -> bool:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from index.building import Configure
 from index.disk import make_folder, refused_by_disk, sync, take_place
 from index.errors import BadCollectionName, CollectionExists, CollectionNotFound, DefaultCollection, IndexLocked
 from index.layout import CollectionLayout, Layout
-from index.writer import Configure, open_writer
+from index.writer import open_writer
 
 NAME = re.compile(r"[a-z0-9-]{1,64}")
 DEFAULT = "default"  # is always there

@@ -9,12 +9,14 @@ PinciteError
 │   ├── FormatNotRead
 │   ├── UnreadableFile
 │   ├── DocumentTooLarge
+│   ├── BeyondStore            a part of it is larger than the store takes
 │   └── BadSource
 ├── SourceConflict             the same source from two folders
 ├── UploadExists               a build would overwrite an uploaded document
 ├── DocumentNotFound
 ├── CollectionNotFound
 ├── CollectionExists
+├── CollectionNotMade          by a process of its own, which says why
 ├── BadCollectionName
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
@@ -24,6 +26,8 @@ PinciteError
 │   ├── FleetUnavailable
 │   ├── FleetMismatch          a worker has another version of Pincite
 │   └── FleetFailed
+├── BadStore                   an address that is none
+├── OnlyInFolder               what a store does by means of its own
 ├── IndexProblem
 │   ├── IndexNotFound
 │   ├── IndexDamaged
@@ -32,7 +36,9 @@ PinciteError
 │   ├── AlreadyThere           a backup or an index would take the place of something
 │   ├── BackupDamaged
 │   ├── StorageFull
-│   └── StorageReadOnly
+│   ├── StorageReadOnly
+│   ├── StoreUnavailable       Milvus does not answer
+│   └── StoreRefused           Milvus answers, but not what was asked
 └── ModelError
     ├── ModelNotFound
     ├── ModelDamaged           the weights are not the published ones
@@ -97,6 +103,10 @@ class DocumentTooLarge(DocumentError):
     message = "{source}: {bytes} bytes are more than the limit of {limit}. Split the document."
 
 
+class BeyondStore(DocumentError):
+    message = "{source}: {part} takes {bytes} bytes; the store takes no more than {limit}."
+
+
 class BadSource(DocumentError):
     message = "{source!r} cannot name a document: {reason}."
 
@@ -122,6 +132,10 @@ class CollectionNotFound(PinciteError):
 
 class CollectionExists(PinciteError):
     message = "There is a collection {collection!r} already."
+
+
+class CollectionNotMade(PinciteError):
+    message = "The collection {collection!r} could not be made: {reason}"
 
 
 class BadCollectionName(PinciteError):
@@ -161,6 +175,17 @@ class FleetMismatch(FleetProblem):
 
 class FleetFailed(FleetProblem):
     message = "The Ray cluster gave up: {reason}. What was committed stays; the same command goes on from there."
+
+
+class BadStore(PinciteError):
+    message = (
+        "--store cannot be used: {reason}. "
+        "Give milvus+http://HOST:PORT/DATABASE, milvus+https://…, or milvus+file:PATH for the embedded engine."
+    )
+
+
+class OnlyInFolder(PinciteError):
+    message = "`pincite {command}` is for an index folder. {way}"
 
 
 class IndexProblem(PinciteError):
@@ -203,6 +228,14 @@ class StorageFull(IndexProblem):
 
 class StorageReadOnly(IndexProblem):
     message = "The index in {path} cannot be written to. Nothing was changed; check the folder's permissions."
+
+
+class StoreUnavailable(IndexProblem):
+    message = "The store {store} does not answer: {reason}. Nothing was half changed; start it, and try again."
+
+
+class StoreRefused(IndexProblem):
+    message = "The store {store} refuses: {reason}."
 
 
 class ModelError(PinciteError):

@@ -98,16 +98,21 @@ def select(patterns: Sequence[str], sources: Sequence[str]) -> list[int]:
     places: set[int] = set()
     for pattern in patterns:
         match = matcher(pattern)
-        beginning = re.split(r"[*?]", pattern, maxsplit=1)[0]
-        if beginning == pattern:
+        begin = beginning(pattern)
+        if begin == pattern:
             start = bisect_left(sources, pattern)
             places.update(range(start, start + (sources[start : start + 1] == [pattern])))
             continue
-        start = bisect_left(sources, beginning)
-        end = bisect_right(sources, beginning, key=itemgetter(slice(len(beginning))))
+        start = bisect_left(sources, begin)
+        end = bisect_right(sources, begin, key=itemgetter(slice(len(begin))))
         every = pattern.endswith("**") and pattern.count("*") == 2 and "?" not in pattern
         places.update(place for place in range(start, end) if every or match.fullmatch(sources[place]))
     return sorted(places)
+
+
+def beginning(pattern: str) -> str:
+    """What every source begins with that matches a pattern: "news/2*.md" -> "news/2"."""
+    return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 
 def matcher(pattern: str) -> re2._Regexp:

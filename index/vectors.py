@@ -48,6 +48,7 @@ class Dense(Struct, frozen=True):
     lists: int = 0  # 0: every vector is compared
     probed: int = 0  # of the lists, for each question
     recall: float = 1.0
+    graph: bool = False  # neighbours of neighbours are followed, as Milvus does
 
 
 class VectorIndex:

@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from index.config import IndexConfig
+from index.types import Encoder
 from prompts.passages import PASSAGE
 
 CONFIG = "config_sentence_transformers.json"
@@ -41,6 +43,18 @@ class Prefixes(Struct, frozen=True):
 
     query: str = "{text}"
     passage: str = PASSAGE
+
+
+def config_of(encoder: Encoder) -> IndexConfig:
+    """The configuration of a new collection: the prompts that its encoder was trained with."""
+    prefixes = prefixes_for(encoder.name)
+    return IndexConfig(
+        encoder=encoder.name,
+        encoder_sha256=encoder.sha256,
+        dimension=encoder.dimension,
+        query_prompt=prefixes.query,
+        passage_prompt=prefixes.passage,
+    )
 
 
 def prefixes_for(name: str) -> Prefixes:

@@ -9,9 +9,10 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from index.collection import Collection
+from index.addresses import Address
 from index.errors import CollectionNotFound
-from index.searcher import Searcher
+from index.homes import home_of
+from index.seams import Collection, Searcher
 from index.types import Hit
 from service import schema
 from service.caching import AnswerCache
@@ -54,6 +55,7 @@ class Answering:
         cls,
         index: Path,
         *,
+        store: Address | None = None,
         encoder: str | None = None,
         reader: str | None = None,
         collection: str = "default",
@@ -63,13 +65,13 @@ class Answering:
         cache_bytes: int = 0,
         chooser: Chooser | None = None,
     ) -> Self:
-        """Open every collection of an index. Raises what `open_reader` raises, and `Collection.open` of this one.
+        """Open every collection of an index, or of a store. Raises what `open_reader` raises, and opening this one.
 
         `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
         read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
         `cache_bytes`. It closes a `chooser`.
         """
-        catalogue = Catalogue.open(index, collection, encoder, program)
+        catalogue = Catalogue.open(home_of(index, store), collection, encoder, program)
         opened = open_reader(reader, index, threads, device)
         return cls(catalogue, opened, AnswerCache(cache_bytes), chooser)
 

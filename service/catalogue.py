@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from index import models
-from index.collection import Collection
-from index.collections import check_name, drop, place_of, sweep
-from index.config import IndexConfig
-from index.errors import CollectionExists, CollectionNotFound, IndexProblem, ModelError, ModelNotFound
-from index.layout import Layout
-from service.errors import CollectionForbidden, NotMade, UnknownEncoder
+from index.collections import check_name
+from index.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    CollectionNotMade,
+    IndexProblem,
+    ModelError,
+    ModelNotFound,
+    StoreUnavailable,
+)
+from index.seams import Collection, Home
+from prompts.prefixes import config_of
+from service.errors import CollectionForbidden, UnknownEncoder
 
 logger = logging.getLogger("pincite")
 
@@ -23,46 +29,52 @@ class Catalogue:
     """Safe in many threads at once."""
 
     def __init__(
-        self, collections: dict[str, Collection], index: Path | None = None, program: Sequence[str] = ()
+        self, collections: Mapping[str, Collection], home: Home | None = None, program: Sequence[str] = ()
     ) -> None:
-        """Without an `index` folder the collections stay what they are. `program` runs the `pincite` command."""
-        self._collections = collections
-        self.index = index
+        """Without a `home` the collections stay what they are. `program` runs the `pincite` command."""
+        self._collections = dict(collections)
+        self._home = home
         self._program = program
         self._opening = threading.Lock()
 
     @classmethod
-    def open(cls, index: Path, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
-        """Open the collection `served`, or raise what `Collection.open` raises. Others are opened when asked for.
+    def open(cls, home: Home, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
+        """Open the collection `served`, or raise what opening it raises. Others are opened when asked for.
 
         `encoder` is that of the collection served.
         """
-        return cls({served: Collection.open(index, served, encoder)}, index, program)
+        return cls({served: home.open(served, encoder)}, home, program)
+
+    @property
+    def index(self) -> Path | None:
+        """The folder of this machine that goes with them."""
+        return self._home.index if self._home else None
 
     def __getitem__(self, name: str) -> Collection:
-        """The collection of that name as it is now. Raises CollectionNotFound, or what `Collection.open` raises."""
+        """The collection of that name as it is now. Raises CollectionNotFound, or what opening it raises."""
         known = self._collections.get(name)
-        if known is not None and (self.index is None or known.current):
+        if known is not None and (self._home is None or known.current):
             return known
-        if self.index is None:
+        if self._home is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         with self._opening:
             known = self._collections.get(name)
             if known is not None and known.current:
                 return known
             self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
-            place_of(self.index, name)
-            opened = Collection.open(self.index, name)
+            opened = self._home.open(name)
             self._collections = self._collections | {name: opened}
             return opened
 
     def present(self) -> dict[str, Collection]:
         """All that can be used now; the log names the others."""
-        names = sorted(self._collections) if self.index is None else Layout(self.index).collections()
-        found = {}
+        names = sorted(self._collections) if self._home is None else self._home.names()
+        found: dict[str, Collection] = {}
         for name in names:
             try:
                 found[name] = self[name]
+            except StoreUnavailable:
+                raise
             except (IndexProblem, ModelError) as error:
                 logger.error("the collection %s cannot be used: %s", name, error)  # noqa: TRY400  # no stack is needed
             except CollectionNotFound:
@@ -73,7 +85,7 @@ class Catalogue:
         """Make an empty collection; False if it is there already, with that encoder.
 
         A process of its own does it, since it may need torch. Raises BadCollectionName, CollectionExists,
-        UnknownEncoder or NotMade.
+        UnknownEncoder or CollectionNotMade.
         """
         check_name(name)
         if encoder is not None:
@@ -81,37 +93,35 @@ class Catalogue:
                 sha256 = models.find(encoder).sha256
             except ModelNotFound as error:
                 raise UnknownEncoder(encoder=encoder) from error
-        if self.index is None:
-            raise NotMade(collection=name, reason="this service has no index folder")
-        if not Layout(self.index).collection(name).store.exists():
-            options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
-            command = [*self._program, "collections", "make", *options, "--", name]  # which may be --help
-            made = subprocess.run(command, check=False, capture_output=True, text=True)
-            if made.returncode == 0:
+        if self._home is None:
+            raise CollectionNotMade(collection=name, reason="this service has no index folder")
+        if not self._home.has(name):
+            try:
+                self._home.make_apart(name, encoder, config_of, self._program)
+            except CollectionExists:
+                pass  # made by another in this instant
+            else:
                 return True
-            if not Layout(self.index).collection(name).store.exists():
-                raise NotMade(collection=name, reason=made.stderr.strip())
-        if encoder is not None and self.config(name).encoder_sha256 != sha256:
+        if encoder is not None and self[name].config.encoder_sha256 != sha256:
             raise CollectionExists(collection=name)
         return False
 
-    def config(self, name: str) -> IndexConfig:
-        return self[name].store.config
-
     def drop(self, name: str) -> None:
         """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
-        if self.index is None:
+        if self._home is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
-        drop(self.index, name)
+        self._home.drop(name)
 
     def sweep(self) -> None:
         """Erase what is left of dropped collections, where a crash came in between."""
-        if self.index is not None:
-            sweep(self.index)
+        if self._home is not None:
+            self._home.sweep()
 
     def close(self) -> None:
         for collection in self._collections.values():
             collection.close()
+        if self._home is not None:
+            self._home.close()
 
 
 class Limited:

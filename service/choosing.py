@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.terms import words
 from index.tokens import count
 from index.types import Span

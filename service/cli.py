@@ -14,11 +14,12 @@ from uuid import uuid4
 
 import click
 
-from index.cli import collection_option, encoder_option, index_option, replace_option
+from index.cli import collection_option, encoder_option, environment_of, index_option, replace_option, store_option
 from service.errors import NothingToServe
 from service.issuing import keyring
 
 if TYPE_CHECKING:
+    from index.addresses import Address
     from service.answering import Answering
     from service.choosing import Chooser
     from service.schema import AskRequest, AskResponse
@@ -85,6 +86,7 @@ def chooser_options(command: F) -> F:
 
 @click.command(name="serve", epilog=ENVIRONMENT)
 @click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@store_option
 @index_option
 @collection_option
 @encoder_option
@@ -168,6 +170,7 @@ def serve_command(
     *,
     sources: tuple[Path, ...],
     index: Path,
+    store: Address | None,
     collection: str,
     encoder: str | None,
     reader: str | None,
@@ -216,8 +219,8 @@ def serve_command(
     bound = bind(host, port)
     if sources:
         options = build_options(index, collection, encoder, replace=replace)
-        build_first([*program, "build", *options, "--", *map(str, sources)])
-    make_default(index, program)
+        build_first([*program, "build", *options, "--", *map(str, sources)], store)
+    make_default(index, store, program)
     told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
     announce: Callable[[], None] = partial(click.echo, told)
     if processes > 1:
@@ -228,6 +231,7 @@ def serve_command(
 
     answering = Answering.open(
         index,
+        store=store,
         encoder=encoder,
         reader=reader,
         collection=collection,
@@ -280,23 +284,29 @@ def build_options(index: Path, collection: str, encoder: str | None, *, replace:
     return [*options, *(["--encoder", encoder] if encoder else []), *(["--replace"] if replace else [])]
 
 
-def make_default(index: Path, program: Sequence[str]) -> None:
-    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch."""
+def make_default(index: Path, store: Address | None, program: Sequence[str]) -> None:
+    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch.
+
+    What is open to a store would not survive the fork into several processes either.
+    """
     from index.layout import Layout
 
-    present = Layout(index).collections()
+    present = Layout(index).collections() if store is None else []
     if "default" in present:
         return
     status = subprocess.run(
-        [*program, "collections", "make", "default", "--index", str(index)], check=False, stdout=subprocess.DEVNULL
+        [*program, "collections", "make", "default", "--exist-ok", "--index", str(index)],
+        check=False,
+        stdout=subprocess.DEVNULL,
+        env=environment_of(store),
     ).returncode
     if status and not present:
         sys.exit(status if status > 0 else 1)
 
 
-def build_first(command: Sequence[str]) -> None:
+def build_first(command: Sequence[str], store: Address | None) -> None:
     """Run the build; exit as it does unless there is something to serve."""
-    status = subprocess.run(command, check=False).returncode
+    status = subprocess.run(command, check=False, env=environment_of(store)).returncode
     if status == SOME_UNREADABLE:
         click.echo("Some files could not be read; the rest is served.", err=True)
     elif status:
@@ -305,6 +315,7 @@ def build_first(command: Sequence[str]) -> None:
 
 @click.command(name="ask")
 @click.argument("question")
+@store_option
 @index_option
 @collection_option
 @encoder_option
@@ -348,6 +359,7 @@ def ask_command(
     *,
     question: str,
     index: Path,
+    store: Address | None,
     collection: str,
     encoder: str | None,
     reader: str | None,
@@ -378,7 +390,9 @@ def ask_command(
     from service.settings import chooser_settings
 
     chosen = opened(chooser_settings(os.environ, chooser, chooser_model))
-    answering = Answering.open(index, encoder=encoder, reader=reader, collection=collection, chooser=chosen)
+    answering = Answering.open(
+        index, store=store, encoder=encoder, reader=reader, collection=collection, chooser=chosen
+    )
     try:
         show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
     finally:

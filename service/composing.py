@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from index.contents import Content
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.terms import words
 from index.types import Hit, Span
 from prompts.packing import Run, joined

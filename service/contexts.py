@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.tokens import ENCODINGS, count
 from index.types import Hit
 from prompts.packing import Passages, Run, pack

@@ -40,7 +40,6 @@ PinciteError
 │   └── TooManyUploads
 ├── HungUp                        the client; nobody sees it but the log
 ├── NoChoice                      of the chooser; the reader's answer stands alone
-├── NotMade                       a collection
 ├── KeyNotFound
 ├── KeysUnusable                  the file of the keys
 └── StartError                    the service cannot be started
@@ -214,10 +213,6 @@ class HungUp(PinciteError):
 
 class NoChoice(PinciteError):
     message = "The chooser did not choose: {reason}."
-
-
-class NotMade(PinciteError):
-    message = "The collection {collection!r} could not be made: {reason}"
 
 
 class KeyNotFound(PinciteError):

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Hit, Span
 from service.curves import Floats
 from service.network import END, SENTENCE, START, Output

@@ -14,7 +14,7 @@ from importlib.resources import files
 import msgspec
 import numpy as np
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.terms import words
 from index.types import Hit, Span
 from service.curves import Fit, Floats

@@ -25,8 +25,10 @@ from index.errors import (
     BadCollectionName,
     BadPattern,
     BadSource,
+    BeyondStore,
     CollectionExists,
     CollectionNotFound,
+    CollectionNotMade,
     DefaultCollection,
     DocumentError,
     DocumentNotFound,
@@ -37,6 +39,8 @@ from index.errors import (
     PinciteError,
     StorageFull,
     StorageReadOnly,
+    StoreRefused,
+    StoreUnavailable,
     UndecodableFile,
 )
 from service import errors
@@ -46,6 +50,7 @@ logger = logging.getLogger("pincite")
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:pincite:problem:"
+STORE_RETRY_S = 5  # after which to ask a store again that did not answer
 GONE = "client disconnected prematurely"  # what the framework says of a body that does not end
 NO_CONTENT = 204
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
@@ -69,6 +74,8 @@ LIMITS = ("minimum", "maximum")
 FULL = "The disk of the index is full. Nothing was changed."
 READ_ONLY = "The index cannot be written to now. Nothing was changed."
 LOCKED = "A build is writing to the collection. Try again when it is done."
+AWAY = "What the collections are stored in does not answer. Nothing was half changed."
+REFUSED = "What the collections are stored in refuses. The log of the service says why."
 NO_COLLECTION = "There is no collection of this name. GET /v1/collections lists those that there are."
 NOT_MADE = "The collection could not be made. The log of the service says why."
 CLOSED = "The keys of the service cannot be read, so nobody is let in. The log of the service says why."
@@ -105,6 +112,7 @@ KINDS: dict[type[Exception], Kind] = {
         412, "precondition-failed", "The document is not as expected", ("source", "present")
     ),
     DocumentTooLarge: Kind(413, "document-too-large", "The document is too large", ("source", "bytes", "limit")),
+    BeyondStore: Kind(413, "beyond-store", "A part of the document is too large", ("source", "part", "bytes", "limit")),
     DocumentError: Kind(
         415, "unreadable-document", "The document cannot be read", ("source", "media_type", "encoding")
     ),
@@ -128,7 +136,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.HungUp: Kind(499, "hung-up", "The client hung up"),
     errors.TooManyUploads: Kind(503, "too-many-uploads", "Too many uploads at once", ("limit", "retry_after")),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
-    errors.NotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
+    CollectionNotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
+    StoreUnavailable: Kind(503, "store-unavailable", "The store does not answer", detail=AWAY),
+    StoreRefused: Kind(503, "store-refused", "The store refuses", detail=REFUSED),
     IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),
     ModelError: Kind(503, "model-unavailable", "A model cannot be used", detail=UNAVAILABLE),
 }
@@ -178,6 +188,8 @@ def headers_of(error: Exception) -> dict[str, str]:
         headers["Content-Range"] = f"bytes */{facts['bytes']}"
     if isinstance(error, errors.Overloaded | errors.TooManyRequests):
         headers["Retry-After"] = str(facts["retry_after"])
+    if isinstance(error, StoreUnavailable):
+        headers["Retry-After"] = str(STORE_RETRY_S)
     if isinstance(error, errors.AccessDenied):
         headers["WWW-Authenticate"] = challenge(error)
     if isinstance(error, errors.WrongMethod):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Hit, Span
 from service.patience import Patience
 

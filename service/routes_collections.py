@@ -13,11 +13,13 @@ from index.errors import (
     BadCollectionName,
     CollectionExists,
     CollectionNotFound,
+    CollectionNotMade,
     DefaultCollection,
     IndexLocked,
     IndexProblem,
     StorageFull,
     StorageReadOnly,
+    StoreUnavailable,
 )
 from service import errors, examples
 from service.answering import Answering
@@ -85,9 +87,10 @@ async def get_collection(
             errors.UnsupportedMedia,
             errors.Overloaded,
             errors.UnknownEncoder,
-            errors.NotMade,
             BadCollectionName,
             CollectionExists,
+            CollectionNotMade,
+            StoreUnavailable,
         ),
     },
 )

@@ -18,7 +18,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
 from index.errors import CollectionNotFound, DocumentNotFound
 from index.positions import Ranges
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Document
 from service import errors, examples
 from service.answering import Answering
@@ -196,7 +196,7 @@ def file_of(answering: Answering, collection: str, source: str, version: str | N
         return content.document, content.file
     found = answering.collection(collection).version(source, version.lower())
     if found is None:
-        live = answering.collection(collection).store.live(source)
+        live = searcher.live(source)
         raise errors.VersionGone(source=source, present=live and live.sha256)
     return found
 

@@ -9,6 +9,7 @@ from litestar import Response, delete, put
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
+from index.building import Guard
 from index.errors import (
     BadSource,
     CollectionNotFound,
@@ -17,11 +18,11 @@ from index.errors import (
     DocumentTooLarge,
     StorageFull,
     StorageReadOnly,
+    StoreUnavailable,
     UndecodableFile,
 )
 from index.preparation import Told
 from index.types import Document
-from index.writer import Guard
 from service import errors, examples
 from service.answering import Answering
 from service.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
@@ -42,6 +43,7 @@ STORAGE = (
     errors.PreconditionFailed,
     StorageFull,
     StorageReadOnly,
+    StoreUnavailable,
 )
 
 

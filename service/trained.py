@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from index.passages import context
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Hit, Span
 from service.curves import Floats, Logistic
 from service.errors import ReaderDamaged

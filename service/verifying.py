@@ -8,7 +8,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from index.searcher import Searcher
+from index.seams import Searcher
 from index.types import Document
 from service import schema
 from service.anchoring import Anchoring, Place

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
+from index.building import BuildReport
 from index.config import IndexConfig
 from index.derived import terms_covered
 from index.errors import (
@@ -27,7 +28,7 @@ from index.searcher import Fusion, Searcher
 from index.store import Store
 from index.tables import FORMAT
 from index.types import Encoder, Vectors
-from index.writer import BuildReport, Writer, build
+from index.writer import Writer, build
 from tests.fakes import FakeEncoder
 
 

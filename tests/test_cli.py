@@ -18,7 +18,7 @@ from index.cli import printable
 from service.printing import line_at
 from tests.commands import ROOT, pincite, serving
 
-HEAVY = ("torch", "transformers", "sentence_transformers")
+HEAVY = ("pymilvus", "milvus_lite", "grpc", "torch", "transformers", "sentence_transformers")
 
 
 def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:

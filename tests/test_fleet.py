@@ -14,11 +14,12 @@ import pytest
 
 from eval.cli import config_of, run
 from index import fleet, models, writer
+from index.building import BuildReport
 from index.checking import check
 from index.errors import BadFleet, FleetFailed
 from index.fleet import Fleet, joined, local_workers
 from index.layout import Layout
-from index.writer import BuildReport, build
+from index.writer import build
 from tests.conftest import FILES
 
 DOCUMENTS = 60

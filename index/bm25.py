@@ -1,0 +1,56 @@
+"""BM25 as tantivy computes it, so that a passage has the same score in every kind of store.
+
+The engine's own scores stand on what lies in its segments: rows of other collections, of versions that were replaced,
+and of those that are not sealed yet count differently from one minute to the next. So the engine finds the candidates,
+and they are scored here, by the passages of the collection alone.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+K1, B = 1.2, 0.75
+EXACT = 24  # lengths up to this are kept as they are
+# The lengths that a byte stands for, as Lucene has them: a length counts as the nearest of these below it.
+LENGTHS = [
+    *range(EXACT),
+    *(EXACT + (i if i < 8 else (i & 7 | 8) << (i >> 3) - 1) for i in range(256 - EXACT)),
+]
+
+
+def rarity(passages: int, holding: int) -> float:
+    """The inverse document frequency of a term: about 0 if it is everywhere, never negative."""
+    return math.log(1 + (passages - holding + 0.5) / (holding + 0.5)) if passages >= holding else 0.0
+
+
+def scores(
+    asked: Sequence[str],
+    candidates: Mapping[int, Sequence[str]],
+    holding: Mapping[str, int],
+    passages: int,
+    words: int,
+) -> dict[int, float]:
+    """The BM25 of each candidate that has any of the terms asked for.
+
+    `candidates` have their terms, in any order; `holding` says how many passages hold a term; there are `passages`,
+    with so many `words` in all.
+    """
+    average = np.float32(words / max(passages, 1)) or np.float32(1)
+    weights = {term: np.float32(rarity(passages, holding[term]) * (1 + K1)) for term in sorted(set(asked))}
+    found: dict[int, float] = {}
+    for number, terms in candidates.items():
+        length = np.float32(LENGTHS[bisect_right(LENGTHS, len(terms)) - 1])
+        norm = np.float32(K1 * (1 - B + B * length / average))
+        counts = Counter(term for term in terms if term in weights)
+        if counts:
+            score = np.float32(0)
+            for term in sorted(counts):
+                count = np.float32(counts[term])
+                score += weights[term] * (count / (count + norm))
+            found[number] = float(score)
+    return found
