@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ VARIABLES = [
     for variable in re.findall(r"^  (PINCITE_[A-Z_]+) ", ENVIRONMENT, re.MULTILINE)
     if variable != "PINCITE_CHOOSER_KEY"  # which is no number
 ]
-CHOOSER = {"chooser": "http://127.0.0.1:8080/v1", "chooser_model": "small"}
+READ = partial(Settings.from_env, chooser="http://127.0.0.1:8080/v1", chooser_model="small")
 SMALL = {
     "PINCITE_MAX_QUESTION": "20",
     "PINCITE_MAX_BATCH": "2",
@@ -44,11 +45,10 @@ def answering(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_variable_that_help_lists_is_read(variable: str) -> None:
-    usual = Settings.from_env({}, **CHOOSER)
-    assert Settings.from_env({variable: "1"}, **CHOOSER) != usual or variable == "PINCITE_THREADS"
+    assert READ({variable: "1"}) != READ({}) or variable == "PINCITE_THREADS"
     for value in ("-1", "x", "1.5", "1e3", "٣", "9" * 40):
         with pytest.raises(BadSetting) as error:
-            Settings.from_env({variable: value}, **CHOOSER)
+            READ({variable: value})
         assert variable in str(error.value)
 
 
