@@ -13,7 +13,7 @@ from index.addresses import Address
 from index.building import BuildReport, Configure, Progress
 from index.checking import Checked, check
 from index.collection import Collection
-from index.errors import CollectionExists, CollectionNotMade, StoreUnavailable
+from index.errors import CollectionExists, CollectionNotMade, IndexNotFound, StoreUnavailable
 from index.layout import Layout
 from index.seams import Home
 from index.store import Store
@@ -50,6 +50,8 @@ class Folder:
         return Layout(self.index).collection(name).store.exists()
 
     def open(self, name: str, encoder: str | None = None) -> Collection:
+        if not self.names():
+            raise IndexNotFound(path=self.index)
         if encoder is None:
             collections.place_of(self.index, name)
         return Collection.open(self.index, name, encoder)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from eval.cli import config_of, run
-from index import fleet, models, writer
+from index import building, fleet, models
 from index.building import BuildReport
 from index.checking import check
 from index.errors import BadFleet, FleetFailed
@@ -131,7 +131,7 @@ def test_a_build_that_was_broken_off_goes_on_where_it_was(
     cluster: Fleet, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fleet, "BLOCK", 3000)
-    monkeypatch.setattr(writer, "BATCH", 20)
+    monkeypatch.setattr(building, "BATCH", 20)
 
     def stop(_stage: str, done: int, _total: int) -> None:
         if done == DOCUMENTS // 2:
