@@ -115,11 +115,13 @@ class Turns:
                 if not self._waiting:
                     self._changed.wait()
                     continue
+                hopeless = [turn for turn in self._waiting if self._hopeless(turn)]
+                for turn in hopeless:  # now, though others may have their turn before them for a long time yet
+                    self._ended(turn, turn.job, self._drop(turn, turn.job))
+                if hopeless:
+                    continue
                 turn = min(self._waiting, key=self._order)
                 job = turn.job
-                if turn.patience.gone or job.error or self._late(turn, job.costs[job.todo[0]]):
-                    self._ended(turn, job, self._drop(turn, job))
-                    continue
                 taken = [self._take(turn, job.todo[0])]
                 self._fill(taken)
                 self.runs += 1
@@ -150,6 +152,10 @@ class Turns:
             return None
         alike = (place for place in job.todo if self._batches.alike(job.costs[place], first.cost))
         return next((place for place in alike if not self._late(turn, job.costs[place])), None)
+
+    def _hopeless(self, turn: Turn) -> bool:
+        job = turn.job
+        return turn.patience.gone or job.error is not None or self._late(turn, job.costs[job.todo[0]])
 
     def _late(self, turn: Turn, cost: int) -> bool:
         return turn.patience.left() < MARGIN * self._pace.seconds * cost

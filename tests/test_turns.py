@@ -102,6 +102,30 @@ def test_what_would_end_after_the_deadline_is_not_begun(turns: Turns) -> None:
     assert turns.turn(Patience(deadline_ms=1)).map(read, [0.1], [100]) == [None]
 
 
+def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_them(turns: Turns) -> None:
+    def read(seconds: list[float]) -> list[str]:
+        time.sleep(max(seconds))
+        return ["read"] * len(seconds)
+
+    def newcomers() -> None:
+        while not over.is_set():
+            turns.turn().map(read, [0.02], [1])
+
+    turns.turn().map(read, [0.02], [1])  # teaches what a unit takes
+    over = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            pool.submit(newcomers)
+        patience = Patience(deadline_ms=200)
+        hurried = pool.submit(turns.turn(patience).map, read, [0.02] * 50, [1] * 50)
+        try:
+            results = hurried.result(20)  # with newcomers still coming
+        finally:
+            over.set()
+    assert "read" in results
+    assert results[-1] is None
+
+
 def test_nothing_more_is_done_for_who_hung_up(turns: Turns) -> None:
     patience = Patience()
     done: list[int] = []
