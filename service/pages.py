@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,17 +23,18 @@ STATIC = Path(__file__).parent / "static"
 PAGES = {"/": "page/index.html"} | {f"/examples/{name}": f"examples/{name}.html" for name in ("plain", "dark", "site")}
 PARTS = ("answer", "source", "elements", "client", "anchoring", "citations", "painting", "styles")
 EMBEDDED = {"/embed.js": "embed/embed.js"} | {f"/embed/{name}.js": f"embed/{name}.js" for name in PARTS}
-OWN = {f"/page/{name}": f"page/{name}" for name in ("page.js", "uploads.js", "examples.js", "page.css", "icon.svg")} | {
+OWN = {f"/page/{name}": f"page/{name}" for name in ("page.js", "uploads.js", "examples.js", "icon.svg")} | {
     f"/examples/{name}.css": f"examples/{name}.css" for name in ("plain", "dark", "site")
 }
 PATHS = PAGES | {"/examples": "examples/index.html"} | EMBEDDED | OWN
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 STRICT = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'{}; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)  # in the page itself: a file of its own is painted later
 ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
 
 
@@ -49,9 +51,9 @@ def asset(path: str, *, small: bool) -> Asset:
     Pages of any origin may load what is to be embedded, and nothing else.
     """
     file = STATIC / PATHS[path]
-    content = file.read_bytes()
+    content = plain = file.read_bytes()
     if small:
-        content = gzip.compress(content, mtime=0)
+        content = gzip.compress(plain, mtime=0)
     tag = f'"{sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Origin, Accept-Encoding"}
     if small:
@@ -59,8 +61,14 @@ def asset(path: str, *, small: bool) -> Asset:
     if path in EMBEDDED:
         headers |= ANYWHERE
     if file.suffix == ".html":
-        headers["Content-Security-Policy"] = STRICT
+        headers["Content-Security-Policy"] = policy(plain)
     return Asset(content, TYPES[file.suffix], headers)
+
+
+def policy(page: bytes) -> str:
+    """The Content-Security-Policy of a page: of the styles in it, only those that stand there now."""
+    digests = (b64encode(sha256(style).digest()).decode() for style in STYLE.findall(page))
+    return STRICT.format("".join(f" 'sha256-{digest}'" for digest in digests))
 
 
 @get([*PATHS], include_in_schema=False, opt={"scope": OPEN})
