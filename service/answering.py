@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from index.addresses import Address
 from index.errors import CollectionNotFound
 from index.homes import home_of
+from index.processors import cpus
 from index.seams import Collection, Searcher
 from index.types import Hit
 from service import schema
@@ -49,6 +51,7 @@ class Answering:
         self._catalogue = catalogue
         self.reader = reader
         self._search_pace = Pace()
+        self._searches = threading.Semaphore(cpus())  # more at once would only be longer under way, each of them
 
     @classmethod
     def open(
@@ -219,11 +222,15 @@ class Answering:
     ) -> tuple[list[Hit], list[str]]:
         """The passages found, unless that would take longer than there is time left; what was skipped."""
         patience.require_listener()
-        if patience.left() <= self._search_pace.seconds:
+        spare = min(patience.left() - self._search_pace.most, threading.TIMEOUT_MAX)
+        if spare <= 0 or not self._searches.acquire(timeout=spare):
             return [], [RETRIEVE]
         begun = time.monotonic()
-        with stage("retrieve"):
-            hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        try:
+            with stage("retrieve"):
+                hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        finally:
+            self._searches.release()
         self._search_pace.took(time.monotonic() - begun)
         return hits, []
 

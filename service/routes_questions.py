@@ -28,7 +28,6 @@ from service.contract import (
     success,
 )
 from service.decoding import check, check_length, decode_text
-from service.patience import Patience
 from service.problems import AppRequest, encode_problem
 from service.scheduling import Workers, while_listening
 from service.schema import (
@@ -88,7 +87,7 @@ async def ask(
 ) -> AskResponse:
     """`status` tells whether there is an answer. Each answer is quoted from the documents word for word."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
-    patience = Patience(data.deadline_ms)
+    patience = questions.patience(data.deadline_ms, request.scope["state"]["came"])
     work = partial(answering.ask, data, request.scope["state"]["request_id"], patience)
     return await while_listening(request.receive, patience, questions.run(work, patience))
 

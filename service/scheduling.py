@@ -36,8 +36,13 @@ class Workers:
         self.room = threads + waiting
         self.calls = 0  # under way or waiting
         self._pace = Pace()
+        self._sending = Pace()
         self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite", initializer=begin)
+
+    def patience(self, deadline_ms: int | None, came: float) -> Patience:
+        """That of an asker whose call is to run here, with time left for the answer to get out."""
+        return Patience(deadline_ms, came, self._sending.most)
 
     async def run(self, work: Callable[[], T], patience: Patience | None = None) -> T:
         """What `work` returns or raises. Raises Overloaded at once where there is no room to wait.
@@ -52,7 +57,7 @@ class Workers:
             left = math.inf if patience is None else patience.left()
             if await self._entered(left):
                 return await self._on_thread(work)
-            return await asyncio.to_thread(work)
+            return await self._called(None, work)
         finally:
             self.calls -= 1
 
@@ -91,13 +96,27 @@ class Workers:
         return True
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
-        """In the context of its request: logs and traces tell by it what belongs together."""
         begun = time.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
+            return await self._called(self._pool, work)
         finally:
             self._free.release()
             self._pace.took(time.monotonic() - begun)
+
+    async def _called(self, pool: ThreadPoolExecutor | None, work: Callable[[], T]) -> T:
+        """In the context of its request: logs and traces tell by it what belongs together."""
+        ended = math.inf
+
+        def working() -> T:
+            nonlocal ended
+            try:
+                return work()
+            finally:
+                ended = time.monotonic()
+
+        result = await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, working)
+        self._sending.took(time.monotonic() - ended)
+        return result
 
     def _until_free(self) -> int:
         """Seconds until those who wait now have been served, about."""

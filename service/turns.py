@@ -21,8 +21,6 @@ from service.patience import Pace, Patience
 A = TypeVar("A")
 B = TypeVar("B")
 
-MARGIN = 1.25  # a run is begun before a deadline only if it would end in time taking so many times as long
-
 
 class Batches(Struct, frozen=True):
     """What one run takes: up to `rows` items, whose costs round up to one multiple of `step`.
@@ -158,7 +156,7 @@ class Turns:
         return turn.patience.gone or job.error is not None or self._late(turn, job.costs[job.todo[0]])
 
     def _late(self, turn: Turn, cost: int) -> bool:
-        return turn.patience.left() < MARGIN * self._pace.seconds * cost
+        return turn.patience.left() < self._pace.most * cost
 
     def _take(self, turn: Turn, place: int) -> Taken:
         job = turn.job

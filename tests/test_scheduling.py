@@ -20,7 +20,7 @@ from service.answering import Answering
 from service.app import create_app
 from service.caching import AnswerCache
 from service.errors import HungUp, Overloaded
-from service.patience import Patience
+from service.patience import HALF_LIFE_S, Pace, Patience
 from service.scheduling import Workers, while_listening
 from service.schema import AskRequest, AskResponse
 from service.settings import Settings
@@ -79,6 +79,38 @@ def test_a_call_whose_deadline_comes_while_it_waits_is_answered_then() -> None:
     answer, waited = asyncio.run(both())
     assert answer == "late"
     assert waited < 5  # the call that holds the thread would have taken 10
+
+
+def test_a_pace_is_what_was_measured_and_how_much_it_varied() -> None:
+    pace = Pace()
+    assert (pace.seconds, pace.most) == (0, 0)
+    pace.took(1.0)
+    assert pace.most == pytest.approx(1.0, rel=0.01)
+    pace.took(2.0)  # mean 1 + .1 × 1, mean deviation .1 × 1
+    assert pace.seconds == pytest.approx(1.1, rel=0.01)
+    assert pace.most == pytest.approx(1.1 + 4 * 0.1, rel=0.01)
+
+
+def test_what_was_too_slow_is_tried_again_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace()
+    pace.took(8.0)
+    later = time.monotonic() + 3 * HALF_LIFE_S
+    monkeypatch.setattr("service.patience.time.monotonic", lambda: later)
+    assert pace.most == pytest.approx(1.0, rel=0.01)
+
+
+def test_time_is_kept_for_an_answer_to_get_out() -> None:
+    async def kept() -> float:
+        workers = Workers(threads=1, waiting=1)
+        call = asyncio.create_task(workers.run(lambda: None))
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # noqa: ASYNC251  # a loop that is busy: what has been composed lies there meanwhile
+        await call
+        left = workers.patience(1000, time.monotonic() - 0.5).left()
+        workers.close()
+        return left
+
+    assert 0.1 < asyncio.run(kept()) < 0.305  # of the 500 ms that are left, 5 for composing and 190 or so for this
 
 
 def test_who_is_refused_is_told_when_to_come_again() -> None:
