@@ -27,8 +27,9 @@ from sklearn.model_selection import GroupKFold
 from eval.cli import config_of
 from eval.datasets import Dataset, Question, load
 from eval.selective import auroc, calibration_error
+from index.fusion import Fusion
 from index.seams import Searcher as AnySearcher
-from index.searcher import Fusion, Searcher
+from index.searcher import Searcher
 from index.writer import build
 from service.curves import Fit, Logistic
 from service.fitted import READ_AHEAD, Support, confidence_features

@@ -22,9 +22,10 @@ from index import models
 from index.contents import Contents
 from index.derived import save_terms, save_vectors
 from index.encoder import make_encoder
+from index.fusion import CANDIDATES, Fusion
 from index.layout import Layout
 from index.opening import open_collection
-from index.searcher import CANDIDATES, Fusion, Searcher
+from index.searcher import Searcher
 from index.store import Store
 from index.types import Vectors
 from index.vectors import DEEP

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from index import bm25
 from index.contents import Content
 from index.errors import DocumentNotFound
+from index.fusion import CANDIDATES, Fusion
 from index.milvus import CONTROL, MOST_ROWS
 from index.milvus_contents import Versions
 from index.milvus_parts import Part, State
@@ -30,7 +31,7 @@ from index.milvus_recall import Recall
 from index.milvus_tables import DOCUMENTS, FOREVER, NUMBER, TICKS, Row, among, quoted
 from index.milvus_writer import FIELDS, Present, spelled
 from index.positions import PositionMap
-from index.searcher import CANDIDATES, FILTERS, Fusion
+from index.searcher import FILTERS
 from index.sources import beginning, select
 from index.terms import words
 from index.types import Document, Hit, Passage, Span, StoredPassage, Vectors
@@ -94,21 +95,16 @@ class MilvusSearcher:
 
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         dense, terms = self.rankings(question, sources)
-        scores = self.fusion.scores(list(dense), list(terms))
-        best = sorted(scores, key=lambda number: (-scores[number], number))
-        hits: list[Hit] = []
-        for start in range(0, len(best), depth):  # once, unless a version was erased since it was found
-            numbers = best[start : start + depth]
-            there = self._versions.all_of([version_number(number) for number in numbers])
-            for number in numbers:
-                read = there[version_number(number)]
-                if read is not None:
-                    passage = read.passages[ordinal(number)]
-                    stored = stored_passage(number, read.content, passage)
-                    hits.append(Hit(stored, scores[number], dense.get(number), terms.get(number)))
-            if len(hits) >= depth:
-                break
-        return hits[:depth]
+        return self.fusion.hits(dense, terms, depth, self._read)
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, StoredPassage]:
+        there = self._versions.all_of([version_number(number) for number in numbers])
+        return {
+            number: stored_passage(number, read.content, read.passages[ordinal(number)])
+            for number in numbers
+            for read in [there[version_number(number)]]
+            if read is not None
+        }
 
     def rankings(
         self, question: str, sources: Sequence[str] | None = None

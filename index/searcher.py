@@ -9,12 +9,12 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.contents import Content, Contents
 from index.derived import numbers_in
 from index.errors import DocumentNotFound
+from index.fusion import CANDIDATES, Fusion
 from index.layout import CollectionLayout
 from index.opening import open_collection
 from index.positions import PositionMap
@@ -26,26 +26,6 @@ from index.vectors import Dense
 from index.views import View, moved_view, renewed_view, view_of
 
 FILTERS = 16  # lists of patterns that a view remembers the passages of
-CANDIDATES = 100  # passages that dense and term search each put up for fusion
-
-
-class Fusion(Struct, frozen=True):
-    """Reciprocal rank fusion, weighted: score = sum of weight / (constant + rank), ranks from 1.
-
-    Cormack, Clarke and Büttcher, SIGIR 2009. The values are fitted by `eval/fitting.py`.
-    """
-
-    dense: float = 0.5
-    terms: float = 1.0
-    constant: int = 5
-
-    def scores(self, dense: Sequence[int], terms: Sequence[int]) -> dict[int, float]:
-        """The score of each passage in either ranking (best first)."""
-        scores: dict[int, float] = defaultdict(float)
-        for weight, ranking in ((self.dense, dense), (self.terms, terms)):
-            for rank, number in enumerate(ranking, start=1):
-                scores[number] += weight / (self.constant + rank)
-        return scores
 
 
 class Searcher:
@@ -121,18 +101,11 @@ class Searcher:
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         """The `depth` best passages, best first; `sources` are patterns of which any may match."""
         dense, terms = self.rankings(question, sources)
-        scores = self.fusion.scores(list(dense), list(terms))
-        best = sorted(scores, key=lambda number: (-scores[number], number))
-        hits: list[Hit] = []
-        for start in range(0, len(best), depth):  # once, unless a change that came meanwhile took some of them
-            rows = self._store.passages(best[start : start + depth])
-            for number in best[start : start + depth]:
-                if number in rows and rows[number].document in self._by_number:
-                    passage = self._stored(rows[number])
-                    hits.append(Hit(passage, scores[number], dense.get(number), terms.get(number)))
-            if len(hits) >= depth:
-                break
-        return hits[:depth]
+        return self.fusion.hits(dense, terms, depth, self._read)
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, StoredPassage]:
+        rows = self._store.passages(numbers)
+        return {number: self._stored(row) for number, row in rows.items() if row.document in self._by_number}
 
     def _stored(self, row: PassageRow) -> StoredPassage:
         content, (start, end) = self.content(row.document), row.passage.span

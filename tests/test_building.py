@@ -23,8 +23,9 @@ from index.errors import (
     SourceConflict,
     UploadExists,
 )
+from index.fusion import Fusion
 from index.layout import CollectionLayout, Layout
-from index.searcher import Fusion, Searcher
+from index.searcher import Searcher
 from index.store import Store
 from index.tables import FORMAT
 from index.types import Encoder, Vectors
