@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from index.cli import collection_option, encoder_option, index_option
-from service.cli import reader_option
+from service.options import reader_option
 
 if TYPE_CHECKING:
     from eval.datasets import Dataset

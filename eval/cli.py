@@ -13,7 +13,8 @@ from eval.commands import compare_command, eval_command
 from index.care import backup_command, check_command, collections_command, restore_command
 from index.cli import build_command, delete_command, list_command, printable
 from index.errors import BadStore, OnlyInFolder, PinciteError
-from service.cli import ask_command, serve_command
+from service.asking import ask_command
+from service.cli import serve_command
 from service.errors import BadSetting, OpenToOthers, RequestError
 from service.issuing import keys_command
 

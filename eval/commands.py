@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from index.cli import LOCAL, collection_option, encoder_option, printable, progress_bar, store_option
-from service.cli import reader_option
+from service.options import reader_option
 
 if TYPE_CHECKING:
     from eval.client import Target

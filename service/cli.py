@@ -1,33 +1,27 @@
-"""Commands that answer: serving, and one question in the terminal."""
+"""The command that serves."""
 
 from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
-from uuid import uuid4
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from index.cli import collection_option, encoder_option, environment_of, index_option, replace_option, store_option
+from index.cli import collection_option, encoder_option, index_option, replace_option, store_option
 from service.errors import NothingToServe
+from service.first_build import build_first, build_options, make_default
 from service.issuing import keyring
+from service.options import chooser_options, opened, reader_option
 
 if TYPE_CHECKING:
     from index.addresses import Address
     from service.answering import Answering
-    from service.choosing import Chooser
-    from service.schema import AskRequest, AskResponse
-    from service.settings import ChooserSettings, Settings
+    from service.settings import Settings
 
-F = TypeVar("F", bound=Callable[..., object])
-
-SOME_UNREADABLE = 3  # what the build is told to end with where it could not read some files
 ENVIRONMENT = """\
 \b
 Further environment variables:
@@ -56,32 +50,6 @@ Limits; what is beyond them is answered with an error that names the limit:
   PINCITE_BODY_TIMEOUT        seconds for a body, and one for each further KiB  [default: 20]
   PINCITE_IDLE_TIMEOUT        seconds between two requests of a connection  [default: 10]
 """
-
-
-def reader_option(command: F) -> F:
-    return click.option(
-        "--reader",
-        envvar="PINCITE_READER",
-        show_envvar=True,
-        help="The folder of a reader that you trained, or 'untrained'.  [default: the packaged one]",
-    )(command)
-
-
-def chooser_options(command: F) -> F:
-    """A language model that may choose sentences, of an endpoint that speaks as OpenAI's does."""
-    url = click.option(
-        "--chooser",
-        envvar="PINCITE_CHOOSER",
-        show_envvar=True,
-        metavar="URL",
-        help="Let a language model choose, by numbers alone, the sentences of an answer that needs several: its "
-        "OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1. PINCITE_CHOOSER_KEY holds its key.  "
-        "[default: none]",
-    )
-    model = click.option(
-        "--chooser-model", envvar="PINCITE_CHOOSER_MODEL", show_envvar=True, metavar="NAME", help="Its name there."
-    )
-    return url(model(command))
 
 
 @click.command(name="serve", epilog=ENVIRONMENT)
@@ -252,15 +220,6 @@ def serve_command(
     serve_on(bound, create_app(answering, settings), settings.connection, tell)
 
 
-def opened(settings: ChooserSettings | None) -> Chooser | None:
-    if settings is None:
-        return None
-    from service.choosing import Chooser
-    from service.settings import chooser_key
-
-    return Chooser.open(settings, chooser_key(os.environ))
-
-
 def who_may_ask(*, keys: bool, anonymous: bool) -> str:
     if keys:
         return "Asking and reading is free to all; the rest needs a key." if anonymous else "Every call needs a key."
@@ -276,137 +235,3 @@ def log_ready(answering: Answering, settings: Settings, address: str) -> None:
     holding = {"documents": sum(each.documents for each in served), "passages": sum(each.passages for each in served)}
     facts = {"address": address, "collections": len(served), **holding, "threads": settings.threads}
     logging.getLogger("pincite").info("ready", extra=facts)
-
-
-def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:
-    """The options for a build in a process of its own: it imports much that a service does not need."""
-    options = ["--index", str(index), "--collection", collection, "--unreadable-status", str(SOME_UNREADABLE)]
-    return [*options, *(["--encoder", encoder] if encoder else []), *(["--replace"] if replace else [])]
-
-
-def make_default(index: Path, store: Address | None, program: Sequence[str]) -> None:
-    """There is always a default collection, though it may be empty. A process of its own makes it: it imports torch.
-
-    What is open to a store would not survive the fork into several processes either.
-    """
-    from index.layout import Layout
-
-    present = Layout(index).collections() if store is None else []
-    if "default" in present:
-        return
-    status = subprocess.run(
-        [*program, "collections", "make", "default", "--exist-ok", "--index", str(index)],
-        check=False,
-        stdout=subprocess.DEVNULL,
-        env=environment_of(store),
-    ).returncode
-    if status and not present:
-        sys.exit(status if status > 0 else 1)
-
-
-def build_first(command: Sequence[str], store: Address | None) -> None:
-    """Run the build; exit as it does unless there is something to serve."""
-    status = subprocess.run(command, check=False, env=environment_of(store)).returncode
-    if status == SOME_UNREADABLE:
-        click.echo("Some files could not be read; the rest is served.", err=True)
-    elif status:
-        sys.exit(status if status > 0 else 1)
-
-
-@click.command(name="ask")
-@click.argument("question")
-@store_option
-@index_option
-@collection_option
-@encoder_option
-@reader_option
-@chooser_options
-@click.option(
-    "--max-answers", envvar="PINCITE_MAX_ANSWERS", show_envvar=True, default=1, show_default=True, help="1 to 20."
-)
-@click.option(
-    "--min-confidence",
-    envvar="PINCITE_MIN_CONFIDENCE",
-    show_envvar=True,
-    type=float,
-    help="0 to 1: abstain below.  [default: the index's own threshold]",
-)
-@click.option(
-    "--passages",
-    envvar="PINCITE_PASSAGES",
-    show_envvar=True,
-    default=3,
-    show_default=True,
-    help="0 to 50: passages to return as well.",
-)
-@click.option(
-    "--source",
-    "sources",
-    envvar="PINCITE_SOURCE",
-    show_envvar=True,
-    multiple=True,
-    help="Only these documents: a pattern such as 'news/**'; may be repeated.",
-)
-@click.option(
-    "--json",
-    "as_json",
-    envvar="PINCITE_JSON",
-    show_envvar=True,
-    is_flag=True,
-    help="Print the response of POST /v1/ask.",
-)
-def ask_command(
-    *,
-    question: str,
-    index: Path,
-    store: Address | None,
-    collection: str,
-    encoder: str | None,
-    reader: str | None,
-    chooser: str | None,
-    chooser_model: str | None,
-    max_answers: int,
-    min_confidence: float | None,
-    passages: int,
-    sources: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Answer QUESTION with a quotation from the documents."""
-    from service.decoding import check
-    from service.schema import AskRequest
-
-    request = check(
-        AskRequest(
-            question=question,
-            max_answers=max_answers,
-            passages=passages,
-            collection=collection,
-            sources=list(sources) or None,
-            min_confidence=min_confidence,
-        )
-    )
-
-    from service.answering import Answering
-    from service.settings import chooser_settings
-
-    chosen = opened(chooser_settings(os.environ, chooser, chooser_model))
-    answering = Answering.open(
-        index, store=store, encoder=encoder, reader=reader, collection=collection, chooser=chosen
-    )
-    try:
-        show(answering, request, answering.ask(request, str(uuid4())), as_json=as_json)
-    finally:
-        answering.close()
-
-
-def show(answering: Answering, request: AskRequest, response: AskResponse, *, as_json: bool) -> None:
-    if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.encode(response))
-        return
-    from rich.console import Console
-
-    from service.printing import print_answers
-
-    print_answers(response, answering.searcher(request.collection).text, Console(highlight=False))
