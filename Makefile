@@ -25,7 +25,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -68,10 +68,13 @@ bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sen
 	$(BIN)/python -m eval.pages
 
 bench-stores: $(VENV)/installed-dev  ## measure Milvus (milvus-lite, in process) beside a folder: answers, recall, speed, growth
-	$(BIN)/python -m eval.stores --work runs/stores --data $(DATA)
+	$(BIN)/python -m eval.stores $(DEV) --work runs/stores --data $(DATA)
 
-load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness, deadlines (needs wrk): 20 minutes
+load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness (needs wrk): 15 minutes
 	$(BIN)/python -m eval.load --out runs/load --data $(DATA)
+
+bench-deadlines: $(VENV)/installed-dev  ## measure how deadlines are kept, and what is still done (needs wrk): 4 minutes
+	$(BIN)/python -m eval.deadlines --out runs/deadlines
 
 soak: $(VENV)/installed-dev  ## an hour at 80 % of what the service can do, with updates (MINUTES)
 	$(BIN)/python -m eval.soak --minutes $(MINUTES)

@@ -20,6 +20,7 @@ from service import schema
 
 FORMAT = 1  # of a run folder; raised whenever what is kept there changes its meaning
 PACKAGES = ("pincite", "numpy", "scipy", "ir-measures", "onnxruntime", "faiss-cpu", "tantivy", "litestar", "nupunkt")
+RESULTS = [f":(top,exclude)eval/{name}" for name in ("RESULTS.md", "CAPACITY.md", "*.png")]  # what measuring writes
 
 
 class Settings(Struct, frozen=True):
@@ -115,11 +116,12 @@ def check_same(folder: Path, before: Environment, now: Environment) -> None:
 
 
 def commit() -> str | None:
-    """The commit of this code, `-changed` behind it where files differ; None outside of a repository."""
+    """The commit of this code, `-changed` behind it where files differ but for results; None outside a repository."""
     here = Path(__file__).parent
     try:
         found = _git(here, "rev-parse", "--short=12", "HEAD")
-        return found + ("-changed" if _git(here, "status", "--porcelain", "--untracked-files=no") else "")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ":/", *RESULTS)
+        return found + ("-changed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 

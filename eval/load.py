@@ -1,4 +1,4 @@
-"""The service under load: throughput and latency by number of clients, fairness, deadlines, and what is not inference.
+"""The service under load: throughput and latency by number of clients, fairness, and what is not inference.
 
     python -m eval.load --out runs/load --copies 50000 --data ../shared/data/train
 
@@ -9,13 +9,9 @@ not kept, so every question is read for.
 from __future__ import annotations
 
 import random
-import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import msgspec
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from msgspec import Struct
@@ -27,34 +23,16 @@ from eval.datasets import load
 from eval.growing import build
 from eval.inference import bare_questions_per_second, fairness
 from eval.results import markdown_table, provenance, write_part
-from eval.service import Served, served
+from eval.service import served
+from eval.wrk import Loaded, bodies_of, require_wrk, wrk
 from index import models
 from index.encoder import make_encoder
 from index.layout import Layout
 
-SCRIPT = Path(__file__).with_name("load.lua")
 CHART = Path(__file__).with_name("load.png")
 CLIENTS = (1, 8, 32, 128)
-DEADLINES = (50, 100, 200, 400)
 SATURATION = 8  # clients
-TIMEOUT_S = 60  # of one answer, after which wrk gives up
 SEED = 20266
-
-
-class Loaded(Struct, frozen=True):
-    """What wrk tells; times in milliseconds."""
-
-    requests: int
-    seconds: float
-    p50: float
-    p95: float
-    p99: float
-    refused: int  # with 503
-    failed: int
-
-    @property
-    def per_second(self) -> float:
-        return (self.requests - self.refused) / self.seconds
 
 
 class Corpus(Struct, frozen=True):
@@ -70,8 +48,7 @@ class Corpus(Struct, frozen=True):
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/load"), show_default=True)
 def main(copies: int, data: Path, seconds: int, out: Path) -> None:
     """Load a service on our own test set, and on a larger corpus if there is --data, and write the results down."""
-    if shutil.which("wrk") is None:
-        raise click.ClickException("wrk makes the load, and is missing. On Debian and Ubuntu: apt-get install wrk")
+    require_wrk()
     out.mkdir(parents=True, exist_ok=True)
     corpora = [own(out)]
     if data.is_dir():
@@ -84,7 +61,7 @@ def main(copies: int, data: Path, seconds: int, out: Path) -> None:
         parts.append(text)
     plot(loaded, CHART)
     parts += [f"![]({CHART.name})", share_of_inference(corpora[0], seconds, out)]
-    parts += [fairness(corpora[0].index, corpora[0].questions), deadlines(corpora[0], seconds, out)]
+    parts.append(fairness(corpora[0].index, corpora[0].questions))
     text = "\n\n".join([*parts, provenance("make load")])
     click.echo(text)
     write_part("load", text)
@@ -154,37 +131,6 @@ def share_of_inference(corpus: Corpus, seconds: int, out: Path) -> str:
         f"on every core): {sum(bare) / len(bare):.1f} questions/s. The service at saturation ({SATURATION} clients): "
         f"{sum(answers) / len(answers):.1f}/s, a share of {share:.2f}."
     )
-
-
-def deadlines(corpus: Corpus, seconds: int, out: Path) -> str:
-    rows = []
-    with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
-        wrk(service, bodies_of(corpus.questions, out), 2, 5)  # what things take is known from here on
-        for clients in (1, 8, 32):
-            for deadline in DEADLINES:
-                bodies = bodies_of(corpus.questions, out, deadline_ms=deadline)
-                told = wrk(service, bodies, clients, max(5, seconds // 4))
-                share = f"{told.p99 / deadline:.2f}"
-                rows.append(
-                    [str(clients), str(deadline), f"{told.p50:.0f}", f"{told.p99:.0f}", share, f"{told.failed}"]
-                )
-    head = ["clients", "deadline_ms", "p50, ms", "p99, ms", "p99 / deadline", "failed"]
-    return f"With a deadline:\n\n{markdown_table(head, rows)}"
-
-
-def bodies_of(questions: Sequence[str], out: Path, **parameters: object) -> Path:
-    path = out / "bodies.jsonl"
-    lines = [msgspec.json.encode({"question": question, **parameters}) for question in questions]
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    return path
-
-
-def wrk(service: Served, bodies: Path, clients: int, seconds: int) -> Loaded:
-    threads = str(min(clients, 2))
-    command = ["wrk", "-t", threads, "-c", str(clients), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_S}s"]
-    command += ["-s", str(SCRIPT), f"{service.url}/v1/ask", "--", str(bodies)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return msgspec.json.decode(told.strip().splitlines()[-1], type=Loaded)
 
 
 if __name__ == "__main__":

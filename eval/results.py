@@ -12,7 +12,20 @@ from eval.environment import commit
 from eval.runs import replace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-PARTS = ("bench", "peers", "growth", "updates", "load", "soak", "servers", "pages", "stores", "ray", "chooser")
+PARTS = (
+    "bench",
+    "peers",
+    "growth",
+    "updates",
+    "load",
+    "deadlines",
+    "soak",
+    "servers",
+    "pages",
+    "stores",
+    "ray",
+    "chooser",
+)
 HEAD = """# Results
 
 What was measured, on which machine and when. The commands that stand under the parts write this file;
