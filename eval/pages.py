@@ -2,7 +2,7 @@
 
     python -m eval.pages
 
-Playwright is in `dev`. The service is a real one on loopback, over `seeds/` and a document of 2 MB made of them.
+Playwright is in `dev`. The service is a real one on loopback, over `seeds/`, then over a document of 2 MB made of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 SEEDS = Path(__file__).parent.parent / "seeds"
 LONG = 2_000_000  # bytes
-VISITS = 5
+VISITS = 9
 ASKED = "Who holds the G-7 presidency this year?"
 PATIENCE = 120_000  # milliseconds
 
@@ -73,9 +73,8 @@ SCROLLED = """async (source) => {
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "eval.cli", "serve", str(folder), "--index", str(folder.parent / "index")]
-    command += ["--port", "0"]
+def served(documents: Path, index: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "eval.cli", "serve", str(documents), "--index", str(index), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             yield next(line.split()[-1] for line in process.stdout or () if "is ready at" in line)
@@ -107,22 +106,16 @@ def opened(browser: Browser, url: str) -> Page:
 
 @click.command()
 def main() -> None:
-    with tempfile.TemporaryDirectory() as place:
-        documents = Path(place) / "documents"
+    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        with served(SEEDS, Path(place, "seeds")) as address:
+            visits = [visited(browser, address) for _ in range(VISITS)]
+        documents = Path(place, "documents")
         documents.mkdir()
-        for path in SEEDS.rglob("*.*"):
-            (documents / path.name).write_bytes(path.read_bytes())
         (documents / "long.txt").write_text(long_text(), encoding="utf-8")
-        with served(documents) as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-            show(*measured(browser, address))
-
-
-def measured(browser: Browser, address: str) -> tuple[dict[str, float], dict[str, float]]:
-    visits = [visited(browser, address) for _ in range(VISITS)]
-    page = opened(browser, address)
-    scrolled: dict[str, float] = page.evaluate(SCROLLED, "long.txt")
-    return {name: median(each[name] for each in visits) for name in visits[0]}, scrolled
+        with served(documents, Path(place, "long")) as address:
+            scrolled: dict[str, float] = opened(browser, address).evaluate(SCROLLED, "long.txt")
+        show({name: median(each[name] for each in visits) for name in visits[0]}, scrolled)
 
 
 def show(visit: dict[str, float], scrolled: dict[str, float]) -> None:

@@ -49,15 +49,18 @@ async function library(cursor = null) {
     at("asking").hidden = false;
     if (!cursor) await opened(documents);
   } catch (problem) {
-    if (problem instanceof Problem && [401, 403].includes(problem.status)) askForKey(problem);
-    else if (problem instanceof Problem) at("documents").replaceChildren(element("li", {}, problem.detail));
-    else throw problem;
+    if (!(problem instanceof Problem)) throw problem;
+    if ([401, 403].includes(problem.status)) return askForKey(problem);
+    at("documents").replaceChildren(element("li", {}, problem.detail));
+    at("library").classList.add("listed");
   }
 }
 
 async function opened(documents) {
   const asked = query.get("q");
-  if (asked && !at("answer").response) at("answer").ask(asked);
+  // Seen only when the answer of a link stands above, so that nothing moves.
+  if (asked && !at("answer").response) await at("answer").ask(asked);
+  at("library").classList.add("listed");
   if (asked) return;
   at("examples").replaceChildren();
   for await (const question of exampleQuestions(client, documents)) {
