@@ -39,6 +39,7 @@ from index.vectors import Dense
 
 SHA256 = re.compile("[0-9a-f]{64}")
 WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
+FEW = 1000
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
 DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another
@@ -161,14 +162,15 @@ class MilvusSearcher:
         return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
 
     def _held(self, terms: Sequence[str]) -> dict[str, int]:
-        """How many passages hold each term. Counted by finding them, which is quick where a term is not everywhere."""
+        """How many passages hold each term: those that are in few are counted by finding them, all at once."""
         missing = [term for term in dict.fromkeys(terms) if term not in self._holding]
         if missing:
-            found = self._engine.matching(self._table, missing, MOST_ROWS, self._whole.expression, [])
+            found = self._engine.matching(self._table, missing, FEW, self._whole.expression, [])
             for term, hits in zip(missing, found, strict=True):
-                everywhere = f"{self._whole.expression} and TEXT_MATCH(terms, {quoted(term)})"
-                many = len(hits) == MOST_ROWS
-                self._holding[term] = self._engine.count(self._table, everywhere) if many else len(hits)
+                few = len(hits) < FEW
+                self._holding[term] = (
+                    len(hits) if few else self._engine.holding(self._table, term, self._whole.expression)
+                )
         return {term: self._holding[term] for term in terms}
 
     def _filter(self, patterns: tuple[str, ...]) -> Filter:
