@@ -141,8 +141,11 @@ def opened(path: Path) -> tantivy.Index:
 
 @contextmanager
 def links_to(folder: Path) -> Iterator[Path]:
-    """A folder with links to the files of another, but for tantivy's locks, which it writes beside what it opens."""
-    with TemporaryDirectory(prefix="pincite-") as links:
+    """A folder with links to the files of another, but for tantivy's locks, which it writes beside what it opens.
+
+    A thread of tantivy's may still take a lock there while the folder is removed, so that something may be left of it.
+    """
+    with TemporaryDirectory(prefix="pincite-", ignore_cleanup_errors=True) as links:
         for file in folder.iterdir():
             if file.suffix == ".lock":
                 continue
