@@ -39,7 +39,7 @@ from index.vectors import Dense
 
 SHA256 = re.compile("[0-9a-f]{64}")
 WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
-FEW = 1000
+FEW = 1000  # passages that a term is in at most, for all of them to be found
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
 DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another

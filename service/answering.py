@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from service.choosing import Chooser  # loaded only where there is one
 
 DEPTH = 20  # passages found for a reader
+IN_STORE = 256  # searches at once in a store, which are waited for here: nobody waits for others while it is away
 # What may be skipped: all, reading, a part of reading, or what a language model was to choose.
 RETRIEVE, READ, READ_ON, CHOOSE = "retrieve", "read", "read-on", "choose"
 
@@ -45,13 +46,15 @@ class Answering:
         reader: Reader,
         cache: AnswerCache | None = None,
         chooser: Chooser | None = None,
+        searches: int | None = None,
     ) -> None:
+        """`searches`: at once; by default one for each CPU, since more would only be longer under way, each of them."""
         self.chooser = chooser
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
         self.reader = reader
         self._search_pace = Pace()
-        self._searches = threading.Semaphore(cpus())  # more at once would only be longer under way, each of them
+        self._searches = threading.Semaphore(searches or cpus())
 
     @classmethod
     def open(
@@ -76,7 +79,7 @@ class Answering:
         """
         catalogue = Catalogue.open(home_of(index, store), collection, encoder, program)
         opened = open_reader(reader, index, threads, device)
-        return cls(catalogue, opened, AnswerCache(cache_bytes), chooser)
+        return cls(catalogue, opened, AnswerCache(cache_bytes), chooser, IN_STORE if store else None)
 
     @counted
     def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:

@@ -311,6 +311,21 @@ def test_replaced_versions_do_not_crowd_out_the_present_ones(fresh: Fresh) -> No
     assert all("turn 3" in text for text in found)
 
 
+@pytest.mark.parametrize("embedded", [True, False])
+def test_a_common_term_is_counted_in_all_passages(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, *, embedded: bool
+) -> None:
+    texts = ["Owls hunt.", "Owls sleep.", "Old owls hunt mice.", "Mice eat owls.", "Owl", "Cowls fall."]
+    for number, text in enumerate(texts):
+        fresh.put(f"{number}.txt", text)
+    monkeypatch.setattr("index.milvus_searcher.FEW", 2)
+    searcher = fresh.bound.searcher(fresh.bound.state())
+    if not embedded:  # as a Milvus is asked
+        monkeypatch.setattr(fresh.engine, "address", Address("http://localhost:19530", "default"))
+    for word, holding in (("owl", 5), ("hunt", 2), ("cowl", 1), ("fish", 0)):
+        assert searcher.rarity(word) == pytest.approx(bm25.rarity(len(texts), holding)), word
+
+
 # ---- an engine that is away
 
 
