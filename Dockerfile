@@ -16,6 +16,7 @@ RUN pip install --no-deps --require-hashes --only-binary :all: --requirement "re
 RUN pip install --only-binary :all: ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} --requirement requirements/torch.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY eval eval
+COPY pincite.py pincite.py
 COPY index index
 COPY prompts prompts
 COPY service service

@@ -47,60 +47,60 @@ check: $(VENV)/installed-dev  ## lint, format, types, direction of imports
 	$(BIN)/lint-imports
 
 fuzz: $(VENV)/installed-dev  ## send a service what its OpenAPI document allows, and what not (FUZZ_SECONDS, 20 minutes)
-	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.fuzzing
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.support.fuzzing
 
 bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, reports in runs/
-	$(BIN)/python -m eval.bench --out runs
+	$(BIN)/python -m eval.benchmarks.bench --out runs
 
 bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cross-encoder
-	$(BIN)/python -m eval.peers --out runs
+	$(BIN)/python -m eval.benchmarks.peers --out runs
 
 bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
-	$(BIN)/python -m eval.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+	$(BIN)/python -m eval.benchmarks.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
 
 bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
-	$(BIN)/python -m eval.servers measure
+	$(BIN)/python -m eval.benchmarks.servers measure
 
 bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 3 GB in runs/)
-	$(BIN)/python -m eval.growth --work runs/growth --data $(DATA)
+	$(BIN)/python -m eval.benchmarks.growth --work runs/growth --data $(DATA)
 
 bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sent, painted, moved and scrolled
-	$(BIN)/python -m eval.pages
+	$(BIN)/python -m eval.benchmarks.pages
 
 bench-stores: $(VENV)/installed-dev  ## measure Milvus (milvus-lite, in process) beside a folder: answers, recall, speed, growth
-	$(BIN)/python -m eval.stores $(DEV) --work runs/stores --data $(DATA)
+	$(BIN)/python -m eval.benchmarks.stores $(DEV) --work runs/stores --data $(DATA)
 
 load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness (needs wrk): 15 minutes
-	$(BIN)/python -m eval.load --out runs/load --data $(DATA)
+	$(BIN)/python -m eval.benchmarks.load --out runs/load --data $(DATA)
 
 bench-deadlines: $(VENV)/installed-dev  ## measure how deadlines are kept, and what is still done (needs wrk): 4 minutes
-	$(BIN)/python -m eval.deadlines --out runs/deadlines
+	$(BIN)/python -m eval.benchmarks.deadlines --out runs/deadlines
 
 soak: $(VENV)/installed-dev  ## an hour at 80 % of what the service can do, with updates (MINUTES)
-	$(BIN)/python -m eval.soak --minutes $(MINUTES)
+	$(BIN)/python -m eval.benchmarks.soak --minutes $(MINUTES)
 
 bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
-	$(BIN)/python -m eval.updates
+	$(BIN)/python -m eval.benchmarks.updates
 
 bench-chooser: $(VENV)/installed-dev  ## measure what a chooser does to citations: scripted models, right and hostile
-	$(BIN)/python -m eval.choosers
+	$(BIN)/python -m eval.benchmarks.choosers
 
 bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed in the middle
-	$(BIN)/python -m eval.fleets
+	$(BIN)/python -m eval.benchmarks.ray_build
 
 capacity: $(VENV)/installed-dev  ## work out eval/CAPACITY.md from the figures of RESULTS.md and its template
-	$(BIN)/python -m eval.capacity
+	$(BIN)/python -m eval.benchmarks.capacity
 
 torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
-	$(BIN)/python -m tests.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
+	$(BIN)/python -m tests.support.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
-	$(BIN)/python -m eval.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
-	$(BIN)/python -m eval.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
-	$(BIN)/python -m eval.calibrate $(DEV) --reader $(READER)
+	$(BIN)/python -m eval.training.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
+	$(BIN)/python -m eval.training.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
+	$(BIN)/python -m eval.training.calibrate $(DEV) --reader $(READER)
 
 examples: $(VENV)/installed-dev  ## record the examples of the API's documentation anew: service/examples.json
-	$(BIN)/python -m eval.examples
+	$(BIN)/python -m eval.benchmarks.examples
 
 lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)

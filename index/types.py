@@ -10,7 +10,23 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]  # [n, dimension], each row of unit length
-Anchor = Literal["exact", "mapped", "page"]
+Anchor = Literal["exact", "mapped", "page", "block"]
+BlockKind = Literal[
+    "heading",
+    "paragraph",
+    "item",  # of an unordered list
+    "step",  # of an ordered list
+    "header",  # the header row of a table
+    "row",
+    "code",
+    "quotation",
+    "caption",
+    "contents",  # a table of contents
+    "comment",
+    "front_matter",
+    "furniture",  # navigation, page headers and footers: around the text, never part of an answer
+    "speech",  # a cue of subtitles
+]
 
 
 class Span(NamedTuple):
@@ -21,13 +37,15 @@ class Span(NamedTuple):
 
 
 class Block(Struct, frozen=True):
-    """A run of text that no sentence crosses: a paragraph, a heading, a list item.
-
-    `headings` is the path of headings above it, outermost first; a heading's own block counts itself.
-    """
+    """A run of text that no sentence crosses: a paragraph, a heading, a list item."""
 
     span: Span
-    headings: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()  # the path of headings above it, outermost first; a heading counts itself
+    kind: BlockKind = "paragraph"
+    group: int | None = None  # blocks of one list, one table, or code and its introduction share a number
+    level: int = 0  # how deep an item or a step is nested, from 0; the depth of a heading, from 1
+    introduces: bool = False  # a paragraph in front of the list, the table or the code of the same group
+    label: str | None = None  # the place in words, where the format knows: "page 3", "Prices, row 7"
 
 
 class Extracted(Struct, frozen=True):

@@ -9,12 +9,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
-from index.preparation import LARGEST_DOCUMENT
-from index.processors import cpus
+from index.cpus import cpus
+from index.text.preparation import LARGEST_DOCUMENT
+from service.auth.cors import origin_of
+from service.auth.rates import Rate
 from service.errors import BadSetting
-from service.origins import origin_of
-from service.rates import Rate
-from service.refusals import Limits
+from service.server.early_errors import Limits
 
 LONGEST_QUESTION = 2000  # characters, as the contract has it
 LONGEST_BATCH = 1000  # questions, likewise

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from index import models
-from index.layout import Layout
-from index.onnx_encoder import OnnxEncoder
+from index.embedding import models
+from index.embedding.onnx_encoder import OnnxEncoder
+from index.storage.layout import Layout
 
 settings.register_profile("pincite", deadline=None)  # how fast an example is says more of the machine than of the code
 settings.load_profile("pincite")
 
 ROOT = Path(__file__).parent.parent
-EXPORTER = ("export.py", "onnx_encoder.py", "pieces.py", "reference.py")
+EXPORTER = ("export.py", "onnx_encoder.py", "wordpieces.py", "torch_encoder.py")
 
 
 @pytest.fixture(scope="session")
@@ -24,13 +24,13 @@ def exported(pytestconfig: pytest.Config) -> Path:
     """The folder of the default model, exported. Kept in pytest's cache until the model or the exporter changes."""
     from filelock import FileLock
 
-    sources = b"".join((ROOT / "index" / name).read_bytes() for name in EXPORTER)
+    sources = b"".join((ROOT / "index" / "embedding" / name).read_bytes() for name in EXPORTER)
     key = sha256(sources + models.DEFAULT_SHA256.encode()).hexdigest()[:16]
     cache = pytestconfig.cache.mkdir("encoders") if pytestconfig.cache else ROOT / ".pytest_cache"
     folder = cache / key
     with FileLock(cache / f"{key}.lock"):  # pytest-xdist runs this in every worker
         if not folder.exists():
-            from index.export import export
+            from index.embedding.export import export
 
             export(models.DEFAULT, folder)
     return folder
@@ -73,7 +73,7 @@ def seeds_index(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def built(documents: Path, exported: Path, folder: Path) -> Path:
-    from eval.cli import run
+    from pincite import run
 
     encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)

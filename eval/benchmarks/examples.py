@@ -1,0 +1,47 @@
+"""Records the examples of the documentation: what the service answers over seeds/.
+
+python -m eval.benchmarks.examples
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import msgspec
+from litestar.testing import TestClient
+
+from index.collections.writer import build
+from index.embedding.prefixes import config_of
+from service.answering.answering import Answering
+from service.http.app import create_app
+from service.http.examples import CALLS, RECORDED
+from service.settings import Settings
+
+SEEDS = Path(__file__).parents[2] / "seeds"
+
+
+def recorded(index: Path) -> dict[str, object]:
+    """The answer to every example, from an index of seeds/."""
+    settings = Settings.from_env({}, allow_anonymous=True)
+    answers = {}
+    with TestClient(create_app(Answering.open(index), settings)) as client:
+        for name, call in CALLS.items():
+            response = client.request(call.method, call.path, json=call.body)
+            response.raise_for_status()
+            answers[name] = response.json()
+    return answers
+
+
+@click.command()
+def main() -> None:
+    """Build an index of seeds/, ask it, and write service/examples.json."""
+    with TemporaryDirectory() as folder:
+        build([SEEDS], Path(folder), config=config_of)
+        answers = recorded(Path(folder))
+    RECORDED.write_bytes(msgspec.json.format(msgspec.json.encode(answers), indent=2) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

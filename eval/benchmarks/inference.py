@@ -1,0 +1,99 @@
+"""What becomes of the time of the networks: the share of it in a loaded service, and whose turn it is to have it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import click
+
+from eval.runs.latency import percentiles
+from eval.runs.results import markdown_table
+from service.answering.answering import DEPTH, Answering
+from service.reader.network import Network
+from service.reader.neural import TrainedReader, above
+from service.reader.pairs import Pair
+from service.scheduling.deadline import Patience
+from service.scheduling.fair_scheduler import Turns, first_come, least_read
+from service.schema import AskRequest
+
+SHORT, LONG = 4, 2  # askers of short and of long questions, in the measurement of fairness
+
+
+def bare_questions_per_second(index: Path, asked: Sequence[str]) -> float:
+    answering, reader = opened(index)
+    searcher = answering.searcher("default")
+    work = []
+    for question in asked:
+        hits = searcher.search(question, DEPTH)
+        read = reader.read(question, hits, searcher).read
+        work.append((question, [(above(hit), hit.passage.text) for hit in hits], read))
+    pairs = [pair for each in work for pair in pairs_of(reader.network, *each)]
+    with ThreadPoolExecutor(reader.network.turns.threads) as pool:
+        begun = time.perf_counter()
+        runs: list[Future[object]] = [pool.submit(searcher.encode_question, question) for question in asked]
+        runs += [pool.submit(reader.network.run, pair) for pair in pairs]
+        for run in runs:
+            run.result()
+        seconds = time.perf_counter() - begun
+    answering.close()
+    return len(asked) / seconds
+
+
+def opened(index: Path) -> tuple[Answering, TrainedReader]:
+    answering = Answering.open(index)
+    if not isinstance(answering.reader, TrainedReader):
+        raise click.ClickException("This is measured with the trained reader.")
+    return answering, answering.reader
+
+
+def pairs_of(network: Network, question: str, passages: Sequence[tuple[str, str]], read: int) -> list[Pair]:
+    """The first `read` windows."""
+    asked = network.pairs.question(question)
+    return [pair for title, text in passages for pair in network.pairs.windows(asked, title, text)][:read]
+
+
+def fairness(index: Path, asked: Sequence[str]) -> str:
+    """Short questions beside long ones, in process: whose turn it is, by fewest runs or by first come."""
+    rows = []
+    long = [" ".join(asked[place : place + 40])[:2000] for place in range(0, len(asked) - 40, 7)]
+    for name, order in (("least read first", least_read), ("first come, first served", first_come)):
+        answering, reader = opened(index)
+        reader.network.turns.close()
+        reader.network.turns = Turns(reader.network.turns.threads, order=order)
+        short_times, long_times = beside_each_other(answering, asked[:100], long)
+        answering.close()
+        short, slow = percentiles(short_times), percentiles(long_times)
+        rows.append([name, f"{short.p50:.0f}", f"{short.p95:.0f}", f"{slow.p50:.0f}", f"{slow.p95:.0f}"])
+    head = ["", "short p50, ms", "short p95, ms", "long p50, ms", "long p95, ms"]
+    return (
+        f"{SHORT} askers of short questions beside {LONG} of questions of 2,000 characters, in process:\n\n"
+        f"{markdown_table(head, rows)}"
+    )
+
+
+def beside_each_other(
+    answering: Answering, short: Sequence[str], long: Sequence[str]
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of each short question, and of the long ones that were answered meanwhile."""
+    over = False
+
+    def ask(question: str) -> float:
+        patience = Patience()
+        answering.ask(AskRequest(question=question, min_confidence=1.0), "", patience)
+        return patience.milliseconds()
+
+    def ask_long(first: int) -> Iterator[float]:
+        place = first
+        while not over:
+            yield ask(long[place % len(long)])
+            place += LONG
+
+    with ThreadPoolExecutor(SHORT + LONG) as pool:
+        slow = [pool.submit(lambda first: list(ask_long(first)), first) for first in range(LONG)]
+        quick = [pool.submit(lambda part: [ask(each) for each in part], short[first::SHORT]) for first in range(SHORT)]
+        short_times = [each for part in quick for each in part.result()]
+        over = True
+        return short_times, [each for part in slow for each in part.result()]

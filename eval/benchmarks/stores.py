@@ -1,0 +1,229 @@
+"""A folder and Milvus side by side: the same corpora, the same questions, and how both grow.
+
+    python -m eval.benchmarks.stores ../shared/data/dev/squad2 --work runs/stores --data ../shared/data/train
+
+The Milvus measured is milvus-lite, in process: it says what is found, which any Milvus finds, and how fast the embedded
+engine is, which is no measure of a cluster.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from rich.progress import track
+
+from eval.benchmarks.store_fixtures import (
+    DEPTH,
+    FOLDER,
+    KINDS,
+    MILVUS,
+    TOP,
+    again,
+    alike,
+    fresh,
+    same,
+    searched,
+    spread,
+)
+from eval.benchmarks.store_growth import QUESTIONS, Grown, growth_table, on_copies
+from eval.benchmarks.synthetic_corpus import Copies, real
+from eval.datasets.dataset import Dataset, Question, load, write_corpus
+from eval.runs.results import markdown_table, provenance, write_part
+from eval.training.fitting import holding
+from index.collections.protocols import Searcher
+from index.embedding import models
+from index.embedding.encoder import make_encoder
+from index.embedding.prefixes import config_of
+from index.milvus.searcher import MilvusSearcher
+from index.milvus.writer import spelled
+from index.search.fusion import CANDIDATES
+from index.search.terms import words
+from index.storage.layout import Layout
+from service.answering.answering import Answering
+from service.answering.catalogue import Catalogue
+from service.reader.selection import open_reader
+from service.schema import AskRequest, Citation
+
+SIZES = (1_000, 10_000, 100_000)
+SEEDS = Path(__file__).parents[1] / "data" / "seeds"
+MOST = 300  # questions of a test set
+COMMON, OURS = 60, 5  # constants for the engine's own fusion: the usual one, and that of `index/search/fusion.py`
+
+
+class Told(Struct, frozen=True):
+    """What one store made of a test set."""
+
+    passages: int
+    build_s: float
+    found: list[list[tuple[str, int, int]]]  # of each question, what was found, best first: source and span
+    recall: float  # the share of answers that one of the first TOP passages holds whole
+    milliseconds: list[float]
+    cited: list[list[Citation]]
+
+
+class Asked(Struct, frozen=True):
+    """A test set in both stores. `engine`: what `engine_fusion` tells."""
+
+    name: str
+    told: dict[str, Told]
+    engine: dict[int, float]
+
+
+@click.command()
+@click.option(
+    "--work", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/stores"), show_default=True
+)
+@click.option("--data", envvar="DATA", type=click.Path(path_type=Path), default=Path("../shared/data/train"))
+@click.option("--size", "sizes", multiple=True, type=click.IntRange(1000), default=SIZES, show_default=True)
+@click.option("--write/--no-write", default=True, show_default=True, help="Rewrite this part of RESULTS.md.")
+@click.argument("test_sets", nargs=-1, type=click.Path(path_type=Path))
+def main(work: Path, data: Path, sizes: tuple[int, ...], write: bool, test_sets: tuple[Path, ...]) -> None:  # noqa: FBT001
+    """Measure both stores on our own test set, and on those of TEST_SETS that are there."""
+    work.mkdir(parents=True, exist_ok=True)
+    model = models.find(models.DEFAULT)
+    encoder = make_encoder(model.name, Layout(work).encoder(model.sha256))
+    asked = [on_both(work, load(test_set)) for test_set in (SEEDS, *test_sets) if test_set.is_dir()]
+    originals = real(work / "real.msgpack", data, encoder, config_of(encoder))
+    copies = Copies(originals, encoder.dimension)
+    grown = {size: {kind: on_copies(work, kind, copies, size, originals) for kind in KINDS} for size in sorted(sizes)}
+    text = report(asked, grown)
+    click.echo(text)
+    if write:
+        write_part("stores", text)
+
+
+def on_both(work: Path, dataset: Dataset) -> Asked:
+    """With questions from all over the set, MOST at most."""
+    questions = dataset.questions[:: -(-len(dataset.questions) // MOST)]
+    told = {kind: on_set(work, kind, dataset, questions) for kind in KINDS}
+    return Asked(dataset.name, told, engine_fusion(work, questions, told[FOLDER].found))
+
+
+def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question]) -> Told:
+    corpus = write_corpus(dataset, work / f"{dataset.name}-corpus")
+    with closing(fresh(work, kind)) as home:
+        begun = time.monotonic()
+        home.build(
+            [corpus],
+            collection="default",
+            encoder=None,
+            config=config_of,
+            replace=False,
+            progress=lambda *_: None,
+        )
+        build_s = time.monotonic() - begun
+        collection = home.open("default")
+        searcher = collection.searcher()
+        found, times = searched(searcher, [question.text for question in questions])
+        answering = Answering(Catalogue({"default": collection}), open_reader(None, home.index))
+        cited = [cited_by(answering, question.text) for question in track(questions, f"{kind}: {dataset.name}")]
+        recalled = recall(searcher, questions)
+        passages = searcher.passages
+        answering.close()
+    return Told(passages, build_s, found, recalled, times, cited)
+
+
+def cited_by(answering: Answering, question: str) -> list[Citation]:
+    """The citations of the answers, whatever their confidence; those in `also` are told by the others."""
+    response = answering.ask(AskRequest(question=question, min_confidence=0), "")
+    return [replace(citation, also=[]) for answer in response.answers for citation in answer.citations]
+
+
+def recall(searcher: Searcher, questions: Sequence[Question]) -> float:
+    answerable = [question for question in questions if question.answers]
+    found = [
+        bool(holding(searcher, question, [hit.passage.number for hit in searcher.search(question.text, TOP)]))
+        for question in answerable
+    ]
+    return float(np.mean(found)) if found else 0.0
+
+
+def engine_fusion(
+    work: Path, questions: Sequence[Question], expected: Sequence[Sequence[tuple[str, int, int]]]
+) -> dict[int, float]:
+    """Of the engine's own hybrid search, by its constant: how much it has of a folder's first TOP."""
+    shares: dict[int, list[float]] = {constant: [] for constant in (COMMON, OURS)}
+    with closing(again(work, MILVUS)) as home:
+        searcher = home.open("default").searcher()
+        if not isinstance(searcher, MilvusSearcher):
+            raise TypeError(searcher)
+        part = searcher.part
+        for question, first in zip(questions, expected, strict=True):
+            vector = searcher.encode_question(question.text).tolist()
+            asked = " ".join(map(spelled, sorted(set(words(question.text)))))
+            for constant, seen in shares.items():
+                keys = part.engine.fused(
+                    part.table.name,
+                    vector,
+                    asked,
+                    limit=TOP,
+                    each=CANDIDATES,
+                    constant=constant,
+                    expression=part.rows,
+                )
+                places = {(source, *span) for _, source, span in searcher.places([int(key, 16) for key in keys])}
+                seen.append(len(places & set(first[:TOP])) / max(1, len(first[:TOP])))
+    return {constant: float(np.mean(seen)) for constant, seen in shares.items()}
+
+
+def report(asked: Sequence[Asked], grown: dict[int, dict[str, Grown]]) -> str:
+    about = (
+        "The same files and questions in a folder and in Milvus, which is milvus-lite in process. Citations are those "
+        "of all answers, whatever their confidence. The engine's own fusion is its hybrid search (RRF) with its "
+        f"constant at {COMMON}, as is usual, and at {OURS}, which is ours."
+    )
+    growth = (
+        f"Copies of real passages, as in the part on growth, with {QUESTIONS} real questions. "
+        "“Built” has no encoding in it. Times are p50 / p95 of questions asked for the first time, and again: a term "
+        "that nobody asked for before is counted in all passages, which takes milvus-lite seconds where it is common."
+    )
+    parts = ("## Stores", about, set_table(asked), growth, growth_table(grown), provenance("make bench-stores"))
+    return "\n\n".join(parts)
+
+
+def set_table(asked: Sequence[Asked]) -> str:
+    names = [
+        "passages",
+        "the same citations",
+        f"the same {DEPTH} passages in the same order",
+        f"of the folder's first {TOP}, Milvus has",
+        f"… the engine's own fusion has, {COMMON}",
+        f"… the engine's own fusion has, {OURS}",
+        f"recall@{TOP} of answers, folder",
+        f"recall@{TOP} of answers, Milvus",
+        "found in, ms, p50 / p95, folder",
+        "found in, ms, p50 / p95, Milvus",
+        "built, s, folder",
+        "built, s, Milvus",
+    ]
+    head = ["", *(f"{each.name}, {len(each.told[FOLDER].found)} questions" for each in asked)]
+    return markdown_table(head, [list(row) for row in zip(names, *map(set_column, asked), strict=True)])
+
+
+def set_column(asked: Asked) -> list[str]:
+    folder, milvus = asked.told[FOLDER], asked.told[MILVUS]
+    return [
+        f"{folder.passages:,}",
+        f"{same(folder.cited, milvus.cited):.1%}",
+        f"{same(folder.found, milvus.found):.1%}",
+        f"{alike(folder.found, milvus.found, TOP):.1%}",
+        f"{asked.engine[COMMON]:.1%}",
+        f"{asked.engine[OURS]:.1%}",
+        f"{folder.recall:.4f}",
+        f"{milvus.recall:.4f}",
+        spread(folder.milliseconds),
+        spread(milvus.milliseconds),
+        f"{folder.build_s:.1f}",
+        f"{milvus.build_s:.1f}",
+    ]
+
+
+if __name__ == "__main__":
+    main()

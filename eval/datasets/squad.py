@@ -1,0 +1,82 @@
+"""SQuAD 1.1 and 2.0: one JSON file with its articles inside. An article becomes one document, blank lines between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from eval.datasets.dataset import Corpus, Dataset, Gold, Question, checked
+from eval.errors import DatasetDamaged
+
+BETWEEN = "\n\n"  # paragraphs
+
+
+class Answer(Struct, frozen=True):
+    text: str
+    answer_start: int
+
+
+class Asked(Struct, frozen=True):
+    id: str
+    question: str
+    answers: list[Answer] = []
+    is_impossible: bool = False
+
+
+class Paragraph(Struct, frozen=True):
+    context: str
+    qas: list[Asked] = []
+
+
+class Article(Struct, frozen=True):
+    paragraphs: list[Paragraph]
+    title: str = "untitled"
+
+
+class File(Struct, frozen=True):
+    data: list[Article]
+    version: str | None = None
+
+
+def recognises(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".json"
+
+
+def read(path: Path) -> Dataset:
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=File)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise DatasetDamaged(path=path, place="as a SQuAD file", reason=error) from error
+    documents: dict[str, str] = {}
+    questions: list[Question] = []
+    for article in file.data:
+        source = _free_name(article.title, documents)
+        documents[source] = BETWEEN.join(paragraph.context for paragraph in article.paragraphs)
+        questions.extend(_questions(article, source))
+    kept, dropped = checked(questions, Corpus(None, documents))
+    return Dataset(path.stem, path, None, kept, dropped, documents)
+
+
+def _questions(article: Article, source: str) -> Iterator[Question]:
+    begin = 0
+    for paragraph in article.paragraphs:
+        for asked in paragraph.qas:
+            golds = [Gold(source, answer.text, begin + answer.answer_start) for answer in asked.answers]
+            answers = () if asked.is_impossible else tuple(dict.fromkeys(golds))  # annotators often agree
+            about = source if asked.is_impossible else None
+            yield Question(asked.id, asked.question, answers, answerable=not asked.is_impossible, about=about)
+        begin += len(paragraph.context) + len(BETWEEN)
+
+
+def _free_name(title: str, taken: dict[str, str]) -> str:
+    """`AC/DC` -> `AC%2FDC.txt`, or `AC%2FDC-2.txt` where there is one."""
+    stem = quote(title, safe=" ,'()-_.")
+    name, count = f"{stem}.txt", 1
+    while name in taken:
+        count += 1
+        name = f"{stem}-{count}.txt"
+    return name

@@ -1,0 +1,36 @@
+"""How long questions took, by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from eval.runs.run import Times
+
+STAGES = ("retrieve", "read", "total", "wall")
+
+
+class Latency(Struct, frozen=True):
+    """Milliseconds at three percentiles."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class TimeSummary(Struct, frozen=True):
+    stages: dict[str, Latency]
+    questions_per_second: float
+
+
+def percentiles(milliseconds: Sequence[float]) -> Latency:
+    return Latency(*(float(each) for each in np.percentile(np.array(milliseconds), (50, 95, 99))))
+
+
+def summary(times: Sequence[Times], concurrency: int) -> TimeSummary:
+    """By Little's law, questions per second are those on their way at a time over the mean time that each takes."""
+    stages = {stage: percentiles([getattr(each, stage) for each in times]) for stage in STAGES}
+    mean = float(np.mean([each.wall for each in times]))
+    return TimeSummary(stages, 1000 * concurrency / mean if mean else 0.0)

@@ -1,0 +1,127 @@
+"""Exports a trained reader to one int8 ONNX file, and compares it with torch before accepting it.
+
+    python -m eval.training.export_reader CHECKPOINT --start CROSS_ENCODER --out service/weights
+
+As for the encoder (`index.embedding.export`): one unpadded pair a run, activations scaled within that
+run, one scale a column
+for the weights, and 7 of their 8 bits, so that every CPU adds up to the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import msgspec
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from index.embedding.export import quantize, quiet
+from index.embedding.onnx_encoder import session
+from service.reader.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, TOKENIZER, TYPES, Card
+from service.reader.pairs import WINDOW
+from service.reader.torch_network import Network, first_network
+
+NAME = "pincite-reader-2"
+MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly
+PROBES = (3, 17, 64, 200, WINDOW)  # lengths
+
+
+class Graph(nn.Module):
+    """What is exported: one pair, unpadded."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: torch.Tensor, types: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        here, pieces = self.network(ids, types)
+        return here, pieces
+
+
+def load(start: Path, checkpoint: Path | None, share: float = 1.0) -> Network:
+    """The network of a checkpoint; with `share` below 1, that far along the way from the weights in `start`."""
+    network = first_network(start, attention="eager")
+    if checkpoint is not None:
+        first = network.state_dict()
+        learned = torch.load(checkpoint, weights_only=True)["network"]
+        new = {name for name in learned if name.startswith("pieces.")}
+        mixed = {n: w if n in new else first[n] + share * (w - first[n]) for n, w in learned.items()}
+        network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()})
+    return network.eval()
+
+
+def export(network: Network, tokenizer: Path, folder: Path, name: str = NAME) -> None:
+    """Write model, tokenizer and card into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as making:
+        traced = Path(making, "float.onnx")
+        trace(network, traced)
+        compare(network, traced)
+        quantize(traced, folder / MODEL)
+        forget_where(folder / MODEL)
+    shutil.copyfile(tokenizer, folder / TOKENIZER)
+    card = Card(FORMAT, name, *(sha256((folder / each).read_bytes()).hexdigest() for each in (MODEL, TOKENIZER)))
+    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+
+
+def forget_where(path: Path) -> None:
+    """Take out what torch noted of the files that the graph was traced from: the folders of one machine."""
+    model = onnx.load(str(path))
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    del model.graph.metadata_props[:]
+    onnx.save(model, str(path))
+
+
+def trace(network: Network, path: Path) -> None:
+    example = torch.arange(1000, 1037)[None]  # any length that is no dimension of the network
+    length = torch.export.Dim("length", min=3, max=WINDOW)
+    with quiet(), torch.no_grad():
+        torch.onnx.export(
+            Graph(network),
+            (example, (example > 1010).long()),
+            str(path),
+            dynamo=True,
+            verbose=False,
+            external_data=False,
+            input_names=[IDS, TYPES],
+            output_names=[HERE, PIECES],
+            dynamic_shapes=({1: length}, {1: length}),
+        )
+
+
+def compare(network: Network, path: Path) -> None:
+    """Raises ClickException where the traced graph does not give torch's logits."""
+    run = session(path.read_bytes())
+    for length in PROBES:
+        ids = torch.arange(2000, 2000 + length)[None]
+        types = (ids > 2000 + length // 3).long()
+        with torch.no_grad():
+            here, pieces = network(ids, types)
+        found = run.run([HERE, PIECES], {IDS: ids.numpy(), TYPES: types.numpy()})
+        off = max(np.abs(found[0] - here.numpy()).max(), np.abs(found[1] - pieces.numpy()).max())
+        if not off <= MOST_OFF:
+            raise click.ClickException(f"The export is {off:.4f} off torch at length {length}.")
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.option("--start", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--share", default=1.0, show_default=True, help="How far to go from the first weights to the trained.")
+def main(*, checkpoint: Path, start: Path, out: Path, share: float) -> None:
+    """Export CHECKPOINT to --out."""
+    export(load(start, checkpoint, share), start / TOKENIZER, out)
+
+
+if __name__ == "__main__":
+    main()

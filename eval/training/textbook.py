@@ -1,0 +1,113 @@
+"""The pipeline that a good engineer would write in an afternoon, as a reader on our own retriever, to measure against.
+
+The passages are ranked anew by a cross-encoder; of the best of them, the best sentence by the same model is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import exp
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from index.collections.protocols import Searcher
+from index.embedding.models import file_sha256, weights_sha256
+from index.embedding.onnx_encoder import session
+from index.errors import ModelNotFound
+from index.types import Hit
+from service.reader.reader import Candidate, Reading, lines_of
+from service.scheduling.deadline import Patience
+
+READ = 3  # passages whose sentences are weighed
+WINDOW = 512  # word pieces
+ONNX = ("model.onnx", "tokenizer.json")
+
+
+class CrossEncoder(Protocol):
+    """Scores how well a text answers a question; higher is better, 0 is even odds."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]: ...
+
+
+class OnnxCrossEncoder:
+    """`model.onnx` and `tokenizer.json`. Each pair is a run of its own, so that its score depends on it alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sha256 = file_sha256(folder / ONNX[0])
+        self._tokenizer = Tokenizer.from_file(str(folder / ONNX[1]))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(WINDOW, strategy="only_second")
+        self._session = session((folder / ONNX[0]).read_bytes())
+        self._inputs = {each.name for each in self._session.get_inputs()}
+        self._pool = ThreadPoolExecutor(thread_name_prefix="cross-encoder")
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        return list(self._pool.map(lambda text: self._score(question, text), texts))
+
+    def _score(self, question: str, text: str) -> float:
+        pair = self._tokenizer.encode(question, text)
+        fields = {"input_ids": pair.ids, "attention_mask": pair.attention_mask, "token_type_ids": pair.type_ids}
+        inputs = {name: np.array([values], np.int64) for name, values in fields.items() if name in self._inputs}
+        return float(np.ravel(self._session.run(None, inputs)[0])[-1])
+
+
+class ReferenceCrossEncoder:
+    """Any folder that the CrossEncoder of sentence-transformers can read."""
+
+    def __init__(self, folder: Path) -> None:
+        from sentence_transformers import CrossEncoder as Model
+        from torch import nn
+
+        self.sha256 = weights_sha256(folder)
+        self._model = Model(str(folder), activation_fn=nn.Identity())
+
+    def scores(self, question: str, texts: Sequence[str]) -> list[float]:
+        return [float(score) for score in self._model.predict([(question, text) for text in texts])]
+
+
+class TextbookReader:
+    """The `Reader` of this pipeline."""
+
+    name = "textbook"
+    threshold = 0.5
+
+    def __init__(self, model: CrossEncoder) -> None:
+        self._model = model
+
+    @property
+    def sha256(self) -> str:
+        return self._model.sha256
+
+    def read(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        searcher: Searcher,
+        patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
+    ) -> Reading:
+        ranked = self._model.scores(question, [hit.passage.text for hit in hits])
+        best = [hits[place] for place in sorted(range(len(hits)), key=lambda place: -ranked[place])[:READ]]
+        lines = lines_of(best, searcher)
+        scores = self._model.scores(question, [line.text for line in lines])
+        candidates = [
+            Candidate(line.document, line.number, line.number, line.span, 1 / (1 + exp(-score)))
+            for line, score in zip(lines, scores, strict=True)
+        ]
+        return Reading(sorted(candidates, key=lambda candidate: -candidate.confidence))
+
+
+def open_cross_encoder(folder: Path) -> CrossEncoder:
+    """Raises ModelNotFound where there is no model in the folder."""
+    if all((folder / name).is_file() for name in ONNX):
+        return OnnxCrossEncoder(folder)
+    if (folder / "config.json").is_file():
+        return ReferenceCrossEncoder(folder)
+    reason = "a cross-encoder is a folder with model.onnx and tokenizer.json, or one of sentence-transformers"
+    raise ModelNotFound(name=str(folder), reason=reason)

@@ -1,0 +1,113 @@
+"""Where collections lie: in a folder of this machine, or in the Milvus that an address names."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from index.collections import collections
+from index.collections.addresses import Address
+from index.collections.building import BuildReport, Configure, Progress
+from index.collections.collection import Collection
+from index.collections.protocols import Home
+from index.collections.writer import build, delete
+from index.errors import CollectionExists, CollectionNotMade, IndexNotFound, StoreUnavailable
+from index.maintenance.checking import Checked, check
+from index.storage.layout import Layout
+from index.storage.store import Store
+
+if TYPE_CHECKING:
+    from index.collections.ray_build import Fleet
+
+
+def home_of(index: Path, store: Address | None = None) -> Home:
+    """The folder, or the store with this folder beside it. Raises StoreUnavailable.
+
+    What speaks to Milvus is imported where it is asked for: it takes a second.
+    """
+    if store is None:
+        return Folder(index)
+    try:
+        from index.milvus.backend import MilvusHome
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(store=store, reason=f"{error.name} is not installed: requirements/scale.txt") from error
+    return MilvusHome(store, index)
+
+
+class Folder:
+    """Collections in an index folder."""
+
+    def __init__(self, index: Path) -> None:
+        self.index = index
+
+    def names(self) -> list[str]:
+        return Layout(self.index).collections()
+
+    def has(self, name: str) -> bool:
+        return Layout(self.index).collection(name).store.exists()
+
+    def open(self, name: str, encoder: str | None = None) -> Collection:
+        if not self.names():
+            raise IndexNotFound(path=self.index)
+        if encoder is None:
+            collections.place_of(self.index, name)
+        return Collection.open(self.index, name, encoder)
+
+    def make(self, name: str, encoder: str | None, config: Configure) -> None:
+        collections.make(self.index, name, encoder, config)
+
+    def make_apart(self, name: str, encoder: str | None, _config: Configure, program: Sequence[str]) -> None:
+        options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
+        command = [*program, "collections", "make", *options, "--", name]  # which may be --help
+        made = subprocess.run(command, check=False, capture_output=True, text=True)
+        if made.returncode and self.has(name):
+            raise CollectionExists(collection=name)
+        if made.returncode:
+            raise CollectionNotMade(collection=name, reason=made.stderr.strip())
+
+    def listed(self) -> list[tuple[str, int, str]]:
+        rows = []
+        for name in self.names():
+            with closing(Store(collections.place_of(self.index, name).store)) as store:
+                rows.append((name, len(store.documents(store.change())), store.config.encoder))
+        return rows
+
+    def delete(self, sources: Sequence[str], collection: str) -> None:
+        delete(sources, self.index, collection)
+
+    def drop(self, name: str) -> None:
+        collections.drop(self.index, name)
+
+    def sweep(self) -> None:
+        collections.sweep(self.index)
+
+    def build(
+        self,
+        sources: Sequence[Path],
+        *,
+        collection: str,
+        encoder: str | None,
+        config: Configure,
+        replace: bool,
+        fleet: Fleet | None = None,
+        progress: Progress,
+    ) -> BuildReport:
+        return build(
+            sources,
+            self.index,
+            collection=collection,
+            encoder=encoder,
+            config=config,
+            replace=replace,
+            fleet=fleet,
+            progress=progress,
+        )
+
+    def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]:
+        return check(self.index, collection, repair=repair, progress=progress)
+
+    def close(self) -> None:
+        """Nothing is open but collections, which are closed one by one."""

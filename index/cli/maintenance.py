@@ -1,0 +1,202 @@
+"""Commands that look after an index. Heavy modules are imported where they are used, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from index.cli.documents import (
+    collection_name,
+    encoder_option,
+    index_option,
+    printable,
+    progress_bar,
+    store_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from index.collections.addresses import Address
+    from index.config import IndexConfig
+    from index.maintenance.checking import Checked
+    from index.types import Encoder
+
+BACKUP = "Milvus has a tool for this: milvus-backup. Keys and exported encoders lie in the folder of --index."
+
+
+@click.command(name="check")
+@store_option
+@index_option
+@click.option(
+    "--collection",
+    envvar="PINCITE_COLLECTION",
+    show_envvar=True,
+    callback=lambda context, parameter, name: name and collection_name(context, parameter, name),
+    help="Only this collection.  [default: all]",
+)
+@click.option(
+    "--repair",
+    envvar="PINCITE_REPAIR",
+    show_envvar=True,
+    is_flag=True,
+    help="Make damaged derived files again from the store; encodes nothing.",
+)
+@click.option(
+    "--save-to",
+    envvar="PINCITE_SAVE_TO",
+    show_envvar=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the original files of all documents that can be read into this folder.",
+)
+@click.pass_context
+def check_command(
+    context: click.Context,
+    /,
+    *,
+    index: Path,
+    store: Address | None,
+    collection: str | None,
+    repair: bool,
+    save_to: Path | None,
+) -> None:
+    """Check everything that an index holds; exit status 1 where something is off.
+
+    Every document against its hash, its sentences, passages and vectors against the document, dense and term search
+    against the store. The index may be served meanwhile.
+    """
+    from index.backends import home_of
+
+    if save_to is not None:
+        only_in_folder(store, "check --save-to", "GET /v1/files/SOURCE gives the file of each document.")
+    with closing(home_of(index, store)) as home, progress_bar() as progress:
+        checked = home.check(collection, repair=repair, progress=progress)
+    for each in checked:
+        tell(each)
+    if save_to is not None:
+        save(index, [each.collection for each in checked], save_to)
+    if any(each.findings for each in checked):
+        context.exit(1)
+
+
+def only_in_folder(store: Address | None, command: str, way: str) -> None:
+    """Raise OnlyInFolder where there is a store."""
+    from index.errors import OnlyInFolder
+
+    if store is not None:
+        raise OnlyInFolder(command=command, way=way)
+
+
+def tell(checked: Checked) -> None:
+    """Counts on standard output; what is off on standard error, with what to do about it."""
+    state = f"{len(checked.findings)} findings" if checked.findings else "all is well"
+    counts = f"{checked.documents} documents, {checked.passages} passages"
+    click.echo(f"{checked.collection}: {counts}, {state}.{dense_search(checked)}")
+    for finding in checked.findings:
+        click.echo(f"  {printable(finding.where)}: {printable(finding.what)}", err=True)
+    for remedy in dict.fromkeys(finding.remedy for finding in checked.findings):
+        click.echo(f"  {remedy}", err=True)
+
+
+def dense_search(checked: Checked) -> str:
+    dense = checked.dense
+    if dense is None:
+        return ""
+    if dense.graph:
+        return f" Dense search has a recall@10 of {dense.recall:.3f}."
+    if not dense.lists:
+        return " Dense search is exact."
+    return f" Dense search has a recall@10 of {dense.recall:.3f}, probing {dense.probed} of {dense.lists} lists."
+
+
+def save(index: Path, collections: list[str], folder: Path) -> None:
+    from index.maintenance.salvage import salvage
+    from index.storage.layout import Layout
+
+    for name in collections:
+        saved, lost = salvage(Layout(index).collection(name).store, folder / name)
+        click.echo(f"{name}: {len(saved)} documents written to {folder / name}, {lost} could not be read.")
+
+
+@click.command(name="backup")
+@click.argument("folder", type=click.Path(path_type=Path))
+@store_option
+@index_option
+def backup_command(folder: Path, index: Path, store: Address | None) -> None:
+    """Copy an index into FOLDER, uploads and encoders included. It may be served and written to meanwhile."""
+    from index.maintenance.backup import backup
+
+    only_in_folder(store, "backup", BACKUP)
+    with progress_bar() as progress:
+        names = backup(index, folder, progress)
+    click.echo(f"Copied to {folder}: {', '.join(names)}")
+
+
+@click.command(name="restore")
+@click.argument("backup", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@store_option
+@index_option
+def restore_command(backup: Path, index: Path, store: Address | None) -> None:
+    """Make an index from BACKUP, a folder that `pincite backup` wrote; it is checked first."""
+    from index.maintenance.backup import restore
+
+    only_in_folder(store, "restore", BACKUP)
+    with progress_bar() as progress:
+        checked = restore(backup, index, progress)
+    for each in checked:
+        tell(each)
+
+
+def collections_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
+    """`pincite collections`, with new ones configured by `config`."""
+
+    @click.group(name="collections")
+    def collections() -> None:
+        """List, make and drop the collections of an index, which may be served meanwhile."""
+
+    @collections.command(name="list")
+    @store_option
+    @index_option
+    def list_them(index: Path, store: Address | None) -> None:
+        """List the collections, with their encoders."""
+        from index.backends import home_of
+
+        with closing(home_of(index, store)) as home:
+            for name, documents, encoder in home.listed():
+                click.echo(f"{name}\t{documents} documents\t{printable(encoder)}")
+
+    @collections.command(name="make")
+    @click.argument("name")
+    @store_option
+    @index_option
+    @encoder_option
+    @click.option(
+        "--exist-ok", envvar="PINCITE_EXIST_OK", show_envvar=True, is_flag=True, help="It may be there already."
+    )
+    def make_it(name: str, index: Path, store: Address | None, encoder: str | None, exist_ok: bool) -> None:  # noqa: FBT001
+        """Make the empty collection NAME."""
+        from index.backends import home_of
+
+        with closing(home_of(index, store)) as home:
+            if exist_ok and home.has(name):
+                home.open(name, encoder).close()
+                return
+            home.make(name, encoder, config)
+        click.echo(f"Made: {name}")
+
+    @collections.command(name="drop")
+    @click.argument("name")
+    @store_option
+    @index_option
+    def drop_it(name: str, index: Path, store: Address | None) -> None:
+        """Drop the collection NAME with all its documents."""
+        from index.backends import home_of
+
+        with closing(home_of(index, store)) as home:
+            home.drop(name)
+        click.echo(f"Dropped: {name}")
+
+    return collections

@@ -1,0 +1,79 @@
+"""A collection that lives: searched in versions that never change, while this process or another writes to it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from index.collections.opening import open_collection
+from index.collections.writer import Writer
+from index.config import IndexConfig
+from index.maintenance.repair import derived_flaws
+from index.search.searcher import Searcher
+from index.storage.layout import CollectionLayout
+from index.storage.store import Store
+from index.types import Document, Encoder
+
+
+class Collection:
+    """One store, its present searcher, and its writer. Safe in many threads at once."""
+
+    def __init__(self, place: CollectionLayout, store: Store, encoder: Encoder) -> None:
+        self.place = place
+        self.store = store
+        self.encoder = encoder
+        self.writer = Writer(place, store, encoder)
+        self._searcher = Searcher.of(place, store, encoder)
+        self._moving = threading.Lock()
+        self._settled = store.change()
+        self._proved = False
+
+    @classmethod
+    def open(cls, index: Path, name: str = "default", encoder: str | None = None) -> Collection:
+        """Raises what `Searcher.open` raises."""
+        return cls(*open_collection(index, name, encoder))
+
+    def searcher(self) -> Searcher:
+        """The view of the collection as of the last change. Whoever asked before keeps the view they have."""
+        searcher = self._searcher
+        if searcher.change == self.store.change():
+            return searcher
+        with self._moving:
+            self._searcher = self._searcher.moved(self.place)
+            return self._searcher
+
+    def version(self, source: str, sha256: str) -> tuple[Document, bytes] | None:
+        """A version of a document by its hash, with its bytes: the present one, or one that was replaced of late."""
+        return self.store.version(source, sha256, time.time())
+
+    def compact(self) -> bool:
+        """Erase what may be erased. Call it now and then: only what was removed before the last call goes.
+
+        Dense search is made anew where much lies beside its base, and searched as it is on the disk afterwards,
+        whoever made it. The first call reads all that is derived: opening tells only whether large files are whole.
+        """
+        if not self._proved and derived_flaws(self.place):
+            self.writer.rebuild()
+            with self._moving:
+                self._searcher = Searcher.of(self.place, self.store, self.encoder)
+        self._proved = True
+        settled, self._settled = self._settled, self.store.change()
+        erased = self.writer.compact(settled)
+        searcher = self.searcher()
+        renewed = searcher.renewed(self.place)
+        with self._moving:
+            self._searcher = renewed if self._searcher is searcher else renewed.moved(self.place)
+        return erased
+
+    @property
+    def config(self) -> IndexConfig:
+        return self.store.config
+
+    @property
+    def current(self) -> bool:
+        """False once the collection was dropped, though another of the same name may have taken its place."""
+        return self.store.present
+
+    def close(self) -> None:
+        self.store.close()

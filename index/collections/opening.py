@@ -1,0 +1,23 @@
+"""Finding a collection in an index folder, with its store and its encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from index.embedding.encoder import encoder_of
+from index.errors import CollectionNotFound, IndexNotFound
+from index.storage.layout import CollectionLayout, Layout
+from index.storage.store import Store
+from index.types import Encoder
+
+
+def open_collection(index: Path, collection: str, encoder: str | None) -> tuple[CollectionLayout, Store, Encoder]:
+    """Raises IndexNotFound, CollectionNotFound, IndexVersion, IndexDamaged, EncoderMismatch or ModelError."""
+    layout = Layout(index)
+    if not layout.collections():
+        raise IndexNotFound(path=index)
+    if collection not in layout.collections():
+        raise CollectionNotFound(collection=collection, existing=", ".join(layout.collections()))
+    place = layout.collection(collection)
+    store = Store(place.store)
+    return place, store, encoder_of(layout, store.config, encoder)

@@ -1,0 +1,152 @@
+"""What is asked of a collection, wherever it lies: in a folder of this machine or in Milvus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.collections.building import BuildReport, Configure, Guard, Progress
+from index.config import IndexConfig
+from index.maintenance.checking import Checked
+from index.search.vectors import Dense
+from index.storage.contents import Content
+from index.storage.tables import NewDocument
+from index.text.positions import PositionMap
+from index.text.preparation import Told
+from index.types import Document, Encoder, Hit, Span, Vectors
+
+if TYPE_CHECKING:
+    from index.collections.ray_build import Fleet
+
+
+class Searcher(Protocol):
+    """One version of a collection. What the methods do stands in `index.search.searcher`."""
+
+    version: str
+    encoder: Encoder
+
+    @property
+    def passages(self) -> int: ...
+
+    @property
+    def document_count(self) -> int: ...
+
+    @property
+    def dense(self) -> Dense: ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors: ...
+
+    def encode_question(self, question: str) -> NDArray[np.float32]: ...
+
+    def rarity(self, term: str) -> float: ...
+
+    def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]: ...
+
+    def rankings(
+        self, question: str, sources: Sequence[str] | None = None
+    ) -> tuple[dict[int, float], dict[int, float]]: ...
+
+    def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]: ...
+
+    def documents(self, after: str | None, limit: int) -> list[Document]: ...
+
+    def document(self, source: str) -> Document: ...
+
+    def live(self, source: str) -> Document | None: ...
+
+    def with_content(self, sha256: str) -> list[Document]: ...
+
+    def file(self, source: str) -> bytes: ...
+
+    def text(self, source: str) -> str: ...
+
+    def sentences(self, source: str) -> list[Span]: ...
+
+    def positions(self, source: str) -> PositionMap: ...
+
+    def content(self, number: int) -> Content: ...
+
+
+class Writer(Protocol):
+    def ready(self, source: str, data: bytes, told: Told) -> NewDocument: ...
+
+    def place_document(self, new: NewDocument, guard: Guard) -> tuple[Document, bool]: ...
+
+    def put(self, source: str, data: bytes, told: Told, guard: Guard) -> tuple[Document, bool]: ...
+
+    def delete(self, sources: Sequence[str], guard: Guard = ...) -> None: ...
+
+
+class Collection(Protocol):
+    @property
+    def writer(self) -> Writer: ...
+
+    @property
+    def config(self) -> IndexConfig: ...
+
+    @property
+    def current(self) -> bool: ...
+
+    def searcher(self) -> Searcher: ...
+
+    def version(self, source: str, sha256: str) -> tuple[Document, bytes] | None: ...
+
+    def compact(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Home(Protocol):
+    """Where collections lie. `index` is a folder of this machine for what is its own: exported encoders and keys."""
+
+    @property
+    def index(self) -> Path: ...
+
+    def names(self) -> list[str]: ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is a collection of that name, though it may be a name that none can have."""
+
+    def open(self, name: str, encoder: str | None = None) -> Collection:
+        """Raises CollectionNotFound, for a bad name as well, IndexNotFound, EncoderMismatch or another PinciteError."""
+
+    def make(self, name: str, encoder: str | None, config: Configure) -> None:
+        """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
+
+    def make_apart(self, name: str, encoder: str | None, config: Configure, program: Sequence[str]) -> None:
+        """The same, with what needs torch in a process of its own; `program` runs the `pincite` command.
+
+        Raises CollectionNotMade as well.
+        """
+
+    def listed(self) -> list[tuple[str, int, str]]:
+        """Of each collection its name, how many documents it holds, and its encoder."""
+
+    def delete(self, sources: Sequence[str], collection: str) -> None:
+        """Take documents out, all or none. Raises CollectionNotFound or DocumentNotFound."""
+
+    def drop(self, name: str) -> None:
+        """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
+
+    def sweep(self) -> None:
+        """Erase what is left of dropped collections."""
+
+    def build(
+        self,
+        sources: Sequence[Path],
+        *,
+        collection: str,
+        encoder: str | None,
+        config: Configure,
+        replace: bool,
+        fleet: Fleet | None = None,
+        progress: Progress,
+    ) -> BuildReport: ...
+
+    def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,350 @@
+"""Encoding on many machines with Ray: files in, documents with their vectors out, in whatever order they are done.
+
+paths ─▶ read, on this machine ─▶ prepare and encode, on every machine ─▶ back here, to the one writer
+
+Files need not be on the other machines; the encoder is sent to them. Blocks of documents wait in the memory of Ray,
+which is bounded. When a worker dies, Ray starts another, and what it had under way is done again; what comes back twice
+is taken once. Ray is imported where it is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from typing import Any
+from warnings import catch_warnings
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from index import errors
+from index.config import IndexConfig
+from index.cpus import cpus
+from index.embedding.encoder import open_encoder
+from index.embedding.onnx_encoder import CARD, MODEL, TOKENIZER, OnnxEncoder
+from index.errors import (
+    BadFleet,
+    DocumentError,
+    DocumentTooLarge,
+    EncoderMismatch,
+    FleetFailed,
+    FleetMismatch,
+    FleetUnavailable,
+    NotInstalled,
+    UnreadableFile,
+)
+from index.storage.tables import NewDocument, NewPassage
+from index.text.preparation import LARGEST_DOCUMENT, Prepared, prepare
+from index.text.sources import FoundFile
+from index.types import Encoder
+
+Row = dict[str, Any]  # bytes, under one name
+Outcome = NewDocument | DocumentError | None  # of a file; None: the index holds just this already
+
+BLOCK = 64 * 1024  # bytes of documents that a worker takes at a time, or one document where it is larger
+LISTED = 1000  # files read by one task
+MEMORY = 256 << 20  # bytes of a local cluster's shared memory; what is beyond goes to its folder
+RETRIES = 3  # of a block whose worker died: a document that kills each of them must not keep the build forever
+PATIENCE_S = 5  # for an address to answer
+STARTS = 3  # of a local cluster: on a machine that is busy Ray gives up after half a minute
+START = "Start it with `ray start --head`, or give --ray local"
+ANYWHERE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
+LOCAL = {
+    **ANYWHERE,
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # which also means: listen on the loopback address alone
+    "RAY_AUTH_MODE": "token",  # nobody else on this machine gives the workers work
+    "RAY_AUTH_TOKEN": token_hex(32),  # otherwise one is written into the home folder
+}
+
+
+class Job(Struct, frozen=True):
+    """A file to be read on the machine that has it."""
+
+    source: str
+    path: bytes
+    origin: str
+
+
+class Failed(Struct, frozen=True):
+    """A DocumentError on its way: its class, and its facts."""
+
+    kind: str
+    facts: dict[str, Any]
+
+
+class Read(Struct, frozen=True):
+    source: str
+    origin: str
+    data: bytes | Failed
+
+
+class Made(Struct, frozen=True):
+    """One of the two. `vectors`: float16 [passages, dimension], as bytes."""
+
+    source: str
+    failed: Failed | None = None
+    prepared: Prepared | None = None
+    vectors: bytes = b""
+
+
+class Fleet:
+    """The workers of a cluster, for as long as `joined` lasts."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def outcomes(
+        self,
+        files: Sequence[FoundFile],
+        known: Mapping[str, tuple[str | None, str]],
+        encoder: Encoder,
+        config: IndexConfig,
+    ) -> Iterator[tuple[FoundFile, Outcome]]:
+        """What becomes of each file, once for each. `known`: origin and hash of what the index holds.
+
+        Raises FleetFailed; what was given out before is good.
+        """
+        import ray
+
+        waiting: dict[str, FoundFile] = {}
+        for file in files:
+            if holds(known.get(file.source), file):
+                yield file, None
+            else:
+                waiting[file.source] = file
+        if not waiting:
+            return
+        try:
+            for row in self._made(list(waiting.values()), encoder, config):
+                made = msgspec.msgpack.decode(row["made"], type=Made)
+                came = waiting.pop(made.source, None)  # a block that was done twice may come twice
+                if came is not None:
+                    yield came, outcome(made, config)
+        except ray.exceptions.RayError as error:
+            raise FleetFailed(reason=reason_of(error)) from error
+        if waiting:
+            raise FleetFailed(reason=f"{len(waiting)} documents did not come back")
+
+    def _made(self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig) -> Iterator[Row]:
+        import ray
+        from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
+        from ray.util.annotations import RayDeprecationWarning
+
+        quiet(DataContext.get_current())
+        here = {"ray.io/node-id": ray.get_runtime_context().get_node_id()}
+        model = exported(encoder)
+        jobs = [{"job": pack(Job(file.source, os.fsencode(file.path), file.origin))} for file in files]
+        documents = ray.data.from_items(jobs, override_num_blocks=-(-len(jobs) // LISTED)).map(
+            read, compute=TaskPoolStrategy(size=1), num_cpus=0, label_selector=here
+        )
+        with catch_warnings(action="ignore", category=RayDeprecationWarning):  # of the last option
+            made = documents.map(
+                Encoding,  # type: ignore[arg-type]  # the class: Ray makes one in each worker
+                compute=ActorPoolStrategy(
+                    min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=2
+                ),
+                fn_constructor_args=(encoder.name, model, code_sha256(), config),
+                num_cpus=1,
+                max_task_retries=RETRIES,
+            )
+        return iter(made.iter_rows())
+
+
+class Encoding:
+    """What a worker keeps: the encoder. Given a file that was read, it prepares and encodes the document."""
+
+    def __init__(self, name: str, model: dict[str, bytes], code: str, config: IndexConfig) -> None:
+        if code != code_sha256():
+            raise FleetMismatch(machine=socket.gethostname())
+        with TemporaryDirectory(prefix="pincite-encoder-") as folder:
+            for file, data in model.items():
+                Path(folder, file).write_bytes(data)
+            self.encoder = open_encoder(name, Path(folder), threads=1)  # which compares the hashes
+        if self.encoder.sha256 != config.encoder_sha256:
+            raise EncoderMismatch(built_with=config.encoder, serving=f"{name} of {socket.gethostname()}")
+        self.config = config
+
+    def __call__(self, row: Row) -> Row:
+        given = msgspec.msgpack.decode(row["read"], type=Read)
+        return {"made": pack(self.make(given))}
+
+    def make(self, given: Read) -> Made:
+        if isinstance(given.data, Failed):
+            return Made(given.source, failed=given.data)
+        try:
+            prepared = prepare(given.source, given.data, given.origin, self.encoder, self.config)
+        except DocumentError as error:
+            return Made(given.source, failed=failed(error))
+        texts = dict(zip(prepared.keys, prepared.embedded, strict=True))
+        vectors = dict(zip(texts, self.encoder.encode(list(texts.values())).astype(np.float16), strict=True))
+        together = b"".join(vectors[key].tobytes() for key in prepared.keys)
+        return Made(given.source, prepared=msgspec.structs.replace(prepared, embedded=[]), vectors=together)
+
+
+@contextmanager
+def joined(address: str) -> Iterator[Fleet]:
+    """The workers at an address: `local` for one on each CPU here, `local:N`, `auto`, or `HOST:PORT`.
+
+    Raises NotInstalled, BadFleet or FleetUnavailable.
+    """
+    number = local_workers(address)
+    for name, value in (LOCAL if number else ANYWHERE).items():  # read when Ray is imported
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise NotInstalled(option="--ray", package="ray") from error
+    with ExitStack() as stack:
+        stack.enter_context(redirect_stdout(sys.stderr))  # Ray prints there that a worker died
+        options: dict[str, Any] = {}
+        if number is not None:
+            folder = stack.enter_context(TemporaryDirectory(prefix="pincite-ray-", ignore_cleanup_errors=True))
+            memory = {"object_store_memory": MEMORY, "_temp_dir": folder}
+            options = {"num_cpus": number, "num_gpus": 0, "include_dashboard": False, **memory}
+        stack.callback(ray.shutdown)
+        start(address, "local" if number else address, **options)
+        workers = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
+        if not workers:
+            raise FleetUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
+        yield Fleet(workers)
+
+
+def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
+    """Start Ray, or join it. What it raises where there is no cluster has one name then."""
+    import ray
+
+    if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would try for long
+        try:
+            socket.create_connection((found[1], int(found[2])), PATIENCE_S).close()
+        except OSError as error:
+            raise FleetUnavailable(address=given, reason=reason_of(error), way=START) from error
+    for left in reversed(range(STARTS if address == "local" else 1)):
+        try:
+            with silent():
+                ray.init(address, **options, log_to_driver=False, logging_level=logging.CRITICAL)
+        except Exception as error:  # Ray raises that itself where a process of its own takes too long to start
+            ray.shutdown()
+            if not left:
+                way = "Try again when this machine has less to do" if address == "local" else START
+                raise FleetUnavailable(address=given, reason=reason_of(error), way=way) from error
+        else:
+            return
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Nothing goes to the standard error, not even from compiled code: Ray tells there how much it will tell."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def local_workers(address: str) -> int | None:
+    """How many workers to start here; None for a cluster that runs already. Raises BadFleet.
+
+    >>> local_workers("local:2")
+    2
+    """
+    if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", address):
+        return int(found[1] or cpus())
+    if address.startswith("ray://"):
+        raise BadFleet(
+            address=address,
+            reason="Ray Data cannot stream through its client. Let this machine join (ray start --address HOST:6379 "
+            "--num-cpus 0), and give auto",
+        )
+    elsewhere = re.fullmatch(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address)
+    if address != "auto" and (address.startswith("local:") or not elsewhere):
+        raise BadFleet(address=address, reason="it is none of local, local:N, auto, HOST:PORT")
+    return None
+
+
+def holds(known: tuple[str | None, str] | None, file: FoundFile) -> bool:
+    """Whether the index holds a file as it is now."""
+    if known is None or known[0] != file.origin:
+        return False
+    try:
+        return sha256(file.path.read_bytes()).hexdigest() == known[1]
+    except OSError:
+        return False  # told by whoever reads it next
+
+
+def read(row: Row) -> Row:
+    """Read a file, on the machine that has it."""
+    job = msgspec.msgpack.decode(row["job"], type=Job)
+    path = Path(os.fsdecode(job.path))
+    data: bytes | Failed
+    try:
+        if (size := path.stat().st_size) > LARGEST_DOCUMENT:
+            data = failed(DocumentTooLarge(source=job.source, bytes=size, limit=LARGEST_DOCUMENT))
+        else:
+            data = path.read_bytes()
+    except OSError as error:
+        data = failed(UnreadableFile(source=job.source, reason=error.strerror))
+    return {"read": pack(Read(job.source, job.origin, data))}
+
+
+def outcome(made: Made, config: IndexConfig) -> NewDocument | DocumentError:
+    prepared = made.prepared
+    if prepared is None:
+        assert made.failed  # noqa: S101  # a worker of ours sends one of the two
+        error: DocumentError = getattr(errors, made.failed.kind)(**made.failed.facts)
+        return error
+    vectors = np.frombuffer(made.vectors, np.float16).reshape(len(prepared.passages), config.dimension)
+    passages = map(NewPassage, prepared.passages, prepared.keys, vectors)
+    return NewDocument(prepared.document, prepared.origin, prepared.file, prepared.spans, list(passages))
+
+
+def failed(error: DocumentError) -> Failed:
+    return Failed(type(error).__name__, error.facts)
+
+
+def exported(encoder: Encoder) -> dict[str, bytes]:
+    """The files of an exported encoder; none of one that is not, which workers must find by its name."""
+    if not isinstance(encoder, OnnxEncoder):
+        return {}
+    return {name: (encoder.folder / name).read_bytes() for name in (CARD, MODEL, TOKENIZER)}
+
+
+def code_sha256() -> str:
+    """The hash of this package: another version could split otherwise."""
+    folder = Path(__file__).parents[1]
+    hashed = sha256()
+    for path in sorted(folder.rglob("*.py")):
+        hashed.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return hashed.hexdigest()
+
+
+def pack(value: Struct) -> bytes:
+    return msgspec.msgpack.encode(value)
+
+
+def reason_of(error: BaseException) -> str:
+    """What was wrong in the first place, in one line: Ray's own messages have stacks of other processes in them."""
+    cause = getattr(error, "cause", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return re.sub(r"^(\w+\.)+\w+: ", "", lines[-1]).rstrip(".") if lines else type(cause).__name__
+
+
+def quiet(context: Any) -> None:  # noqa: ANN401  # Ray's DataContext
+    """No bars and no logs of Ray's own; blocks as small as ours."""
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.target_max_block_size = context.target_min_block_size = BLOCK
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)

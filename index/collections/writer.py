@@ -1,0 +1,161 @@
+"""Writing to a collection in an index folder: committed to the store, derived indexes brought up to date."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from index.collections.building import Building, BuildReport, Configure, Origin, Progress
+from index.collections.opening import open_collection
+from index.embedding import models
+from index.embedding.encoder import encoder_of, make_encoder
+from index.errors import IndexLocked
+from index.maintenance.repair import rebuild
+from index.search.derived import make_anew, save_terms, save_vectors
+from index.storage.disk import make_folder, refused_by_disk, require_room
+from index.storage.layout import CollectionLayout, Layout
+from index.storage.store import Store
+from index.storage.tables import NewDocument
+from index.types import Document, Encoder
+
+if TYPE_CHECKING:
+    from index.collections.ray_build import Fleet
+
+ROOM = 4  # bytes on the disk for each byte of a document: the file itself, its passages, vectors and terms, twice
+
+
+def build(
+    sources: Sequence[Path],
+    index: Path,
+    *,
+    collection: str = "default",
+    encoder: str | None = None,
+    config: Configure,
+    replace: bool = False,
+    fleet: Fleet | None = None,
+    progress: Progress = lambda *_: None,
+) -> BuildReport:
+    """Make or update a collection from files and folders; a file that cannot be read is reported, the rest is built.
+
+    `encoder` is a model's name or folder (None: the collection's own, or the packaged one); `config` gives the
+    configuration of a new collection; a `fleet` prepares and encodes elsewhere. Raises SourceConflict, UploadExists,
+    EncoderMismatch, IndexLocked or another PinciteError, before anything is written; FleetFailed may come later.
+    """
+    layout = Layout(index)
+    place = layout.collection(collection)
+    try:
+        make_folder(place.path)
+        with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder, config)) as writer:
+            return writer.build(sources, replace=replace, fleet=fleet, progress=progress)
+    except Timeout as error:
+        raise IndexLocked(path=index) from error
+    except OSError as error:
+        raise refused_by_disk(error, index) from error
+
+
+def delete(sources: Sequence[str], index: Path, collection: str = "default") -> None:
+    """Take documents out of a collection, and their bytes off the disk. Raises DocumentNotFound; all or none."""
+    place, store, encoder = open_collection(index, collection, None)
+    with closing(Writer(place, store, encoder)) as writer:
+        writer.delete(sources)
+
+
+def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None, config: Configure) -> Writer:
+    """A writer on the collection in `place`, which is made if it is not there."""
+    if place.store.exists():
+        store = Store(place.store)
+        return Writer(place, store, encoder_of(layout, store.config, encoder))
+    model = models.find(encoder or models.DEFAULT)
+    made = make_encoder(model.name, layout.encoder(model.sha256))
+    return Writer(place, Store.create(place.store, config(made), uuid.uuid4().hex[:12]), made)
+
+
+class Writer(Building):
+    """The one writer of a collection, for as long as its lock is held."""
+
+    def __init__(self, place: CollectionLayout, store: Store, encoder: Encoder) -> None:
+        super().__init__(encoder, store.config)
+        self.place = place
+        self.store = store
+
+    def close(self) -> None:
+        self.store.close()
+
+    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+        """Make a change, in the store and in term search: both or neither."""
+        if put:
+            require_room(self.place.path, ROOM * sum(len(new.file) for new in put))
+        change = self.store.commit(put, remove, at=time.time())
+        try:
+            save_terms(self.place, self.store)
+        except (OSError, ValueError):
+            self.store.undo(change)  # before the lock is given back, nobody sees it
+            raise
+
+    def live(self, sources: Sequence[str]) -> list[Document | None]:
+        return [self.store.live(source) for source in sources]
+
+    def origins(self) -> dict[str, Origin]:
+        return self.store.origins()
+
+    def origins_of(self, sources: Sequence[str]) -> dict[str, Origin]:
+        return {source: origin for source in sources if (origin := self.store.origin(source))}
+
+    def vectors_of(self, sources: Sequence[str]) -> dict[bytes, NDArray[np.float16]]:
+        vectors: dict[bytes, NDArray[np.float16]] = {}
+        for source in sources:
+            vectors |= self.store.vectors_by_key(source)
+        return vectors
+
+    def finish(self) -> tuple[int, int, str]:
+        """Bring dense search up to the store, and term search where a change was cut off."""
+        with self.alone(self.place.making_lock):
+            save_vectors(self.place, self.store)
+        with self.changing():
+            save_terms(self.place, self.store)
+        change = self.store.change()
+        documents, passages = len(self.store.documents(change)), self.store.passage_count(change)
+        return documents, passages, f"{self.store.identity}-{change}"
+
+    def compact(self, settled: int) -> bool:
+        """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
+
+        What is derived is made anew without it, while questions and changes go on. False where there is nothing to
+        erase; then dense search is made anew if much lies beside its base.
+        """
+        with self.alone(self.place.making_lock):
+            if not self.store.expired(settled, time.time()):
+                save_vectors(self.place, self.store)
+                return False
+            made = self.store.change()
+            make_anew(self.place, self.store, self.changing)
+            with self.changing():
+                self.store.purge(min(settled, made), time.time())
+        return True
+
+    def rebuild(self) -> None:
+        """Throw away what is derived and make it again, while questions and changes go on."""
+        with self.alone(self.place.making_lock):
+            rebuild(self.place, self.store, self.changing)
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
+        return self.alone(self.place.change_lock)
+
+    @contextmanager
+    def alone(self, lock: Path) -> Iterator[None]:
+        try:
+            with FileLock(lock):
+                self.store.require_present()
+                yield
+        except OSError as error:
+            self.store.require_present()
+            raise refused_by_disk(error, self.place.path) from error

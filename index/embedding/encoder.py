@@ -1,0 +1,45 @@
+"""The encoder of an index: exported once when the index is built, and opened from its folder ever after."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from index.config import IndexConfig
+from index.embedding import models
+from index.embedding.onnx_encoder import CARD, OnnxEncoder
+from index.errors import EncoderMismatch, NotExportable
+from index.storage.layout import Layout
+from index.types import Encoder
+
+
+def open_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder:
+    """The encoder exported into `folder`; where there is none, the reference for `name`, which imports torch."""
+    if (folder / CARD).is_file():
+        return OnnxEncoder(folder, threads)
+    from index.embedding.torch_encoder import SentenceTransformersEncoder
+
+    return SentenceTransformersEncoder(name)
+
+
+def make_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder:
+    """As `open_encoder`, but exports the model first if `folder` is not there.
+
+    A model that cannot be exported is served by the reference.
+    """
+    if not folder.exists():
+        from index.embedding.export import export
+
+        with suppress(NotExportable):
+            export(name, folder)
+    return open_encoder(name, folder, threads)
+
+
+def encoder_of(layout: Layout, config: IndexConfig, name: str | None = None) -> Encoder:
+    """The encoder that an index was built with. Raises EncoderMismatch if `name` means another."""
+    if name is not None and name != config.encoder and models.find(name).sha256 != config.encoder_sha256:
+        raise EncoderMismatch(built_with=config.encoder, serving=name)
+    encoder = open_encoder(config.encoder, layout.encoder(config.encoder_sha256))
+    if encoder.sha256 != config.encoder_sha256:
+        raise EncoderMismatch(built_with=config.encoder, serving=encoder.name)
+    return encoder

@@ -1,0 +1,230 @@
+"""Checking an index: everything that is stored, against itself, and everything derived, against what is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from filelock import FileLock
+from msgspec import Struct
+
+from index.embedding.models import file_sha256
+from index.embedding.onnx_encoder import CARD, MODEL, TOKENIZER, read_card
+from index.errors import CollectionNotFound, ExportDamaged, IndexNotFound, IndexProblem
+from index.maintenance.repair import derived_flaws, disagreements, rebuild
+from index.search.derived import newest
+from index.search.vectors import Dense
+from index.storage.disk import writable
+from index.storage.layout import CollectionLayout, Layout
+from index.storage.store import Store, connected
+from index.storage.tables import checksum
+from index.types import Span
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+UNIT = 0.01  # by so much the length of a stored vector may differ from one: it has 16 bits a number
+
+RESTORE = "Restore a backup. `pincite check --save-to FOLDER` writes out the documents that can still be read."
+REBUILD = "`pincite check --repair` makes it again from the store."
+REPLACE = "Delete the document and add it again, or restore a backup."
+EXPORT = "Delete that folder and build again, or restore a backup."
+
+
+class Finding(Struct, frozen=True):
+    where: str  # a place in the index folder, or a document's source
+    what: str
+    remedy: str
+
+
+class Stored(NamedTuple):
+    """A document as it is in the store, where anything may be damaged."""
+
+    source: str
+    sha256: str
+    bytes: int
+    encoding: str
+    bom: int
+    sentences: int
+    file: object
+    spans: object
+    checksum: object
+
+
+PassagePlace = tuple[int, int, int, int, object]  # first, last, start, end, vector
+
+
+class Checked(Struct, frozen=True):
+    collection: str
+    documents: int
+    passages: int
+    findings: list[Finding]
+    dense: Dense | None = None  # how dense search goes about it, and its recall; None where the store cannot be read
+
+
+def check(
+    index: Path, collection: str | None = None, *, repair: bool = False, progress: Progress = lambda *_: None
+) -> list[Checked]:
+    """Check a collection, or all. `repair` makes damaged derived files again; what is told then is what is left.
+
+    Raises IndexNotFound or CollectionNotFound.
+    """
+    layout = Layout(index)
+    names = layout.collections()
+    if not names:
+        raise IndexNotFound(path=index)
+    if collection is not None and collection not in names:
+        raise CollectionNotFound(collection=collection, existing=", ".join(names))
+    return [check_collection(layout, name, repair, progress) for name in names if collection in (None, name)]
+
+
+def check_collection(layout: Layout, name: str, repair: bool, progress: Progress) -> Checked:  # noqa: FBT001
+    place = layout.collection(name)
+    try:
+        store = Store(place.store)
+        with closing(store), closing(connected(place.store)) as connection:
+            findings = [*check_store(connection), *check_documents(connection, store.config.dimension, progress)]
+            findings += check_encoder(layout, store)
+            derived = [] if findings else check_derived(place, store)
+            if derived and repair:
+                with FileLock(place.making_lock):
+                    rebuild(place, store, lambda: FileLock(place.change_lock))
+                derived = check_derived(place, store)
+            change = store.change()
+            dense = newest(place, store, change)[0].dense
+            documents, passages = len(store.documents(change)), store.passage_count(change)
+            return Checked(name, documents, passages, findings + derived, dense)
+    except (IndexProblem, sqlite3.DatabaseError) as error:
+        return Checked(name, 0, 0, [Finding(f"collections/{name}/store.sqlite", str(error), RESTORE)])
+
+
+def check_store(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """What SQLite says of its own file."""
+    for (told,) in connection.execute("PRAGMA integrity_check"):
+        if told != "ok":
+            yield Finding("store.sqlite", str(told), RESTORE)
+    for table, row, *_ in connection.execute("PRAGMA foreign_key_check"):
+        yield Finding("store.sqlite", f"row {row} of {table} belongs to nothing", RESTORE)
+
+
+def check_documents(connection: sqlite3.Connection, dimension: int, progress: Progress) -> Iterator[Finding]:
+    numbers = [number for (number,) in connection.execute("SELECT number FROM document ORDER BY number")]
+    for done, number in enumerate(numbers):
+        progress("documents", done, len(numbers))
+        yield from check_document(connection, number, dimension)
+    progress("documents", len(numbers), len(numbers))
+
+
+def check_document(connection: sqlite3.Connection, number: int, dimension: int) -> Iterator[Finding]:
+    connection.execute("BEGIN")
+    try:
+        row = connection.execute(
+            f"SELECT {', '.join(Stored._fields)} FROM document LEFT JOIN content ON document = number WHERE number = ?",
+            (number,),
+        ).fetchone()
+        if row is None:
+            return  # erased since it was listed
+        sums = checksum(connection, number)
+        query = "SELECT first, last, start, end, vector FROM passage WHERE document = ? ORDER BY number"
+        passages = connection.execute(query, (number,)).fetchall()
+    except sqlite3.DatabaseError as error:
+        yield Finding(f"document {number}", f"cannot be read ({error})", RESTORE)
+        return
+    finally:
+        connection.execute("COMMIT")
+    stored = Stored(*row)
+    if stored.checksum != sums:
+        yield Finding(stored.source, "what is stored of it has not the checksum that it was stored with", REPLACE)
+    for what in flaws_of_document(stored, passages, dimension):
+        yield Finding(stored.source, what, REPLACE)
+
+
+def flaws_of_document(stored: Stored, passages: list[PassagePlace], dimension: int) -> Iterator[str]:
+    file, packed = stored.file, stored.spans
+    if not isinstance(file, bytes) or not isinstance(packed, bytes) or len(packed) % 8:
+        yield "its file or its sentences are missing"
+        return
+    if len(file) != stored.bytes or hashlib.sha256(file).hexdigest() != stored.sha256:
+        yield "its file has not the SHA-256 that it was stored with"
+        return
+    try:
+        text = file[stored.bom :].decode(stored.encoding)
+    except (LookupError, ValueError):
+        yield f"its file cannot be decoded as {stored.encoding}"
+        return
+    spans = [Span(start, end) for start, end in np.frombuffer(packed, np.int32).reshape(-1, 2).tolist()]
+    if len(spans) != stored.sentences or not in_order(spans, text):
+        yield "its sentences do not slice from its text"
+    elif not all(0 <= first <= last < len(spans) for first, last, *_ in passages):
+        yield "a passage names sentences that are not there"
+    elif not all(matches(spans, *each[:4]) for each in passages):
+        yield "a passage does not begin and end with its sentences"
+    if not all(is_vector(vector, dimension) for *_, vector in passages):
+        yield "a passage has no vector of unit length"
+
+
+def in_order(spans: list[Span], text: str) -> bool:
+    """Whether every span lies in the text, behind the one before, with nothing but white space outside of them."""
+    end = 0
+    for span in spans:
+        if not end <= span.start < span.end <= len(text) or text[end : span.start].strip():
+            return False
+        end = span.end
+    return not text[end:].strip()
+
+
+def matches(spans: list[Span], first: int, last: int, start: int, end: int) -> bool:
+    """Whether a passage is whole sentences, or a part of one that was too long."""
+    whole = Span(spans[first].start, spans[last].end)
+    return whole == (start, end) or (first == last and whole.start <= start < end <= whole.end)
+
+
+def is_vector(vector: object, dimension: int) -> bool:
+    if not isinstance(vector, bytes) or len(vector) != 2 * dimension:
+        return False
+    length = float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32)))
+    return abs(length - 1) <= UNIT  # false for NaN as well
+
+
+def check_encoder(layout: Layout, store: Store) -> Iterator[Finding]:
+    folder = layout.encoder(store.config.encoder_sha256)
+    where = f"encoders/{folder.name}"
+    if not (folder / CARD).exists():
+        if folder.exists():
+            yield Finding(where, f"{CARD} is missing", EXPORT)
+        return  # a model that cannot be exported runs on sentence-transformers
+    try:
+        card = read_card(folder)
+    except ExportDamaged as error:
+        yield Finding(where, str(error), EXPORT)
+        return
+    for name, expected in ((MODEL, card.model_sha256), (TOKENIZER, card.tokenizer_sha256)):
+        if not (folder / name).is_file() or file_sha256(folder / name) != expected:
+            yield Finding(where, f"{name} is not the file that was exported", EXPORT)
+    if card.weights_sha256 != store.config.encoder_sha256:
+        yield Finding(where, "it is not the encoder that the vectors come from", EXPORT)
+
+
+def check_derived(place: CollectionLayout, store: Store) -> list[Finding]:
+    """Every byte of dense and term search against its checksum, and what they hold against the store.
+
+    What seems wrong is looked at again while nobody puts anything in its place.
+    """
+    found = list(derived_findings(place, store))
+    if found and writable(place.path):
+        with FileLock(place.change_lock):
+            found = list(derived_findings(place, store))
+    return found
+
+
+def derived_findings(place: CollectionLayout, store: Store) -> Iterator[Finding]:
+    flaws = derived_flaws(place)
+    for file, what in flaws:
+        yield Finding(file, what, REBUILD)
+    if not flaws:
+        for file, what in disagreements(place, store):
+            yield Finding(file, what, REBUILD)

@@ -1,0 +1,69 @@
+"""Finding damage in derived files, and making them anew from the store without encoding anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.search.derived import Changing, make_anew, numbers_in, terms_covered, vectors_at
+from index.search.terms import TermIndex
+from index.search.vectors import VectorIndex, spread
+from index.storage.checksums import flaws, intact
+from index.storage.layout import CollectionLayout
+from index.storage.store import Store
+from index.types import Vectors
+
+SAMPLE = 1000  # passages that are looked up by their own vectors
+NEAR = 0.98  # the cosine of a vector to what dense search holds of it, which may be compressed
+
+
+def derived_flaws(place: CollectionLayout) -> list[tuple[str, str]]:
+    """(file, what is wrong with it), after reading every byte of every derived file. A missing file is no flaw."""
+    told = [
+        (path.name, "it is damaged or cut short") for path in place.all_vectors() if not intact(path) and path.exists()
+    ]
+    if place.terms.exists():
+        told += [("terms", flaw) for flaw in flaws(place.terms, contents=True)]
+    return told
+
+
+def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, str]]:
+    """(file, in what it differs from the store). The collection may be written to meanwhile."""
+    change = store.change()
+    vectors, _ = vectors_at(place, store, change)
+    live = numbers_in(store.passage_ranges(0, change))
+    if not np.array_equal(vectors.numbers, live):
+        yield "vectors", "dense search does not hold just the passages of the store"
+    elif not all(near(vectors, *each) for each in sample(store, live)):
+        yield "vectors", "dense search holds other vectors than the store"
+    before = terms_covered(place)
+    terms = TermIndex.open(place.terms)
+    if terms is None:
+        if change:
+            yield "terms", "term search is missing"
+        return
+    numbers = terms.numbers()
+    after = store.change()
+    if not any(np.array_equal(numbers_in(store.passage_ranges(0, each)), numbers) for each in range(before, after + 1)):
+        yield "terms", "term search does not hold just the passages of the store"
+
+
+def sample(store: Store, numbers: NDArray[np.int64]) -> Iterator[tuple[int, Vectors]]:
+    """Some passages, evenly spread, with their vectors."""
+    for found, vectors in store.vectors(spread(numbers, SAMPLE)):
+        yield from zip(found.tolist(), vectors.astype(np.float32), strict=True)
+
+
+def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
+    """Whether dense search holds this vector, or nearly so, for a passage."""
+    found = index.search(vector, 1, np.array([number]))
+    return bool(found) and found[0][1] >= NEAR
+
+
+def rebuild(place: CollectionLayout, store: Store, changing: Changing) -> None:
+    """Throw away what is derived and make it again. The holder of the making lock may; see `make_anew`."""
+    for path in place.all_vectors():
+        path.unlink(missing_ok=True)
+    make_anew(place, store, changing)

@@ -1,0 +1,125 @@
+"""What a version of a document is made of: its record, its sentences, its passages and its file, in pieces.
+
+All of it comes from the store, so a citation resolves wherever the store can be reached, though the machine that built
+it is gone. A version never changes, so what was read once holds.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from index.errors import IndexDamaged
+from index.milvus.engine import Engine
+from index.milvus.tables import (
+    NOTHING,
+    PIECE,
+    PIECES_TABLE,
+    Row,
+    new_version,
+    piece_keys,
+    version_of,
+)
+from index.storage.contents import CACHED, Content
+from index.storage.tables import NewDocument
+from index.types import Document, Passage, Span
+
+
+class Whole(Struct, frozen=True):
+    """Everything of a version. `spans`: int32 [sentences, 2], code points."""
+
+    document: Document
+    origin: str | None
+    spans: bytes
+    passages: list[Passage]
+    file: bytes
+
+
+def pieces_of(new: NewDocument, collection: str) -> tuple[str, list[Row]]:
+    """A new version of a document, and the rows of its pieces."""
+    spans = np.array(new.spans, np.int32).tobytes()
+    whole = Whole(new.document, new.origin, spans, [each.passage for each in new.passages], new.file)
+    text = base64.b64encode(zlib.compress(msgspec.msgpack.encode(whole), 1)).decode()
+    parts = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+    version = new_version(len(parts))
+    rows = [
+        {"key": key, "collection": collection, "version": version, "text": part, "vector": NOTHING}
+        for key, part in zip(piece_keys(version), parts, strict=True)
+    ]
+    return version, rows
+
+
+def joined(version: str, pieces: dict[str, str]) -> Whole | None:
+    """A version from its pieces by key; None where one is missing or damaged."""
+    try:
+        text = "".join(pieces[key] for key in piece_keys(version))
+        packed = zlib.decompress(base64.b64decode(text, validate=True))
+        return msgspec.msgpack.decode(packed, type=Whole)
+    except (KeyError, binascii.Error, zlib.error, msgspec.MsgspecError):
+        return None
+
+
+class Read(Struct, frozen=True):
+    """A version that was read, with the passages in their order."""
+
+    content: Content
+    passages: list[Passage]
+
+
+class Versions:
+    """Versions of documents, read once and kept for a while. Safe in many threads at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: OrderedDict[int, Read] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def of(self, number: int) -> Read:
+        """The version of a document by its number. Raises IndexDamaged where the store has not all of it."""
+        read = self.all_of([number])[number]
+        if read is None:
+            version = version_of(number)
+            raise IndexDamaged(path=self._engine.address, reason=f"the pieces of version {version} are not all there")
+        return read
+
+    def all_of(self, numbers: Sequence[int]) -> dict[int, Read | None]:
+        """Several at once. None where a version is gone, or damaged."""
+        with self._turn:
+            found: dict[int, Read | None] = {each: self._kept[each] for each in numbers if each in self._kept}
+        missing = [number for number in numbers if number not in found]
+        if missing:
+            wholes = self.wholes([version_of(number) for number in missing])
+            for number in missing:
+                whole = wholes[version_of(number)]
+                found[number] = None if whole is None else read(number, whole)
+        with self._turn:
+            for number, each in found.items():
+                if each is not None:
+                    self._kept[number] = each
+                    self._kept.move_to_end(number)
+            while len(self._kept) > CACHED:
+                self._kept.popitem(last=False)
+        return found
+
+    def wholes(self, versions: Sequence[str]) -> dict[str, Whole | None]:
+        """Versions as they are stored; None where one is damaged or gone."""
+        keys = [key for version in versions for key in piece_keys(version)]
+        rows = self._engine.get(PIECES_TABLE.name, keys, ["text"])
+        pieces = {key: row["text"] for key, row in rows.items()}
+        return {version: joined(version, pieces) for version in versions}
+
+
+def read(number: int, whole: Whole) -> Read:
+    document = replace(whole.document, number=number)
+    spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
+    text = whole.file[document.bom :].decode(document.encoding)
+    return Read(Content(document, whole.file, text, spans), whole.passages)

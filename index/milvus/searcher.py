@@ -1,0 +1,274 @@
+"""Searching a collection in Milvus: the engine proposes passages, rows of documents say which of them count.
+
+A question searches first and reads the rows of the documents hit afterwards. A hit of a version that is not the present
+one is dropped; where a row names a version that the search may have been too early for, the question searches again.
+So of each document a question sees the old version or the new one, never some of both.
+
+Two searches are fused here, not in the engine: its RRF has one weight for both, ours has two that were fitted, and a
+reader wants the cosine and the BM25 of each passage besides, which a fused search does not give. `make bench-stores`
+measures both ways.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from index.errors import DocumentNotFound
+from index.milvus import bm25
+from index.milvus.contents import Versions
+from index.milvus.engine import CONTROL, MOST_ROWS
+from index.milvus.partition import Part, State
+from index.milvus.recall import Recall
+from index.milvus.tables import DOCUMENTS, FOREVER, NUMBER, TICKS, Row, among, quoted
+from index.milvus.writer import FIELDS, Present, spelled
+from index.search.fusion import CANDIDATES, Fusion
+from index.search.searcher import FILTERS
+from index.search.terms import words
+from index.search.vectors import Dense
+from index.storage.contents import Content
+from index.text.positions import PositionMap
+from index.text.sources import beginning, select
+from index.types import Document, Hit, Passage, Span, StoredPassage, Vectors
+
+SHA256 = re.compile("[0-9a-f]{64}")
+WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
+FEW = 1000  # passages that a term is in at most, for all of them to be found
+ROUNDS = 6  # of searching again
+FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
+DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another
+LISTED = 2000  # documents that a filter names one by one
+
+
+class Filter(Struct, frozen=True):
+    """What is searched: `expression` lets through all of `sources`, and may be others as well."""
+
+    expression: str
+    sources: frozenset[str] | None = None
+
+
+class MilvusSearcher:
+    """A version of a collection. Safe in many threads at once."""
+
+    def __init__(self, part: Part, versions: Versions, recall: Recall, state: State) -> None:
+        self.encoder = part.encoder
+        self.version = state.version
+        self.fusion = Fusion()
+        self.state = state
+        self.part = part
+        self._engine = part.engine
+        self._table = part.table.name
+        self._versions = versions
+        self._recall = recall
+        self._whole = Filter(part.rows)
+        self._among = lru_cache(FILTERS)(self._filter)
+        self._holding: dict[str, int] = {}
+
+    @property
+    def passages(self) -> int:
+        return self.state.passages
+
+    @property
+    def document_count(self) -> int:
+        return self.state.documents
+
+    @property
+    def dense(self) -> Dense:
+        return Dense(count=self.passages, recall=self._recall.of(self.passages), graph=True)
+
+    # ---- passages
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        return self.encoder.encode([self.part.config.passage_prompt.format(context="", text=text) for text in texts])
+
+    def encode_question(self, question: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self.encoder.encode([self.part.config.query_prompt.format(text=question)])[0]
+        return vector
+
+    def rarity(self, term: str) -> float:
+        return bm25.rarity(self.passages, self._held([spelled(term)])[spelled(term)])
+
+    def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
+        dense, terms = self.rankings(question, sources)
+        return self.fusion.hits(dense, terms, depth, self._read)
+
+    def _read(self, numbers: Sequence[int]) -> dict[int, StoredPassage]:
+        there = self._versions.all_of([version_number(number) for number in numbers])
+        return {
+            number: stored_passage(number, read.content, read.passages[ordinal(number)])
+            for number in numbers
+            for read in [there[version_number(number)]]
+            if read is not None
+        }
+
+    def rankings(
+        self, question: str, sources: Sequence[str] | None = None
+    ) -> tuple[dict[int, float], dict[int, float]]:
+        wanted = self._whole if sources is None else self._among(tuple(sources))
+        if wanted.sources is not None and not wanted.sources:
+            return {}, {}
+        asked = [spelled(term) for term in sorted(set(words(question)))]
+        nearest, matching = self._found(self.encode_question(question).tolist(), " ".join(asked), wanted)
+        dense = sorted(
+            ((round(score, DIGITS), number_of(row)) for score, row in nearest), key=lambda hit: (-hit[0], hit[1])
+        )
+        candidates = {number_of(row): row["terms"].split() for _, row in matching}
+        weighed = bm25.scores(asked, candidates, self._held(asked), self.passages, self.state.words)
+        terms = sorted(weighed.items(), key=lambda hit: (-hit[1], hit[0]))
+        return {number: cosine for cosine, number in dense[:CANDIDATES]}, dict(terms[:CANDIDATES])
+
+    def _found(
+        self, vector: Sequence[float], asked: str, wanted: Filter
+    ) -> tuple[list[tuple[float, Row]], list[tuple[float, Row]]]:
+        """What dense and term search find of present versions: CANDIDATES each, if there are so many."""
+        known: dict[str, str] = {}
+        limits = [WIDE, WIDE if asked else 0]
+        for _ in range(ROUNDS):
+            began = time.time()
+            nearest = self._engine.nearest(self._table, vector, limits[0], wanted.expression, ["version", "source"])
+            matching = self._matching(asked, limits[1], wanted)
+            present = self._present({row["source"] for _, row in [*nearest, *matching]})
+            early = any(
+                known.get(source) != version and made(version) > began - FRESH for source, version in present.items()
+            )
+            known = present
+            kept = [[hit for hit in hits if counts(hit[1], present, wanted)] for hits in (nearest, matching)]
+            short = [
+                len(left) < CANDIDATES and len(hits) == limit < MOST_ROWS
+                for left, hits, limit in zip(kept, (nearest, matching), limits, strict=True)
+            ]
+            if not early and not any(short):
+                break
+            limits = [min(4 * limit, MOST_ROWS) if few else limit for limit, few in zip(limits, short, strict=True)]
+        return kept[0], kept[1]
+
+    def _matching(self, asked: str, limit: int, wanted: Filter) -> list[tuple[float, Row]]:
+        if not asked:
+            return []
+        fields = ["version", "source", "terms"]
+        (hits,) = self._engine.matching(self._table, [asked], limit, wanted.expression, fields)
+        return hits
+
+    def _present(self, sources: Iterable[str]) -> dict[str, str]:
+        """The present version of each of those documents that are there."""
+        keys = [self.part.key(source) for source in sources]
+        rows = self._engine.get(DOCUMENTS.name, keys, ["version"])
+        return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
+
+    def _held(self, terms: Sequence[str]) -> dict[str, int]:
+        """How many passages hold each term: those that are in few are counted by finding them, all at once."""
+        missing = [term for term in dict.fromkeys(terms) if term not in self._holding]
+        if missing:
+            found = self._engine.matching(self._table, missing, FEW, self._whole.expression, [])
+            for term, hits in zip(missing, found, strict=True):
+                few = len(hits) < FEW
+                self._holding[term] = (
+                    len(hits) if few else self._engine.holding(self._table, term, self._whole.expression)
+                )
+        return {term: self._holding[term] for term in terms}
+
+    def _filter(self, patterns: tuple[str, ...]) -> Filter:
+        """Patterns as an expression: documents by name where they are few, else ranges that hold all of them.
+
+        Milvus has no patterns with our meaning, but texts in order, and a pattern bounds the names that match it by
+        what stands before its first wildcard.
+        """
+        begin = [start for start in map(beginning, patterns) if not CONTROL.search(start)]
+        keys = " or ".join(within("key", self.part.key(each)) for each in begin)
+        rows = self._engine.rows(DOCUMENTS.name, f"{self._whole.expression} and ({keys})", []) if keys else ()
+        listed = [row["key"].partition("/")[2] for row in rows]
+        matched = [listed[place] for place in select(patterns, listed)]
+        if len(matched) <= LISTED:
+            ranges = among("source", matched)
+        else:
+            ranges = " or ".join(within("source", each) for each in begin)
+        return Filter(f"{self._whole.expression} and ({ranges})", frozenset(matched))
+
+    def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
+        there = self._versions.all_of(list({version_number(number) for number in numbers}))
+        return [
+            (number, read.content.document.source, read.passages[ordinal(number)].span)
+            for number in numbers
+            for read in [there[version_number(number)]]
+            if read is not None
+        ]
+
+    # ---- documents
+
+    def documents(self, after: str | None, limit: int) -> list[Document]:
+        expression = self._whole.expression
+        if after is not None:
+            expression += f" and key > {quoted(self.part.key(after))}"
+        rows = self._engine.rows(DOCUMENTS.name, expression, FIELDS, limit=limit)
+        return [Present.of(row).document for row in rows]
+
+    def document(self, source: str) -> Document:
+        document = self.live(source)
+        if document is None:
+            raise DocumentNotFound(source=source)
+        return document
+
+    def live(self, source: str) -> Document | None:
+        for row in self._engine.get(DOCUMENTS.name, [self.part.key(source)], FIELDS).values():
+            return Present.of(row).document
+        return None
+
+    def with_content(self, sha256: str) -> list[Document]:
+        if not SHA256.fullmatch(sha256):
+            return []
+        expression = f"{self._whole.expression} and sha256 == {quoted(sha256)}"
+        return [Present.of(row).document for row in self._engine.rows(DOCUMENTS.name, expression, FIELDS)]
+
+    def file(self, source: str) -> bytes:
+        return self.content(self.document(source).number).file
+
+    def text(self, source: str) -> str:
+        return self.content(self.document(source).number).text
+
+    def sentences(self, source: str) -> list[Span]:
+        return self.content(self.document(source).number).sentences
+
+    def positions(self, source: str) -> PositionMap:
+        return self.content(self.document(source).number).positions
+
+    def content(self, number: int) -> Content:
+        return self._versions.of(number).content
+
+
+def counts(row: Row, present: dict[str, str], wanted: Filter) -> bool:
+    """Whether a passage is of the present version of a document, and of one that is asked for."""
+    return present.get(row["source"]) == row["version"] and (wanted.sources is None or row["source"] in wanted.sources)
+
+
+def within(field: str, start: str) -> str:
+    """All texts that begin so, as an expression."""
+    return f"({field} >= {quoted(start)} and {field} < {quoted(start + FOREVER)})"
+
+
+def number_of(row: Row) -> int:
+    return int(str(row["key"]), 16)
+
+
+def version_number(passage: int) -> int:
+    """The number of the document's version that a passage is in, by the passage's number."""
+    return passage >> 4 * NUMBER
+
+
+def ordinal(passage: int) -> int:
+    return passage & ((1 << 4 * NUMBER) - 1)
+
+
+def made(version: str) -> float:
+    """When a version was made, in seconds since the epoch, by the clock of whoever made it."""
+    return int(version[:TICKS], 16) / 1e6
+
+
+def stored_passage(number: int, content: Content, passage: Passage) -> StoredPassage:
+    start, end = passage.span
+    return StoredPassage(number, content.document, passage, content.text[start:end])

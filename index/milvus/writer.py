@@ -1,0 +1,288 @@
+"""Writing to a collection in Milvus, by any number of processes at once, without a coordinator.
+
+A version of a document has a name of its own. Its passages and pieces are inserted first, where nobody looks for them;
+then one upsert of the document's row names it: that is the change, whole or not at all. What no row names is erased by
+`sweep`, which knows where to look from the journal, written before anything else. So a writer that dies leaves nothing
+behind, and a replaced version can be fetched as long as the row remembers it. Two processes that put the same document
+in the same instant both succeed, and the later row holds; `If-Match` is exact within one process alone.
+
+Last, the writer raises a count of its own. The sum of all counts is the version that a question is answered from.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from index.collections.building import Building, Origin
+from index.milvus.contents import pieces_of
+from index.milvus.engine import batches
+from index.milvus.partition import Part
+from index.milvus.tables import (
+    COLLECTIONS,
+    DOCUMENTS,
+    JOURNAL,
+    LARGEST_TEXT,
+    NOTHING,
+    PIECES_TABLE,
+    Row,
+    among,
+    fitting,
+    passage_key,
+    piece_keys,
+)
+from index.search.terms import words
+from index.storage.tables import KEPT_SECONDS, NewDocument
+from index.text.passages import context
+from index.types import Document
+
+LATE = 60  # seconds by which the clocks of two machines may differ, and questions in flight last
+MOST_KEPT = 400  # replaced versions that a document's row has room for; older ones can be fetched no more
+
+Named = tuple[str, str]  # a source, and a version of it
+
+
+class Kept(Struct, frozen=True, array_like=True):
+    """A version that was replaced of late."""
+
+    version: str
+    sha256: str
+    at: float
+
+
+class Present(Struct, frozen=True):
+    """The row of a document."""
+
+    document: Document
+    version: str
+    kept: list[Kept]
+    origin: str | None
+    passages: int
+    words: int
+
+    @classmethod
+    def of(cls, row: Row) -> Present:
+        document, origin = msgspec.json.decode(row["record"], type=tuple[Document, str | None])
+        return cls(
+            replace(document, number=int(row["version"], 16)),
+            row["version"],
+            msgspec.json.decode(row["kept"], type=list[Kept]),
+            origin,
+            row["passages"],
+            row["words"],
+        )
+
+    def named(self, now: float) -> list[str]:
+        """The versions that may be asked for."""
+        return [self.version, *(each.version for each in self.kept if each.at >= now - KEPT_SECONDS)]
+
+
+FIELDS = [*DOCUMENTS.texts, *DOCUMENTS.numbers][1:]
+
+
+class MilvusWriter(Building):
+    """Changes of one process to one collection. Safe in many threads at once."""
+
+    def __init__(self, part: Part, require_present: Callable[[], object]) -> None:
+        super().__init__(part.encoder, part.config)
+        self._part = part
+        self._engine = part.engine
+        self._require_present = require_present
+        self._turn = threading.RLock()
+        self._counts = dict.fromkeys(COLLECTIONS.numbers, 0)
+        self._row = f"{part.identity}/{secrets.token_hex(6)}"
+
+    # ---- what the collection holds
+
+    def present(self, sources: Iterable[str]) -> dict[str, Present]:
+        """The rows of those sources that are there."""
+        keys = {self._part.key(source): source for source in sources}
+        rows = self._engine.get(DOCUMENTS.name, list(keys), FIELDS)
+        return {keys[key]: Present.of(row) for key, row in rows.items()}
+
+    def live(self, sources: Sequence[str]) -> list[Document | None]:
+        there = self.present(sources)
+        return [there[source].document if source in there else None for source in sources]
+
+    def origins(self) -> dict[str, Origin]:
+        rows = map(Present.of, self._engine.rows(DOCUMENTS.name, self._part.rows, FIELDS))
+        return {each.document.source: (each.origin, each.document.sha256) for each in rows}
+
+    def origins_of(self, sources: Sequence[str]) -> dict[str, Origin]:
+        there = self.present(sources)
+        return {source: (each.origin, each.document.sha256) for source, each in there.items()}
+
+    def vectors_of(self, sources: Sequence[str]) -> dict[bytes, NDArray[np.float16]]:
+        versions = [each.version for each in self.present(sources).values()]
+        vectors: dict[bytes, NDArray[np.float16]] = {}
+        for some in batches(versions, 100):
+            expression = f"{self._part.rows} and {among('version', some)}"
+            for row in self._engine.rows(self._part.table.name, expression, ["hash", "vector"]):
+                vectors[bytes.fromhex(row["hash"])] = np.array(row["vector"], np.float16)
+        return vectors
+
+    # ---- changes
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        with self._turn:
+            self._require_present()
+            yield
+
+    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+        """Raises BeyondStore before anything is written, StoreUnavailable or StoreRefused."""
+        if not put and not remove:
+            return
+        now = time.time()
+        before = self.present([*(new.document.source for new in put), *remove])
+        written = [self._written(new, before.get(new.document.source), now) for new in put]
+        taken = [(new.document.source, row["version"]) for new, (row, _, _) in zip(put, written, strict=True)]
+        taken += [(source, before[source].version) for source, _ in taken if source in before]
+        gone = [(source, each.version) for source in remove if source in before for each in [before[source]]]
+        gone += [(source, kept.version) for source in remove if source in before for kept in before[source].kept]
+        journal = [*self._entries(taken, now + KEPT_SECONDS + LATE), *self._entries(gone, now + 2 * LATE)]
+        self._engine.insert(JOURNAL.name, journal)
+        self._engine.insert(PIECES_TABLE.name, [piece for _, pieces, _ in written for piece in pieces])
+        self._engine.insert(self._part.table.name, [passage for *_, passages in written for passage in passages])
+        if gone:
+            self._engine.delete(DOCUMENTS.name, [self._part.key(source) for source, _ in gone])
+        if written:
+            self._engine.upsert(DOCUMENTS.name, [row for row, _, _ in written])
+        self._count(
+            documents=sum(new.document.source not in before for new in put) - len(set(remove) & before.keys()),
+            passages=sum(row["passages"] for row, _, _ in written) - sum(each.passages for each in before.values()),
+            words=sum(row["words"] for row, _, _ in written) - sum(each.words for each in before.values()),
+        )
+        self._engine.upsert(JOURNAL.name, [entry | {"done": 1} for entry in journal])
+
+    def _written(self, new: NewDocument, before: Present | None, now: float) -> tuple[Row, list[Row], list[Row]]:
+        """The rows of a document: its own, its pieces, its passages. Raises BeyondStore."""
+        source, document = new.document.source, new.document
+        version, pieces = pieces_of(new, self._part.identity)
+        text = new.file[document.bom :].decode(document.encoding)
+        passages: list[Row] = []
+        for number, each in enumerate(new.passages):
+            passage = each.passage
+            part = text[passage.span.start : passage.span.end]
+            above = context(document.title, passage.headings)
+            passages.append(
+                {
+                    "key": passage_key(version, number),
+                    "collection": self._part.identity,
+                    "version": version,
+                    "source": source,
+                    "text": part,
+                    "headings": msgspec.json.encode(passage.headings).decode(),
+                    "hash": each.key.hex(),
+                    "terms": " ".join(map(spelled, words(above + part))),
+                    "first": passage.first,
+                    "last": passage.last,
+                    "begin": passage.span.start,
+                    "stop": passage.span.end,
+                    "vector": each.vector.astype(np.float32).tolist(),
+                }
+            )
+        kept = []
+        if before is not None:
+            replaced = Kept(before.version, before.document.sha256, now)
+            kept = [replaced, *(each for each in before.kept if each.at >= now - KEPT_SECONDS)][:MOST_KEPT]
+        row: Row = {
+            "key": self._part.key(source),
+            "collection": self._part.identity,
+            "version": version,
+            "sha256": document.sha256,
+            "record": msgspec.json.encode((document, new.origin)).decode(),
+            "kept": msgspec.json.encode(kept).decode(),
+            "passages": len(passages),
+            "words": sum(len(each["terms"].split()) for each in passages),
+            "vector": NOTHING,
+        }
+        fitting([row], DOCUMENTS, source)
+        fitting(passages, self._part.table, source)
+        return row, pieces, passages
+
+    def _entries(self, named: Sequence[Named], due: float) -> list[Row]:
+        """Rows of the journal. When they are due, what they name is erased unless a document's row names it."""
+        parts: list[list[Named]] = []
+        room = 0
+        for each in named:
+            size = len(msgspec.json.encode(each)) + 1
+            if size > room:
+                parts.append([])
+                room = LARGEST_TEXT - 10
+            parts[-1].append(each)
+            room -= size
+        return [
+            {
+                "key": f"{self._part.identity}/{secrets.token_hex(12)}",
+                "collection": self._part.identity,
+                "versions": msgspec.json.encode(part).decode(),
+                "due": int(due),
+                "done": 0,
+                "vector": NOTHING,
+            }
+            for part in parts
+        ]
+
+    def _count(self, *, documents: int, passages: int, words: int) -> None:
+        """Raise the version, and tell how much more or less there is."""
+        more = {"changes": 1, "documents": documents, "passages": passages, "words": words}
+        self._counts = {name: self._counts[name] + more[name] for name in self._counts}
+        row = {"key": self._row, "collection": self._part.identity, "config": "", "vector": NOTHING}
+        self._engine.upsert(COLLECTIONS.name, [row | self._counts])
+
+    def finish(self) -> tuple[int, int, str]:
+        for table in (self._part.table, DOCUMENTS, PIECES_TABLE):
+            self._engine.flush(table.name)
+        state = self._part.state()
+        return state.documents, state.passages, state.version
+
+    # ---- what is left
+
+    def sweep(self, now: float) -> bool:
+        """Erase the versions that no document's row names and whose time has come. False where there is nothing."""
+        expression = f"{self._part.rows} and due < {int(now)}"
+        due = list(self._engine.rows(JOURNAL.name, expression, ["versions", "done"]))
+        erased = False
+        for entry in due:
+            named = msgspec.json.decode(entry["versions"], type=list[Named])
+            there = self.present({source for source, _ in named})
+            held = {version for each in there.values() for version in each.named(now)}
+            dead = [version for _, version in named if version not in held]
+            self.erase(dead)
+            erased = erased or bool(dead)
+            if not entry["done"]:
+                self.recount()
+            self._engine.delete(JOURNAL.name, [entry["key"]])
+        return erased
+
+    def erase(self, versions: Sequence[str]) -> None:
+        for some in batches(versions, 100):
+            expression = f"{self._part.rows} and {among('version', some)}"
+            self._engine.delete_where(self._part.table.name, expression)
+            self._engine.delete(PIECES_TABLE.name, [key for version in some for key in piece_keys(version)])
+
+    def recount(self) -> None:
+        """Set the counts right, where a writer died between a change and its count."""
+        with self._turn:
+            rows = list(self._engine.rows(DOCUMENTS.name, self._part.rows, ["passages", "words"]))
+            state = self._part.state()
+            self._count(
+                documents=len(rows) - state.documents,
+                passages=sum(row["passages"] for row in rows) - state.passages,
+                words=sum(row["words"] for row in rows) - state.words,
+            )
+
+
+def spelled(term: str) -> str:
+    """A term in letters and digits that every analyzer leaves as they are: "ship" as it is, "é" as uc3a9."""
+    return term if term.isascii() else f"u{term.encode().hex()}"

@@ -1,0 +1,53 @@
+"""Fusion: one ranking of passages out of those of dense search and of term search."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec import Struct
+
+from index.types import Hit, StoredPassage
+
+CANDIDATES = 100  # passages that dense and term search each put up
+
+
+class Fusion(Struct, frozen=True):
+    """Reciprocal rank fusion, weighted: score = sum of weight / (constant + rank), ranks from 1.
+
+    Cormack, Clarke and Büttcher, SIGIR 2009. The values are fitted by `eval/training/fitting.py`.
+    """
+
+    dense: float = 0.5
+    terms: float = 1.0
+    constant: int = 5
+
+    def scores(self, dense: Sequence[int], terms: Sequence[int]) -> dict[int, float]:
+        """The score of each passage in either ranking (best first)."""
+        scores: dict[int, float] = defaultdict(float)
+        for weight, ranking in ((self.dense, dense), (self.terms, terms)):
+            for rank, number in enumerate(ranking, start=1):
+                scores[number] += weight / (self.constant + rank)
+        return scores
+
+    def hits(
+        self,
+        dense: Mapping[int, float],
+        terms: Mapping[int, float],
+        depth: int,
+        read: Callable[[Sequence[int]], Mapping[int, StoredPassage]],
+    ) -> list[Hit]:
+        """The `depth` best passages of two rankings (number to cosine or BM25, best first), best first.
+
+        `read` gives the passages with these numbers, those that are still there.
+        """
+        scores = self.scores(list(dense), list(terms))
+        best = sorted(scores, key=lambda number: (-scores[number], number))
+        hits: list[Hit] = []
+        for start in range(0, len(best), depth):  # once, unless a change that came meanwhile took some of them
+            numbers = best[start : start + depth]
+            there = read(numbers)
+            hits += [Hit(there[n], scores[n], dense.get(n), terms.get(n)) for n in numbers if n in there]
+            if len(hits) >= depth:
+                break
+        return hits[:depth]

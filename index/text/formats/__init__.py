@@ -1,0 +1,50 @@
+"""One module a file format, each with one function: `extract(data, source, charset) -> Extracted`."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from index.errors import FormatNotRead
+from index.text.formats import markdown, plain
+from index.types import Extracted
+
+READERS = {plain.MEDIA_TYPE: plain.extract, markdown.MEDIA_TYPE: markdown.extract, "text/x-markdown": markdown.extract}
+MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+UNREAD = {
+    ".pdf": "application/pdf",
+    ".doc": "application/msword",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".epub": "application/epub+zip",
+    ".rtf": "application/rtf",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+}
+# What clients send when nobody told them what the body is.
+UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
+
+
+def extract(data: bytes, source: str, media_type: str | None = None, charset: str | None = None) -> Extracted:
+    """Read a file by its media type, or by its extension where that says nothing.
+
+    Any other text (`.log`, `.rst`, `text/csv`) is read as plain text. Raises FormatNotRead or another DocumentError.
+    """
+    told = (media_type or "").partition(";")[0].strip().lower()
+    kind = by_extension(source) if told in UNTOLD else told
+    if kind.startswith("text/") and kind not in UNREAD.values():
+        return READERS.get(kind, plain.extract)(data, source, charset)
+    raise FormatNotRead(source=source, media_type=kind)
+
+
+def by_extension(source: str) -> str:
+    """`a/b.md` -> `text/markdown`; what is not known is taken for plain text, and decoding will tell."""
+    suffix = PurePosixPath(source).suffix.lower()
+    return markdown.MEDIA_TYPE if suffix in MARKDOWN else UNREAD.get(suffix, plain.MEDIA_TYPE)
+
+
+def stem(source: str) -> str:
+    """The title of a document without one: `news/old_light.txt` -> `old_light`."""
+    return PurePosixPath(source).stem or source

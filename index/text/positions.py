@@ -1,0 +1,102 @@
+"""Where a code point of the text stands in UTF-16 units and in bytes of the file, counted, never searched."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from index.text.decoding import MULTIBYTE
+from index.types import Span
+
+Points = NDArray[np.uint8] | NDArray[np.uint32]
+Widths = NDArray[np.int8]
+
+
+class Ranges(Struct, frozen=True):
+    """One span in the three units, each half-open."""
+
+    codepoint: Span
+    utf16: tuple[int, int]
+    byte: tuple[int, int]
+
+
+class PositionMap:
+    """Made once for a document; two maps of runs of equal width, so its size grows with the runs, not with the text.
+
+    >>> PositionMap("aé😀b", "utf-8", bom=3).byte(3), PositionMap("aé😀b", "utf-8", bom=3).utf16(3)
+    (10, 4)
+    """
+
+    def __init__(self, text: str, encoding: str, bom: int = 0) -> None:
+        points = _points(text)
+        self._utf16 = _Runs(_utf16_widths(points))
+        self._byte = _Runs(_byte_widths(points, encoding), origin=bom)
+
+    def utf16(self, codepoint: int) -> int:
+        return self._utf16.at(codepoint)
+
+    def byte(self, codepoint: int) -> int:
+        return self._byte.at(codepoint)
+
+    def ranges(self, span: Span) -> Ranges:
+        """The span in code points, UTF-16 units and bytes. Raises IndexError if it leaves the text."""
+        start, end = span
+        return Ranges(
+            codepoint=span, utf16=(self.utf16(start), self.utf16(end)), byte=(self.byte(start), self.byte(end))
+        )
+
+
+class _Runs:
+    """Runs of code points of one width: where each starts here, and there."""
+
+    def __init__(self, widths: Widths, origin: int = 0) -> None:
+        starts = np.flatnonzero(np.diff(widths, prepend=np.int8(0)))  # no width is 0, so the first run counts
+        sizes = np.diff(starts, append=len(widths)) * widths[starts].astype(np.int64)
+        self.length = len(widths)
+        self.end = origin + int(sizes.sum())
+        self.starts = array("q", starts.astype(np.int64).tobytes())
+        self.targets = array("q", (np.cumsum(sizes) - sizes + origin).tobytes())
+        self.widths = array("b", widths[starts].tobytes())
+
+    def at(self, codepoint: int) -> int:
+        if not 0 <= codepoint <= self.length:
+            raise IndexError(f"code point {codepoint} of {self.length}")
+        if codepoint == self.length:
+            return self.end
+        run = bisect_right(self.starts, codepoint) - 1
+        first: int = self.targets[run]
+        return first + (codepoint - self.starts[run]) * self.widths[run]
+
+
+def _points(text: str) -> Points:
+    """The code points, in the narrowest type that holds them."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le"), "<u4")
+
+
+def _utf16_widths(points: Points) -> Widths:
+    return _ones(points) + (points > 0xFFFF)
+
+
+def _ones(points: Points) -> Widths:
+    return np.ones(len(points), np.int8)
+
+
+def _byte_widths(points: Points, encoding: str) -> Widths:
+    """Bytes that each code point takes: int8, one or more."""
+    if encoding == "utf-8":
+        return _ones(points) + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
+    if encoding.startswith("utf-16-"):
+        return 2 * _utf16_widths(points)
+    if encoding.startswith("utf-32-"):
+        return 4 * _ones(points)
+    if encoding not in MULTIBYTE:
+        return _ones(points)
+    # `decode` has proved that the text encodes to the file, and these codecs have no state.
+    distinct, where = np.unique(points, return_inverse=True)
+    return np.array([len(chr(point).encode(encoding)) for point in distinct], np.int8)[where]

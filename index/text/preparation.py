@@ -1,0 +1,91 @@
+"""Preparing a document: bytes to text, sentences, passages, and what is embedded for each of these."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+
+from msgspec import Struct
+
+from index.config import IndexConfig
+from index.errors import DocumentTooLarge
+from index.text import tokens
+from index.text.formats import extract, stem
+from index.text.passages import context
+from index.text.passages import split as split_passages
+from index.text.sentences import split as split_sentences
+from index.types import Document, Encoder, Passage, Span
+
+LARGEST_DOCUMENT = 64_000_000  # bytes
+CONTEXT_SHARE = 4  # a context may take one part in so many of the encoder's window
+
+
+class Prepared(Struct, frozen=True):
+    """A document ready but for its vectors."""
+
+    document: Document
+    origin: str | None
+    file: bytes
+    spans: list[Span]
+    passages: list[Passage]
+    embedded: list[str]  # of each passage, what the encoder is given
+    keys: list[bytes]  # of each passage, the hash of that
+
+
+class Told(Struct, frozen=True):
+    """What the sender of a document said about it; it wins over what the file says."""
+
+    media_type: str | None = None
+    charset: str | None = None
+    title: str | None = None
+    url: str | None = None
+    date: str | None = None
+
+
+NOTHING_TOLD = Told()
+
+
+def prepare(
+    source: str, data: bytes, origin: str | None, encoder: Encoder, config: IndexConfig, *, told: Told = NOTHING_TOLD
+) -> Prepared:
+    """Read and split a file. Raises DocumentError."""
+    if len(data) > LARGEST_DOCUMENT:
+        raise DocumentTooLarge(source=source, bytes=len(data), limit=LARGEST_DOCUMENT)
+    extracted = extract(data, source, told.media_type, told.charset)
+    text = extracted.text
+    title = told.title or extracted.title or stem(source)
+    sentences = split_sentences(text, extracted.blocks)
+
+    @cache
+    def above(headings: tuple[str, ...]) -> str:
+        line = context(title, headings)
+        fits_beside_text = encoder.count(line) <= encoder.window // CONTEXT_SHARE
+        return line if fits_beside_text else ""  # better no context than hardly any passage
+
+    def embedded(part: str, headings: tuple[str, ...]) -> str:
+        return config.passage_prompt.format(context=above(headings), text=part)
+
+    def fits(part: str, headings: tuple[str, ...]) -> bool:
+        return tokens.count(part) <= config.budget and encoder.count(embedded(part, headings)) <= encoder.window
+
+    passages = split_passages(text, sentences, fits, config.overlap)
+    texts = [embedded(text[passage.span.start : passage.span.end], passage.headings) for passage in passages]
+    document = Document(
+        number=0,
+        source=source,
+        document_id=hashlib.blake2b(source.encode(), digest_size=12).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        encoding=extracted.encoding,
+        bom=extracted.bom,
+        media_type=extracted.media_type,
+        anchor=extracted.anchor,
+        title=title,
+        url=told.url or extracted.url,
+        date=told.date or extracted.date,
+        sentences=len(sentences),
+        updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    )
+    keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
+    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys)

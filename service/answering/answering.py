@@ -1,0 +1,291 @@
+"""The spine: a question goes in, passages are found, read and composed into cited answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from index.backends import home_of
+from index.collections.addresses import Address
+from index.collections.protocols import Collection, Searcher
+from index.cpus import cpus
+from index.errors import CollectionNotFound
+from index.types import Hit
+from service import schema
+from service.answering.caching import AnswerCache
+from service.answering.catalogue import Catalogue, Limited
+from service.answering.composing import Composed, compose, passage_found
+from service.answering.context_packing import MOST_PACKED, packed_context
+from service.answering.verifying import verify
+from service.reader.reader import Candidate, Reader, Reading
+from service.reader.selection import open_reader
+from service.scheduling.deadline import Pace, Patience
+from service.telemetry.instrumentation import counted, stage
+from service.telemetry.metrics import PAIRS
+
+if TYPE_CHECKING:
+    from service.llm.choosing import Chooser  # loaded only where there is one
+
+DEPTH = 20  # passages found for a reader
+IN_STORE = 256  # searches at once in a store, which are waited for here: nobody waits for others while it is away
+# What may be skipped: all, reading, a part of reading, or what a language model was to choose.
+RETRIEVE, READ, READ_ON, CHOOSE = "retrieve", "read", "read-on", "choose"
+
+
+class Answering:
+    """Answers questions from the collections of an index. Safe in many threads at once."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue | Limited,
+        reader: Reader,
+        cache: AnswerCache | None = None,
+        chooser: Chooser | None = None,
+        searches: int | None = None,
+    ) -> None:
+        """`searches`: at once; by default one for each CPU, since more would only be longer under way, each of them."""
+        self.chooser = chooser
+        self.cache = cache or AnswerCache(0)
+        self._catalogue = catalogue
+        self.reader = reader
+        self._search_pace = Pace()
+        self._searches = threading.Semaphore(searches or cpus())
+
+    @classmethod
+    def open(
+        cls,
+        index: Path,
+        *,
+        store: Address | None = None,
+        encoder: str | None = None,
+        reader: str | None = None,
+        collection: str = "default",
+        program: Sequence[str] = (),
+        threads: int | None = None,
+        device: str | None = None,
+        cache_bytes: int = 0,
+        chooser: Chooser | None = None,
+    ) -> Self:
+        """Open every collection of an index, or of a store. Raises what `open_reader` raises, and opening this one.
+
+        `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
+        read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
+        `cache_bytes`. It closes a `chooser`.
+        """
+        catalogue = Catalogue.open(home_of(index, store), collection, encoder, program)
+        opened = open_reader(reader, index, threads, device)
+        return cls(catalogue, opened, AnswerCache(cache_bytes), chooser, IN_STORE if store else None)
+
+    @counted
+    def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:
+        """`patience`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
+        patience = patience or Patience(request.deadline_ms)
+        searcher = self.searcher(request.collection)
+        known = self.cache.get(request, searcher.version, request_id, patience)
+        if known is not None:
+            return known
+        response = self._answered(request, request_id, searcher, patience)
+        self.cache.put(request, response)
+        return response
+
+    def _answered(
+        self, request: schema.AskRequest, request_id: str, searcher: Searcher, patience: Patience
+    ) -> schema.AskResponse:
+        hits, skipped = self._search(request, searcher, patience)
+        retrieved = patience.milliseconds()
+        reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
+        if reading.cut:
+            skipped += [READ_ON if reading.candidates else READ]
+        composed, choosing = self._composed(request, reading, searcher, patience, skipped)
+        returned = max(request.passages, DEPTH if READ in skipped else 0)
+        total = patience.milliseconds()
+        return schema.AskResponse(
+            request_id=request_id,
+            status=composed.status,
+            confidence=reading.confidence,
+            answers=composed.answers,
+            passages=found(hits[:returned], searcher),
+            skipped=skipped,
+            index=index_info(searcher),
+            timings_ms=schema.AskTimings(
+                retrieve=retrieved, read=round(total - retrieved - choosing, 3), choose=choosing, total=total
+            ),
+        )
+
+    def search(self, request: schema.SearchRequest) -> schema.SearchResponse:
+        """Raises CollectionNotFound or BadPattern."""
+        patience = Patience()
+        searcher = self.searcher(request.collection)
+        with stage("retrieve"):
+            hits = searcher.search(request.query, request.top_k, request.sources)
+        retrieved = patience.milliseconds()
+        return schema.SearchResponse(
+            passages=found(hits, searcher),
+            index=index_info(searcher),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
+        )
+
+    def context(self, request: schema.ContextRequest, request_id: str) -> schema.ContextResponse:
+        """Raises CollectionNotFound, BadPattern or UnknownTokens."""
+        patience = Patience()
+        searcher = self.searcher(request.collection)
+        with stage("retrieve"):
+            hits = searcher.search(request.question, MOST_PACKED, request.sources)
+        retrieved = patience.milliseconds()
+        packed = packed_context(hits, searcher, request.max_tokens, request.encoding)
+        return schema.ContextResponse(
+            request_id=request_id,
+            context=packed.text,
+            tokens=packed.tokens,
+            citations=packed.citations,
+            left_out=packed.left_out,
+            index=index_info(searcher),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
+        )
+
+    def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:
+        """Raises CollectionNotFound or LengthOutOfRange."""
+        searcher = self.searcher(request.collection)
+        return schema.VerifyResponse(citations=verify(searcher, request.citations), index=index_info(searcher))
+
+    @property
+    def index(self) -> Path | None:
+        """The folder that the collections lie in."""
+        return self._catalogue.index
+
+    def limited_to(self, allowed: frozenset[str] | None) -> Self:
+        """The same, for a caller who may use these collections alone; None: all. Others raise CollectionForbidden."""
+        if allowed is None:
+            return self
+        limited = copy(self)
+        limited._catalogue = Limited(self._catalogue, allowed)  # noqa: SLF001  # it is one of us
+        return limited
+
+    def collection(self, name: str) -> Collection:
+        return self._catalogue[name]
+
+    def collections(self) -> list[schema.CollectionInfo]:
+        return [info_of(name, collection) for name, collection in self._catalogue.present().items()]
+
+    def collection_info(self, name: str) -> schema.CollectionInfo:
+        return info_of(name, self._catalogue[name])
+
+    def make_collection(self, name: str, encoder: str | None) -> bool:
+        """True where it is new. Raises what `Catalogue.make` raises."""
+        return self._catalogue.make(name, encoder)
+
+    def drop_collection(self, name: str) -> None:
+        """Raises what `Catalogue.drop` raises."""
+        self._catalogue.drop(name)
+
+    def searcher(self, collection: str) -> Searcher:
+        """The view of a collection as of its last change."""
+        return self.collection(collection).searcher()
+
+    def searchers(self) -> dict[str, Searcher]:
+        """The view of every collection that can be used, as of its last change."""
+        return {name: collection.searcher() for name, collection in self._catalogue.present().items()}
+
+    def ready(self) -> schema.Ready:
+        collections = self._catalogue.present()
+        name = "default" if "default" in collections else next(iter(collections), "default")
+        first = self.searcher(name)
+        return schema.Ready(
+            status="ready",
+            index_version=first.version,
+            collections=[info_of(name, collection) for name, collection in collections.items()],
+            recall=first.dense.recall,
+            threshold=self.reader.threshold,
+            models=[
+                schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
+                schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
+            ],
+            chooser=None if self.chooser is None else self.chooser.info(),
+        )
+
+    def close(self) -> None:
+        if self.chooser is not None:
+            self.chooser.close()
+        self._catalogue.close()
+
+    def compact(self) -> None:
+        """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        self._catalogue.sweep()
+        for collection in self._catalogue.present().values():
+            with suppress(CollectionNotFound):  # it was dropped meanwhile
+                collection.compact()
+
+    def _search(
+        self, request: schema.AskRequest, searcher: Searcher, patience: Patience
+    ) -> tuple[list[Hit], list[str]]:
+        """The passages found, unless that would take longer than there is time left; what was skipped."""
+        patience.require_listener()
+        spare = min(patience.left() - self._search_pace.most, threading.TIMEOUT_MAX)
+        if spare <= 0 or not self._searches.acquire(timeout=spare):
+            return [], [RETRIEVE]
+        begun = time.monotonic()
+        try:
+            with stage("retrieve"):
+                hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+        finally:
+            self._searches.release()
+        self._search_pace.took(time.monotonic() - begun)
+        return hits, []
+
+    def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
+        if patience.left() <= 0:
+            return Reading([], cut=True)
+        with stage("read"):
+            reading = self.reader.read(question, hits, searcher, patience)
+        PAIRS.observe(reading.read)
+        return reading
+
+    def _composed(
+        self,
+        request: schema.AskRequest,
+        reading: Reading,
+        searcher: Searcher,
+        patience: Patience,
+        skipped: list[str],
+    ) -> tuple[Composed, float]:
+        """The answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
+
+        def composed(along: Sequence[Candidate] = ()) -> Composed:
+            with stage("compose"):
+                return compose(
+                    request.question,
+                    reading,
+                    searcher,
+                    threshold=self.reader.threshold if request.min_confidence is None else request.min_confidence,
+                    certain=self.reader.threshold,
+                    limit=request.max_answers,
+                    along=along,
+                )
+
+        alone = composed()
+        if self.chooser is None or alone.status != "answered":
+            return alone, 0.0
+        begun = patience.milliseconds()
+        choice = self.chooser.choose(request.question, alone.answers[0], reading.candidates, searcher, patience)
+        choosing = round(patience.milliseconds() - begun, 3)
+        if choice.failed:
+            skipped.append(CHOOSE)
+        return composed(choice.along) if choice.along else alone, choosing
+
+
+def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:
+    return [passage_found(hit, searcher.content(hit.passage.document.number)) for hit in hits]
+
+
+def index_info(searcher: Searcher) -> schema.IndexInfo:
+    return schema.IndexInfo(searcher.version, searcher.document_count, searcher.passages)
+
+
+def info_of(name: str, collection: Collection) -> schema.CollectionInfo:
+    searcher = collection.searcher()
+    return schema.CollectionInfo(name, searcher.document_count, searcher.passages, searcher.encoder.name)

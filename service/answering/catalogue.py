@@ -1,0 +1,156 @@
+"""The collections that a service answers from, as they come and go, in this process or by another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from index.collections.collections import check_name
+from index.collections.protocols import Collection, Home
+from index.embedding import models
+from index.embedding.prefixes import config_of
+from index.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    CollectionNotMade,
+    IndexProblem,
+    ModelError,
+    ModelNotFound,
+    StoreUnavailable,
+)
+from service.errors import CollectionForbidden, UnknownEncoder
+
+logger = logging.getLogger("pincite")
+
+
+class Catalogue:
+    """Safe in many threads at once."""
+
+    def __init__(
+        self, collections: Mapping[str, Collection], home: Home | None = None, program: Sequence[str] = ()
+    ) -> None:
+        """Without a `home` the collections stay what they are. `program` runs the `pincite` command."""
+        self._collections = dict(collections)
+        self._home = home
+        self._program = program
+        self._opening = threading.Lock()
+
+    @classmethod
+    def open(cls, home: Home, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
+        """Open the collection `served`, or raise what opening it raises. Others are opened when asked for.
+
+        `encoder` is that of the collection served.
+        """
+        return cls({served: home.open(served, encoder)}, home, program)
+
+    @property
+    def index(self) -> Path | None:
+        """The folder of this machine that goes with them."""
+        return self._home.index if self._home else None
+
+    def __getitem__(self, name: str) -> Collection:
+        """The collection of that name as it is now. Raises CollectionNotFound, or what opening it raises."""
+        known = self._collections.get(name)
+        if known is not None and (self._home is None or known.current):
+            return known
+        if self._home is None:
+            raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
+        with self._opening:
+            known = self._collections.get(name)
+            if known is not None and known.current:
+                return known
+            self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
+            opened = self._home.open(name)
+            self._collections = self._collections | {name: opened}
+            return opened
+
+    def present(self) -> dict[str, Collection]:
+        """All that can be used now; the log names the others."""
+        names = sorted(self._collections) if self._home is None else self._home.names()
+        found: dict[str, Collection] = {}
+        for name in names:
+            try:
+                found[name] = self[name]
+            except StoreUnavailable:
+                raise
+            except (IndexProblem, ModelError) as error:
+                logger.error("the collection %s cannot be used: %s", name, error)  # noqa: TRY400  # no stack is needed
+            except CollectionNotFound:
+                continue  # dropped since it was listed
+        return found
+
+    def make(self, name: str, encoder: str | None) -> bool:
+        """Make an empty collection; False if it is there already, with that encoder.
+
+        A process of its own does it, since it may need torch. Raises BadCollectionName, CollectionExists,
+        UnknownEncoder or CollectionNotMade.
+        """
+        check_name(name)
+        if encoder is not None:
+            try:
+                sha256 = models.find(encoder).sha256
+            except ModelNotFound as error:
+                raise UnknownEncoder(encoder=encoder) from error
+        if self._home is None:
+            raise CollectionNotMade(collection=name, reason="this service has no index folder")
+        if not self._home.has(name):
+            try:
+                self._home.make_apart(name, encoder, config_of, self._program)
+            except CollectionExists:
+                pass  # made by another in this instant
+            else:
+                return True
+        if encoder is not None and self[name].config.encoder_sha256 != sha256:
+            raise CollectionExists(collection=name)
+        return False
+
+    def drop(self, name: str) -> None:
+        """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
+        if self._home is None:
+            raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
+        self._home.drop(name)
+
+    def sweep(self) -> None:
+        """Erase what is left of dropped collections, where a crash came in between."""
+        if self._home is not None:
+            self._home.sweep()
+
+    def close(self) -> None:
+        for collection in self._collections.values():
+            collection.close()
+        if self._home is not None:
+            self._home.close()
+
+
+class Limited:
+    """The collections of a catalogue that one caller may use. Any other is forbidden, whether it is there or not."""
+
+    def __init__(self, whole: Catalogue | Limited, allowed: frozenset[str]) -> None:
+        self.index: Path | None = whole.index
+        self._whole = whole
+        self._allowed = allowed
+
+    def __getitem__(self, name: str) -> Collection:
+        return self._whole[self._checked(name)]
+
+    def present(self) -> dict[str, Collection]:
+        return {name: collection for name, collection in self._whole.present().items() if name in self._allowed}
+
+    def make(self, name: str, encoder: str | None) -> bool:
+        return self._whole.make(self._checked(name), encoder)
+
+    def drop(self, name: str) -> None:
+        self._whole.drop(self._checked(name))
+
+    def sweep(self) -> None:
+        self._whole.sweep()
+
+    def close(self) -> None:
+        self._whole.close()
+
+    def _checked(self, name: str) -> str:
+        if name not in self._allowed:
+            raise CollectionForbidden(collection=name)
+        return name

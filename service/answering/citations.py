@@ -1,0 +1,65 @@
+"""Citations: a run of sentences with its place in three units, its quote in context, and a link to it."""
+
+from __future__ import annotations
+
+from urllib.parse import quote as percent_encoded
+
+import regex
+
+from index.storage.contents import Content
+from index.text.positions import PositionMap
+from index.types import Span
+from service import schema
+
+CONTEXT = 32  # code points of prefix and suffix
+LONGEST_WHOLE = 2000  # code points; a longer sentence is cited by the part that was read
+FRAGMENT_WORDS = 3  # at either end of a text fragment
+FRAGMENT_WHOLE = 60  # code points up to which a text fragment holds the whole quote
+WORD = regex.compile(r"\S+")
+GRAPHEME = regex.compile(r"\X")
+
+
+def cite(content: Content, first: int, last: int, span: Span) -> schema.Citation:
+    """Cite sentences `first` to `last` of a document whole, or, where they are too long, the part `span` of them."""
+    whole = Span(content.sentences[first].start, content.sentences[last].end)
+    return citation_of(content, first, last, whole if whole.end - whole.start <= LONGEST_WHOLE else span)
+
+
+def citation_of(content: Content, first: int, last: int, span: Span) -> schema.Citation:
+    """Cite the very `span`, which lies in sentences `first` to `last`."""
+    start, end = span
+    document, text = content.document, content.text
+    quote = text[start:end]
+    return schema.Citation(
+        source=document.source,
+        document_id=document.document_id,
+        sha256=document.sha256,
+        title=document.title,
+        url=document.url,
+        date=document.date,
+        media_type=document.media_type,
+        encoding=document.encoding,
+        anchor=document.anchor,
+        sentences=schema.SentenceRange(first, last, len(content.sentences)),
+        range=range_of(content.positions, span),
+        quote=schema.Quote(quote, text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]),
+        text_fragment=text_fragment(quote),
+    )
+
+
+def range_of(positions: PositionMap, span: Span) -> schema.Range:
+    found = positions.ranges(span)
+    return schema.Range(found.codepoint, found.utf16, found.byte)
+
+
+def text_fragment(quote: str) -> str:
+    """A URL fragment that makes a browser scroll to the quote (WICG Scroll to Text Fragment).
+
+    "It was the best of times" -> "#:~:text=It%20was%20the%20best%20of%20times"
+    """
+    words = WORD.findall(quote)
+    if len(quote) <= FRAGMENT_WHOLE or len(words) <= 2 * FRAGMENT_WORDS:
+        ends = ["".join(GRAPHEME.findall(quote)[:FRAGMENT_WHOLE])] if len(words) == 1 else [" ".join(words)]
+    else:
+        ends = [" ".join(words[:FRAGMENT_WORDS]), " ".join(words[-FRAGMENT_WORDS:])]
+    return "#:~:text=" + ",".join(percent_encoded(end, safe="").replace("-", "%2D") for end in ends)

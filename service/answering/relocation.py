@@ -1,0 +1,250 @@
+"""Anchoring: where a quotation from an earlier version of a document stands in this one, or that it does not.
+
+A quote is never looked for blindly: the first place where the same words stand may be another one. It must stand
+verbatim as the whole sentences that it was, so that nothing was put in front of it or behind it inside a sentence.
+Where it stands more than once, its sentence number and its context tell which one it is; where they do not, no place is
+better than a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+
+from msgspec import Struct
+
+from index.storage.contents import Content
+from index.types import Span
+from service.answering.citations import CONTEXT, LONGEST_WHOLE
+from service.schema import GivenCitation
+
+MOST = 500  # places of one quote that are told apart by context; where there are more, only its number tells
+LEAD = 8  # code points of context by which the best of several places must be ahead of the next
+FIRM = 16  # code points of context that the best of several places must have
+BRIEF = 12  # code points; a quote shorter than this says nothing without its context
+ALIKE = 0.6  # the share that a sentence must have kept to count as the quoted one, edited
+SPACE = re.compile(r"\s+")
+
+
+class Place(Struct, frozen=True):
+    """A run of sentences, `first` to `last` inclusive, and what is quoted of them."""
+
+    first: int
+    last: int
+    span: Span
+
+
+class Match(Struct, frozen=True):
+    """How far the context of a citation is found around a place, in code points; white space counts once."""
+
+    before: int
+    after: int
+    whole_before: bool
+    whole_after: bool
+
+    @property
+    def score(self) -> int:
+        return self.before + self.after
+
+    @property
+    def complete(self) -> bool:
+        return self.whole_before and self.whole_after
+
+
+class Anchoring:
+    """Finds the places of citations in one document. Made once for many citations of it."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self._text = content.text
+        self._sentences = content.sentences
+        self._known: dict[str, list[Place]] = {}
+        self._contexts: dict[Span, tuple[str, str]] = {}
+
+    # ---- where it is said to stand
+
+    def stated(self, given: GivenCitation) -> Place | None:
+        """The place that the citation names, if all the units it gives agree and the quote is what stands there."""
+        start, end = given.range.codepoint
+        if not 0 <= start < end <= len(self._text) or self._text[start:end] != given.quote.exact:
+            return None
+        span = Span(start, end)
+        found = self.content.positions.ranges(span)
+        if given.range.utf16 not in (None, found.utf16) or given.range.byte not in (None, found.byte):
+            return None
+        return self._around(span)
+
+    # ---- where it stands now
+
+    def anchored(self, given: GivenCitation) -> Place | None:
+        """The one place where the quote stands now, or None."""
+        expected = self._expected(given)
+        here = [place for number in expected if (place := self._standing(number, given.quote.exact))]
+        for place in here:
+            if self._match(place, given).complete:
+                return place
+        if any(self._edited(number, given) for number in expected):
+            return None
+        places = self._places(given.quote.exact)
+        if not places:
+            return self._part(given)
+        if len(places) == 1:
+            return places[0] if self._recognized(places[0], given) else None
+        # With as many sentences as there were, a number is worth more.
+        settled = given.sentences is not None and given.sentences.total == len(self._sentences)
+        return self._best(places, here, given, settled=settled)
+
+    def _best(self, places: list[Place], here: list[Place], given: GivenCitation, *, settled: bool) -> Place | None:
+        """Of several places the one that the context singles out, else the sentence number, else none."""
+        if len(places) > MOST:
+            return here[0] if here and settled else None
+        scored = sorted(((self._match(place, given), place) for place in places), key=lambda each: -each[0].score)
+        (best, place), (second, _) = scored[:2]
+        if best.score >= FIRM and (best.score - second.score >= LEAD or (best.complete and not second.complete)):
+            return place if self._recognized(place, given) else None
+        if best.score < FIRM and not settled:
+            return None
+        near = [place for match, place in scored if best.score - match.score < LEAD]
+        return next((place for place in here if place in near), None)
+
+    def _recognized(self, place: Place, given: GivenCitation) -> bool:
+        """Whether a place is certain without its number: "Yes." may be the answer to another question now."""
+        match = self._match(place, given)
+        beside = (match.whole_before and match.before > 1) or (match.whole_after and match.after > 1)
+        return len(given.quote.exact) >= BRIEF or beside
+
+    # ---- by number
+
+    def _expected(self, given: GivenCitation) -> list[int]:
+        """The number of its first sentence, if the document changed only behind it, and if only before it."""
+        if given.sentences is None:
+            start = given.range.codepoint[0]
+            number = bisect_left(self._sentences, (start,))
+            return [number] if number < len(self._sentences) and self._sentences[number].start == start else []
+        first = given.sentences.first
+        moved = first + len(self._sentences) - given.sentences.total
+        return [number for number in dict.fromkeys((first, moved)) if 0 <= number < len(self._sentences)]
+
+    def _standing(self, number: int, quote: str) -> Place | None:
+        """The place of a quote that begins with this sentence, ends with a sentence, and is what stands there."""
+        start = self._sentences[number].start
+        span = Span(start, start + len(quote))
+        last = bisect_left(self._sentences, (span.end,)) - 1
+        if last < number or self._sentences[last].end != span.end or not self._text.startswith(quote, start):
+            return None
+        return Place(number, last, span)
+
+    def _edited(self, number: int, given: GivenCitation) -> bool:
+        """Whether the sentences that were quoted stand here, in their context, in other words."""
+        quote = given.quote.exact
+        run = 0 if given.sentences is None else given.sentences.last - given.sentences.first
+        for last in range(number + run - 1, number + run + 2):  # an edit may make one sentence of two, or two of one
+            if not number <= last < len(self._sentences):
+                continue
+            span = Span(self._sentences[number].start, self._sentences[last].end)
+            if self._match(Place(number, last, span), given).complete and alike(self._text[slice(*span)], quote):
+                beside = (self._standing(first, quote) for first in range(number, min(number + 2, last + 1)))
+                return all(place is None or place.last > last for place in beside)  # not put in front of it or behind
+        return False
+
+    # ---- by what they say
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[int]]:
+        """The numbers of the sentences, by their text."""
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for number, (start, end) in enumerate(self._sentences):
+            numbers[self._text[start:end]].append(number)
+        return dict(numbers)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        return sorted({len(text) for text in self._numbers})
+
+    def _places(self, quote: str) -> list[Place]:
+        """Where the quote stands as whole sentences: all places, or the first MOST + 1."""
+        if quote not in self._known:
+            self._known[quote] = list(islice(self._all_places(quote), MOST + 1))
+        return self._known[quote]
+
+    def _all_places(self, quote: str) -> Iterator[Place]:
+        for length in self._lengths[: bisect_right(self._lengths, len(quote))]:
+            for number in self._numbers.get(quote[:length], ()):
+                if place := self._standing(number, quote):
+                    yield place
+
+    @cached_property
+    def _overlong(self) -> list[tuple[int, Span]]:
+        """The sentences that are not cited whole, with their numbers."""
+        return [(number, span) for number, span in enumerate(self._sentences) if span.end - span.start > LONGEST_WHOLE]
+
+    def _part(self, given: GivenCitation) -> Place | None:
+        """The place of a part of a sentence that is not cited whole: the only one with all of its context."""
+        before, quote, after = given.quote.prefix[-CONTEXT:], given.quote.exact, given.quote.suffix[:CONTEXT]
+        whole = before + quote + after
+        if not quote.strip():
+            return None
+        places = []
+        for number, (start, end) in self._overlong:
+            limits = max(0, start - len(before)), end + len(after)
+            at = self._text.find(whole, *limits)
+            if at >= 0:
+                span = Span(at + len(before), at + len(before) + len(quote))
+                places.append(Place(number, number, span))
+                if len(places) > 1 or self._text.find(whole, at + 1, limits[1]) >= 0:
+                    return None  # it stands in several places alike
+        if not places:
+            return None
+        start, end = places[0].span
+        known_before = len(before) == CONTEXT or start == len(before)
+        known_after = len(after) == CONTEXT or end + len(after) == len(self._text)
+        return places[0] if known_before and known_after else None
+
+    def _around(self, span: Span) -> Place | None:
+        """A span with the sentences that it touches; None where it touches none."""
+        first = bisect_right(self._sentences, span.start, key=lambda sentence: sentence.end)
+        last = bisect_left(self._sentences, (span.end,)) - 1
+        return Place(first, last, span) if first <= last else None
+
+    # ---- context
+
+    def _match(self, place: Place, given: GivenCitation) -> Match:
+        before, after = folded(given.quote.prefix[-CONTEXT:])[::-1], folded(given.quote.suffix[:CONTEXT])
+        left, right = self._context(place.span)
+        kept_before, kept_after = shared(before, left), shared(after, right)
+        return Match(kept_before, kept_after, kept_before == len(before), kept_after == len(after))
+
+    def _context(self, span: Span) -> tuple[str, str]:
+        """What stands before a span, read backwards, and what stands behind it."""
+        if span not in self._contexts:
+            start, end = span
+            before = folded(self._text[max(0, start - 2 * CONTEXT) : start])
+            self._contexts[span] = before[::-1], folded(self._text[end : end + 2 * CONTEXT])
+        return self._contexts[span]
+
+
+def folded(text: str) -> str:
+    """White space as one space each: a file with other line breaks has the same context."""
+    return SPACE.sub(" ", text)
+
+
+def shared(a: str, b: str) -> int:
+    """How many code points two texts have in common at their start: "mast", "mate" -> 2."""
+    if a == b[: len(a)]:
+        return len(a)
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def alike(text: str, quote: str) -> bool:
+    """Whether the text is more than the quote, or one edit that leaves most of it makes the text of the quote."""
+    longest = max(len(text), len(quote))
+    if text == quote or quote in text:
+        return text != quote
+    if min(len(text), len(quote)) < ALIKE * longest:
+        return False
+    start = shared(text, quote)
+    return start + shared(text[start:][::-1], quote[start:][::-1]) >= ALIKE * longest

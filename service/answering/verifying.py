@@ -1,0 +1,75 @@
+"""Verifying: what became of citations that were given out before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import islice
+
+from msgspec.structs import replace
+
+from index.collections.protocols import Searcher
+from index.types import Document
+from service import schema
+from service.answering.citations import citation_of
+from service.answering.relocation import Anchoring, Place
+from service.errors import LengthOutOfRange
+
+MOST = 10_000  # citations in a call, with those of `also`
+
+
+def verify(searcher: Searcher, citations: Sequence[schema.GivenCitation]) -> list[schema.Verified]:
+    """Each citation as of this version of the collection, in order, with those of its `also` that stand somewhere.
+
+    Raises LengthOutOfRange where there are more than MOST of them in all.
+    """
+    asked = [each for citation in citations for each in (citation, *citation.also)]
+    if len(asked) > MOST:
+        facts = {"minimum": 0, "maximum": MOST, "limits": f"0 to {MOST:,}"}
+        raise LengthOutOfRange(field="citations", length=len(asked), unit="items with those of `also`", **facts)
+    verifying = Verifying(searcher)
+    by_document = sorted(range(len(asked)), key=lambda number: (asked[number].source, asked[number].sha256))
+    found = {number: verifying.verified(asked[number]) for number in by_document}
+    told = iter([found[number] for number in range(len(asked))])
+    return [with_others(next(told), list(islice(told, len(citation.also)))) for citation in citations]
+
+
+def with_others(verified: schema.Verified, others: Sequence[schema.Verified]) -> schema.Verified:
+    if verified.citation is None:
+        return verified
+    also = [other.citation for other in others if other.citation is not None]
+    return schema.Verified(verified.status, replace(verified.citation, also=also))
+
+
+class Verifying:
+    """Citations against one version of a collection. Those of one document are best given one after the other."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        self._searcher = searcher
+        self._anchoring = lru_cache(2)(lambda number: Anchoring(searcher.content(number)))
+
+    def verified(self, given: schema.GivenCitation) -> schema.Verified:
+        sha256 = given.sha256.lower()
+        live = self._searcher.live(given.source)
+        if live is not None:
+            anchoring: Anchoring = self._anchoring(live.number)
+            if live.sha256 == sha256 and (place := anchoring.stated(given)):
+                return schema.Verified("valid", cited(anchoring, place))
+            if place := anchoring.anchored(given):
+                return schema.Verified("moved", cited(anchoring, place))
+        if live is not None and live.sha256 == sha256:
+            return schema.Verified("changed", None)
+        copies = self._searcher.with_content(sha256)
+        if copies and (renamed := self._renamed(given, copies[0])):
+            return schema.Verified("moved", renamed)
+        return schema.Verified("changed" if live or copies else "deleted", None)
+
+    def _renamed(self, given: schema.GivenCitation, copy: Document) -> schema.Citation | None:
+        """The citation in a document of the same bytes. One is as good as another, so the first by source is taken."""
+        anchoring: Anchoring = self._anchoring(copy.number)
+        place = anchoring.stated(given) or anchoring.anchored(given)
+        return cited(anchoring, place) if place else None
+
+
+def cited(anchoring: Anchoring, place: Place) -> schema.Citation:
+    return citation_of(anchoring.content, place.first, place.last, place.span)

@@ -1,0 +1,116 @@
+"""Who asks, and what they may: from a request's headers to scopes and collections."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.types import ASGIApp
+from msgspec import Struct
+
+from service.auth.keys import READ_ONLY, SCOPES, Keyring, Scope
+from service.errors import (
+    AccessDenied,
+    KeyMissing,
+    KeysUnusable,
+    KeyUnknown,
+    OriginForbidden,
+    ScopeMissing,
+)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+AccessProblem = AccessDenied | KeysUnusable
+
+BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+
+
+class Caller(Struct, frozen=True):
+    """`collections`: None for all. `key`: its id. `page`: whether the key is a token, in the hands of many."""
+
+    scopes: frozenset[Scope]
+    collections: frozenset[str] | None = None
+    key: str | None = None
+    page: bool = False
+
+    def may(self, scope: Scope) -> bool:
+        """An admin may do everything."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def sees(self, collection: str) -> bool:
+        return self.collections is None or collection in self.collections
+
+
+NOBODY = Caller(frozenset(), frozenset())
+EVERYONE = Caller(frozenset(SCOPES))  # where no key was ever made
+ANONYMOUS = Caller(frozenset(READ_ONLY))  # where there are keys, and anyone may ask
+
+
+class Authentication(AbstractAuthenticationMiddleware):
+    """Puts a Caller where the framework keeps the user, or what is wrong with the key where it keeps `auth`.
+
+    It refuses nothing itself: who is refused counts for rate limits, and some calls are open to all.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keyring, *, allow_anonymous: bool) -> None:
+        super().__init__(app)
+        self._keys = keys
+        self._allow_anonymous = allow_anonymous
+
+    async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
+        try:
+            return AuthenticationResult(self.caller(connection), None)
+        except (AccessDenied, KeysUnusable) as error:
+            return AuthenticationResult(NOBODY, error)
+
+    def caller(self, connection: Connection) -> Caller:
+        """Raises KeyMissing, KeyUnknown, KeyExpired, OriginForbidden or KeysUnusable."""
+        if not self._keys.configured:
+            return EVERYONE
+        self._keys.present()  # who comes without a key is not let in either while they cannot be read
+        given = connection.headers.getall("authorization", [])
+        if not given and self._allow_anonymous:
+            return ANONYMOUS
+        if not given:
+            raise KeyMissing
+        matched = BEARER.fullmatch(given[0])
+        if len(given) > 1 or not matched:
+            raise KeyUnknown
+        key = self._keys.find(matched[1])
+        if key.origin is not None and connection.headers.getall("origin", []) != [key.origin]:
+            raise OriginForbidden
+        collections = None if key.collections is None else frozenset(key.collections)
+        return Caller(frozenset(key.scopes), collections, key.id, page=key.origin is not None)
+
+
+def scope_of(handler: BaseRouteHandler, path: str) -> Scope | None:
+    """The scope that a route names as `scope` in its `opt`; None: it is open to all.
+
+    One that names nothing is for admins, but for the documentation, whose routes are the framework's.
+    """
+    named: Scope | None = handler.opt.get("scope", None if path.startswith("/schema") else "admin")
+    return named
+
+
+async def allowed(connection: Connection, handler: BaseRouteHandler) -> None:
+    """The guard of every route. Raises what is wrong with the key, or ScopeMissing.
+
+    Collections are not its business: a route gets an Answering that has those of the caller alone. (A plain function
+    would run in a thread.)
+    """
+    scope = scope_of(handler, connection.scope["path_template"])
+    if scope is None or method_of(connection) == "OPTIONS":  # which tells of methods alone
+        return
+    if connection.auth is not None:
+        raise connection.auth
+    if not connection.user.may(scope):
+        raise ScopeMissing(scope=scope)
+
+
+def method_of(connection: Connection) -> str:
+    scope = connection.scope
+    return scope["method"] if scope["type"] == ScopeType.HTTP else ""

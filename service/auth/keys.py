@@ -1,0 +1,186 @@
+"""The keys of an index: who may ask, what, and until when.
+
+A key is `pincite_ID_SECRET`: a public id to find it by, and 256 random bits. Its hash alone is kept. A password needs a
+slow, salted hash because it can be guessed; nobody guesses 256 bits, so one SHA-256 protects a key as well, and a
+request costs microseconds.
+
+A token for pages is a key too. It reads, for pages of one origin, for a short time. Since it is kept like any other, it
+can be revoked on its own, preflight requests are answered from the same list, and there is no secret on this machine
+that could make another.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from filelock import FileLock
+from msgspec import Struct
+
+from index.storage.disk import refused_by_disk
+from service.errors import KeyExpired, KeyNotFound, KeysUnusable, KeyUnknown
+
+Scope = Literal["ask", "read", "write", "admin"]
+SCOPES: tuple[Scope, ...] = ("ask", "read", "write", "admin")
+READ_ONLY: tuple[Scope, ...] = ("ask", "read")
+
+KEY = re.compile(r"pincite_([0-9a-f]{16})_[A-Za-z0-9_-]{43}")
+Stamp = tuple[int, int, int, int]
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """`hash`: SHA-256 of the whole key. `collections`: None for all. `origin`: that of the pages it is for."""
+
+    id: str
+    hash: str
+    scopes: tuple[Scope, ...]
+    collections: tuple[str, ...] | None
+    origin: str | None
+    name: str
+    made: datetime
+    expires: datetime | None
+
+    def expired(self, now: datetime) -> bool:
+        return self.expires is not None and self.expires <= now
+
+
+class File(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `keys.json` holds."""
+
+    format: Literal[1]
+    keys: tuple[Key, ...]
+
+
+class Keyring:
+    """The keys in a file that several processes read and change. Safe in many threads at once.
+
+    What another process changes holds from the next call on.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Without a `path` there are no keys, and none can be made."""
+        self.path = path
+        self._read: tuple[Stamp, dict[str, Key]] | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether keys are needed: from the first on, also when all are revoked, or the file is damaged or vanishes."""
+        try:
+            self.present()
+        except KeysUnusable:
+            return True
+        return self._read is not None
+
+    def find(self, text: str) -> Key:
+        """The key that reads `text`. Raises KeyUnknown, KeyExpired or KeysUnusable."""
+        matched = KEY.fullmatch(text)
+        key = self.present().get(matched[1]) if matched else None
+        if key is None or not hmac.compare_digest(key.hash, hash_of(text)):
+            raise KeyUnknown
+        if key.expires is not None and key.expired(datetime.now(UTC)):
+            raise KeyExpired(expired=key.expires.isoformat())
+        return key
+
+    def has_page(self, origin: str) -> bool:
+        """Whether a token is for pages of this origin, now."""
+        now = datetime.now(UTC)
+        try:
+            return any(key.origin == origin and not key.expired(now) for key in self.present().values())
+        except KeysUnusable:
+            return False
+
+    def listed(self) -> list[Key]:
+        """The oldest first. Raises KeysUnusable."""
+        return sorted(self.present().values(), key=lambda key: (key.made, key.id))
+
+    def make(
+        self,
+        scopes: Iterable[Scope],
+        *,
+        collections: Sequence[str] = (),
+        origin: str | None = None,
+        name: str = "",
+        expires: datetime | None = None,
+    ) -> tuple[str, Key]:
+        """A new key, and its text, which cannot be had again. Raises KeysUnusable, StorageFull or StorageReadOnly."""
+        number = secrets.token_hex(8)
+        text = f"pincite_{number}_{secrets.token_urlsafe(32)}"
+        key = Key(
+            id=number,
+            hash=hash_of(text),
+            scopes=tuple(scope for scope in SCOPES if scope in set(scopes)),
+            collections=tuple(sorted(set(collections))) or None,
+            origin=origin,
+            name=name,
+            made=datetime.now(UTC),
+            expires=expires,
+        )
+        self._change(add=key)
+        return text, key
+
+    def revoke(self, number: str) -> None:
+        """Raises KeyNotFound, KeysUnusable, StorageFull or StorageReadOnly."""
+        self._change(remove=number)
+
+    def present(self) -> dict[str, Key]:
+        """The keys by their ids, read again if the file is another. Raises KeysUnusable."""
+        if self.path is None:
+            return {}
+        try:
+            found = self.path.stat()
+            stamp = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+            if self._read is None or self._read[0] != stamp:
+                keys = msgspec.json.decode(self.path.read_bytes(), type=File).keys
+                self._read = stamp, {key.id: key for key in keys}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise KeysUnusable(path=self.path, reason=os.strerror(error.errno or 0).lower()) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise KeysUnusable(path=self.path, reason=f"the file is damaged ({error})") from error
+        return self._read[1]
+
+    def _change(self, *, add: Key | None = None, remove: str | None = None) -> None:
+        """Put another file in the place of the present one, at once. Tokens that have expired are left out."""
+        if self.path is None:
+            raise KeysUnusable(path="no folder", reason="this index is not on the disk")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock")):
+                present = self.present()
+                if remove is not None and remove not in present:
+                    raise KeyNotFound(id=remove)
+                now = datetime.now(UTC)
+                kept = [key for key in present.values() if not (key.origin and key.expired(now)) and key.id != remove]
+                write(self.path, msgspec.json.encode(File(1, (*kept, *([add] if add else [])))))
+        except OSError as error:
+            raise refused_by_disk(error, self.path.parent) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file, whole or not at all, readable by its owner alone."""
+    unfinished = path.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(handle, "wb") as file:  # noqa: PTH123  # a Path opens with the rights that everyone gets
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def hash_of(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,85 @@
+"""How often one may ask: limits for each key, and for each address that comes without one."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Any, get_args
+
+from litestar import Request
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.rate_limit import DurationUnit, RateLimitConfig
+from msgspec import Struct
+
+from service.auth.callers import Caller, scope_of
+from service.errors import BadSetting
+
+UNITS: tuple[DurationUnit, ...] = get_args(DurationUnit)
+RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNITS)})")
+STORE = "rates"
+HOME = 64  # bits of an IPv6 address that one subscriber keeps
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Rate(Struct, frozen=True):
+    """At most `requests` in each `unit`."""
+
+    requests: int
+    unit: DurationUnit
+
+    @classmethod
+    def read(cls, text: str, setting: str) -> Rate:
+        """`60/minute`. Raises BadSetting, naming the setting."""
+        matched = RATE.fullmatch(text)
+        if not matched:
+            raise BadSetting(variable=setting, value=text, expected=f"a rate like 60/minute; units: {', '.join(UNITS)}")
+        unit = next(unit for unit in UNITS if unit == matched[2])
+        return cls(int(matched[1]), unit)
+
+
+def limits(keys: Rate | None, addresses: Rate | None) -> list[DefineMiddleware]:
+    """The framework's own limits, each process counting for itself. What is open to all is not counted.
+
+    A token for pages is in many hands, so that its addresses are counted, as are those of requests that are refused.
+    """
+    made = []
+    if keys is not None:
+        made.append(_limit(keys, by_key=True))
+    if addresses is not None:
+        made.append(_limit(addresses, by_key=False))
+    return made
+
+
+def _limit(rate: Rate, *, by_key: bool) -> DefineMiddleware:
+    def counted(request: AnyRequest) -> bool:
+        closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
+        return closed and request.method != "OPTIONS" and has_own_key(request.user) == by_key
+
+    def counted_as(request: AnyRequest) -> str:
+        return f"key {request.user.key}" if by_key else f"address {address_of(request)}"
+
+    config = RateLimitConfig(
+        (rate.unit, rate.requests), identifier_for_request=counted_as, check_throttle_handler=counted, store=STORE
+    )
+    return config.middleware
+
+
+def has_own_key(caller: Caller) -> bool:
+    return caller.key is not None and not caller.page
+
+
+def address_of(request: AnyRequest) -> str:
+    """Where a request comes from, as the network says; headers such as X-Forwarded-For could be made up.
+
+    Of an IPv6 address the part that one subscriber keeps: 2001:db8::1 -> 2001:db8::/64
+    """
+    if request.client is None:
+        return "this machine"
+    try:
+        address = ipaddress.ip_address(request.client.host)
+    except ValueError:
+        return request.client.host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, HOME), strict=False))

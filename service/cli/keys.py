@@ -1,0 +1,184 @@
+"""Commands that make, list and revoke keys. The index may be served meanwhile: what they change holds at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from index.cli.documents import collection_name, index_option, print_table, printable
+from index.storage.layout import Layout
+from service.auth.keys import READ_ONLY, SCOPES, Key, Keyring, Scope
+
+F = TypeVar("F", bound=Callable[..., object])
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+LONGEST_TOKEN = timedelta(days=7)
+
+
+def collections_option(command: F) -> F:
+    return click.option(
+        "--collection",
+        "collections",
+        envvar="PINCITE_COLLECTION",
+        show_envvar=True,
+        multiple=True,
+        callback=lambda context, parameter, names: tuple(collection_name(context, parameter, name) for name in names),
+        help="Only for this collection; may be repeated.  [default: all]",
+    )(command)
+
+
+def name_option(command: F) -> F:
+    return click.option(
+        "--name", envvar="PINCITE_NAME", show_envvar=True, default="", help="What you will know it by in the list."
+    )(command)
+
+
+@click.group(name="keys")
+def keys_command() -> None:
+    """Make, list and revoke the keys of an index.
+
+    Once there is one, the service answers nobody without, on this machine neither.
+    """
+
+
+@keys_command.command(name="make")
+@index_option
+@click.option(
+    "--scope",
+    "scopes",
+    envvar="PINCITE_SCOPE",
+    show_envvar=True,
+    multiple=True,
+    type=click.Choice(SCOPES),
+    default=READ_ONLY,
+    show_default=True,
+    help="What it may do: ask; read documents; write them; admin: all that, and make and drop collections. Repeat it.",
+)
+@collections_option
+@click.option(
+    "--expires",
+    envvar="PINCITE_EXPIRES",
+    show_envvar=True,
+    help="When it ends: 12h, 30d, or a date such as 2030-01-31.  [default: never]",
+)
+@name_option
+def make_key(
+    *, index: Path, scopes: tuple[Scope, ...], collections: tuple[str, ...], expires: str | None, name: str
+) -> None:
+    """Make a key, and print it.
+
+    It is shown this once: the index keeps a hash. Clients send it as `Authorization: Bearer KEY`.
+    """
+    end = None if expires is None else ending(expires)
+    text, key = keyring(index).make(scopes, collections=collections, name=name, expires=end)
+    hand_over(text, key)
+
+
+@keys_command.command(name="embed")
+@index_option
+@click.option(
+    "--origin",
+    envvar="PINCITE_ORIGIN",
+    show_envvar=True,
+    required=True,
+    help="Of the pages that it is for, such as https://example.com.",
+)
+@collections_option
+@click.option(
+    "--expires",
+    envvar="PINCITE_EXPIRES",
+    show_envvar=True,
+    default="1h",
+    show_default=True,
+    help="When it ends: 15m, 1h; within 7 days.",
+)
+@name_option
+def make_token(*, index: Path, origin: str, collections: tuple[str, ...], expires: str, name: str) -> None:
+    """Make a token for pages of one origin, and print it.
+
+    It may ask and read, and browsers let pages of that origin use the service while it is good. Whoever sees the page
+    has the token, so let it end soon.
+    """
+    from service.auth.cors import origin_of
+
+    end = ending(expires)
+    if end > datetime.now(UTC) + LONGEST_TOKEN:
+        raise click.BadParameter("a token is good for 7 days at most.", param_hint="'--expires'")
+    page = origin_of(origin, "--origin")
+    hand_over(*keyring(index).make(READ_ONLY, collections=collections, origin=page, name=name, expires=end))
+
+
+@keys_command.command(name="list")
+@index_option
+def list_keys(index: Path) -> None:
+    """List the keys and tokens of an index, but for the keys themselves."""
+    now = datetime.now(UTC)
+    rows = [row_of(key, now) for key in keyring(index).listed()]
+    print_table(("id", "name", "scopes", "collections", "origin", "made", "expires"), rows)
+
+
+@keys_command.command(name="revoke")
+@click.argument("ids", nargs=-1, required=True)
+@index_option
+def revoke_keys(ids: tuple[str, ...], index: Path) -> None:
+    """Revoke keys or tokens, by the ids that `pincite keys list` shows, which are the middle part of a key.
+
+    The next request with one is refused.
+    """
+    ring = keyring(index)
+    for number in ids:
+        ring.revoke(number)
+        click.echo(f"Revoked: {number}")
+
+
+def keyring(index: Path) -> Keyring:
+    return Keyring(Layout(index).keys)
+
+
+def hand_over(text: str, key: Key) -> None:
+    """The key alone on standard output, so that a script can take it."""
+    end = "It does not expire" if key.expires is None else f"It expires at {time_of(key.expires)}"
+    click.echo(f"Key {key.id}. {end}. It is not shown again:", err=True)
+    click.echo(text)
+
+
+def row_of(key: Key, now: datetime) -> tuple[str, ...]:
+    ends = "never" if key.expires is None else time_of(key.expires)
+    return (
+        key.id,
+        printable(key.name),
+        ", ".join(key.scopes),
+        ", ".join(key.collections or ["all"]),
+        key.origin or "",
+        time_of(key.made),
+        f"{ends} (expired)" if key.expired(now) else ends,
+    )
+
+
+def ending(text: str) -> datetime:
+    """A time in the future: so long from now, or an ISO date or time, in UTC unless it says otherwise.
+
+    >>> ending("90m") - datetime.now(UTC)
+    datetime.timedelta(seconds=5400)
+    """
+    now = datetime.now(UTC)
+    try:
+        if span := re.fullmatch(r"([0-9]{1,9})([smhdw])", text):
+            end = now + timedelta(seconds=int(span[1]) * SECONDS[span[2]])
+        else:
+            told = datetime.fromisoformat(text)
+            end = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("a time such as 12h, 30d or 2030-01-31.", param_hint="'--expires'") from None
+    if end <= now:
+        raise click.BadParameter("that is over already.", param_hint="'--expires'")
+    return end
+
+
+def time_of(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

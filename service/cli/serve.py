@@ -1,0 +1,243 @@
+"""The command that serves."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from index.cli.documents import (
+    collection_option,
+    encoder_option,
+    index_option,
+    replace_option,
+    store_option,
+)
+from service.cli.first_build import build_first, build_options, make_default
+from service.cli.keys import keyring
+from service.cli.options import chooser_options, opened, reader_option
+from service.errors import NothingToServe
+
+if TYPE_CHECKING:
+    from index.collections.addresses import Address
+    from service.answering.answering import Answering
+    from service.settings import Settings
+
+ENVIRONMENT = """\
+\b
+Further environment variables:
+  PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
+  PINCITE_WAITING             questions that may wait to be answered  [default: 256]
+  PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
+  PINCITE_COMPACT_S           seconds between two times that deleted bytes leave the disk  [default: 60]
+\b
+For the language model of --chooser:
+  PINCITE_CHOOSER_KEY         its key, if it wants one; sent as a bearer token
+  PINCITE_CHOOSER_TIMEOUT     seconds for its reply; after that the answer goes without  [default: 10]
+  PINCITE_CHOOSER_TOKENS      tokens (cl100k_base) of the sentences that it is shown  [default: 2000]
+  PINCITE_CHOOSER_SENTENCES   sentences of an answer at most, with the reader's own  [default: 3]
+  PINCITE_CHOOSER_FLOOR       confidence that the reader must have in each, 0 to 1  [default: 0.01]
+\b
+Limits; what is beyond them is answered with an error that names the limit:
+  PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]
+  PINCITE_MAX_BATCH           questions of a batch  [default and most: 1000]
+  PINCITE_MAX_BODY_BYTES      bytes of a body that is no document  [default: 9000000]
+  PINCITE_MAX_DOCUMENT_BYTES  bytes of an uploaded document  [default and most: 64000000]
+  PINCITE_MAX_UPLOADS         uploads at the same time  [default: 16]
+  PINCITE_MAX_CONNECTIONS     open connections  [default: 500]
+  PINCITE_MAX_HEADER_BYTES    bytes of a request line and its headers  [default: 16384]
+  PINCITE_MAX_HEADERS         headers of a request  [default: 100]
+  PINCITE_HEADER_TIMEOUT      seconds for these to come  [default: 10]
+  PINCITE_BODY_TIMEOUT        seconds for a body, and one for each further KiB  [default: 20]
+  PINCITE_IDLE_TIMEOUT        seconds between two requests of a connection  [default: 10]
+"""
+
+
+@click.command(name="serve", epilog=ENVIRONMENT)
+@click.argument("sources", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@store_option
+@index_option
+@collection_option
+@encoder_option
+@reader_option
+@replace_option
+@click.option(
+    "--host", envvar="PINCITE_HOST", show_envvar=True, default="127.0.0.1", show_default=True, help="Listen here."
+)
+@click.option(
+    "--port",
+    envvar="PINCITE_PORT",
+    show_envvar=True,
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Listen here; 0 takes a free port.",
+)
+@click.option(
+    "--allow-anonymous",
+    envvar="PINCITE_ALLOW_ANONYMOUS",
+    show_envvar=True,
+    is_flag=True,
+    help="Let anyone ask and read who can reach the service; anything else takes a key, once there is one.",
+)
+@click.option(
+    "--cors-origin",
+    "cors_origins",
+    envvar="PINCITE_CORS_ORIGIN",
+    show_envvar=True,
+    multiple=True,
+    help="Let pages of this origin use the service, such as https://example.com; may be repeated.",
+)
+@click.option(
+    "--rate-limit",
+    envvar="PINCITE_RATE_LIMIT",
+    show_envvar=True,
+    help="Requests of each key, such as 600/minute.  [default: any]",
+)
+@click.option(
+    "--address-limit",
+    envvar="PINCITE_ADDRESS_LIMIT",
+    show_envvar=True,
+    help="Requests of each address without a key, with a bad one, or with a token of a page.  [default: any]",
+)
+@click.option(
+    "--processes",
+    envvar="PINCITE_PROCESSES",
+    show_envvar=True,
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Serve in so many processes that share the index.",
+)
+@click.option(
+    "--device",
+    envvar="PINCITE_DEVICE",
+    show_envvar=True,
+    help="Read on a GPU, many pairs of like length at once: a device of torch's, such as cuda.  [default: the CPU]",
+)
+@click.option(
+    "--log-format",
+    envvar="PINCITE_LOG_FORMAT",
+    show_envvar=True,
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="How the log is written to the standard error.",
+)
+@click.option(
+    "--otlp",
+    envvar="PINCITE_OTLP",
+    show_envvar=True,
+    metavar="URL",
+    help="Send traces to this OTLP/HTTP collector, such as http://127.0.0.1:4318.  [default: none]",
+)
+@chooser_options
+@click.pass_obj
+def serve_command(
+    program: Sequence[str],
+    /,
+    *,
+    sources: tuple[Path, ...],
+    index: Path,
+    store: Address | None,
+    collection: str,
+    encoder: str | None,
+    reader: str | None,
+    replace: bool,
+    host: str,
+    port: int,
+    allow_anonymous: bool,
+    processes: int,
+    cors_origins: tuple[str, ...],
+    rate_limit: str | None,
+    address_limit: str | None,
+    device: str | None,
+    log_format: Literal["console", "json"],
+    otlp: str | None,
+    chooser: str | None,
+    chooser_model: str | None,
+) -> None:
+    """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
+
+    Without keys (see `pincite keys`), it serves this machine alone.
+
+    Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
+    status 0.
+    """
+    from service.server.processes import in_processes
+    from service.server.serving import address_of, bind, check_address, exit_on_sigterm, serve_on
+    from service.settings import Settings
+    from service.telemetry.logs import configure_logs
+
+    settings = Settings.from_env(
+        os.environ,
+        allow_anonymous=allow_anonymous,
+        processes=processes,
+        cors_origins=cors_origins,
+        rate_limit=rate_limit,
+        address_limit=address_limit,
+        otlp=otlp,
+        chooser=chooser,
+        chooser_model=chooser_model,
+    )
+    keys = keyring(index)
+    keys.listed()  # read now, so that damaged ones are heard of
+    check_address(host, allow_anonymous=allow_anonymous or keys.configured)
+    exit_on_sigterm()
+    configure_logs(log_format)
+    bound = bind(host, port)
+    if sources:
+        options = build_options(index, collection, encoder, replace=replace)
+        build_first([*program, "build", *options, "--", *map(str, sources)], store)
+    make_default(index, store, program)
+    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
+    announce: Callable[[], None] = partial(click.echo, told)
+    if processes > 1:
+        announce = in_processes(processes, announce)
+
+    from service.answering.answering import Answering
+    from service.http.app import create_app
+
+    answering = Answering.open(
+        index,
+        store=store,
+        encoder=encoder,
+        reader=reader,
+        collection=collection,
+        program=program,
+        threads=settings.threads,
+        device=device,
+        cache_bytes=settings.cache_bytes,
+        chooser=opened(settings.chooser),
+    )
+    answering.collections()  # opened now, so that no question waits for it
+    if sources and not answering.searcher(collection).documents(None, 1):
+        raise NothingToServe(collection=collection)
+
+    def tell() -> None:
+        log_ready(answering, settings, address_of(bound))
+        announce()
+
+    serve_on(bound, create_app(answering, settings), settings.connection, tell)
+
+
+def who_may_ask(*, keys: bool, anonymous: bool) -> str:
+    if keys:
+        return "Asking and reading is free to all; the rest needs a key." if anonymous else "Every call needs a key."
+    return (
+        "Anyone may do everything who can reach it."
+        if anonymous
+        else "There are no keys: it serves this machine alone."
+    )
+
+
+def log_ready(answering: Answering, settings: Settings, address: str) -> None:
+    served = answering.collections()
+    holding = {"documents": sum(each.documents for each in served), "passages": sum(each.passages for each in served)}
+    facts = {"address": address, "collections": len(served), **holding, "threads": settings.threads}
+    logging.getLogger("pincite").info("ready", extra=facts)

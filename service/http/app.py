@@ -1,0 +1,151 @@
+"""The only wiring: settings and an opened index in, an application out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.stores.memory import MemoryStore
+from litestar.types import ASGIApp
+
+from index.errors import PinciteError
+from index.storage.layout import Layout
+from service.answering.answering import Answering
+from service.auth.callers import Authentication, allowed, scope_of
+from service.auth.cors import Pages
+from service.auth.keys import Keyring
+from service.auth.rates import STORE, limits
+from service.http.access_log import Access
+from service.http.openapi import asset_routers, openapi_config
+from service.http.pages import get_page
+from service.http.problems import AppRequest, handle, tell_methods
+from service.http.routes.citations import verify_citations
+from service.http.routes.collections import delete_collection, get_collection, list_collections, put_collection
+from service.http.routes.documents import get_document, get_file, get_text, list_documents, source_of
+from service.http.routes.questions import ask, ask_batch, context, search
+from service.http.routes.state import Metrics, health, ready
+from service.http.routes.writing import delete_document, put_document
+from service.http.security import Perimeter
+from service.import_guards import hidden
+from service.scheduling.workers import Changers, Uploads, Workers
+from service.settings import AT_ONCE, Settings
+from service.telemetry.tracing import Tracing
+
+logger = logging.getLogger("pincite")
+
+IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
+LOOKING = 4  # other calls: next to no computing
+REST = 9  # times as long as compacting took, it rests at least
+
+HANDLERS = (
+    ask,
+    ask_batch,
+    search,
+    context,
+    verify_citations,
+    list_documents,
+    get_file,
+    get_text,
+    list_collections,
+    get_collection,
+    put_collection,
+    delete_collection,
+    health,
+    ready,
+    Metrics,
+    get_page,
+)
+
+ON_A_DOCUMENT = (get_document, put_document, delete_document)
+
+
+async def compact_now_and_then(answering: Answering, counts: MemoryStore, seconds: float) -> None:
+    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time.
+
+    Counts of requests are forgotten as well.
+    """
+    took = 0.0
+    while True:
+        await asyncio.sleep(max(seconds, REST * took))
+        await counts.delete_expired()
+        started = time.monotonic()
+        try:
+            await asyncio.to_thread(answering.compact)
+        except (PinciteError, OSError, ValueError) as error:
+            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
+        took = time.monotonic() - started
+
+
+def always(value: object) -> Provide:
+    """A dependency that is one and the same for every request."""
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def create_app(answering: Answering, settings: Settings) -> ASGIApp:
+    """The service as an ASGI application. It closes `answering` when it shuts down.
+
+    Keys are those of the index, as they are made and revoked meanwhile.
+    """
+    keys = Keyring(answering.index and Layout(answering.index).keys)
+    counts = MemoryStore()
+    pages = Pages(settings.cors_origins, keys)
+    elsewhere = AT_ONCE if settings.chooser else 0  # while they wait for a language model, they keep nobody waiting
+    lanes = {
+        "questions": Workers(IN_FLIGHT * settings.threads + elsewhere, settings.waiting),
+        "workers": Workers(LOOKING, settings.waiting),
+    }
+    changers = Changers(settings.waiting)
+    tracing = Tracing.start(settings.otlp) if settings.otlp else None
+
+    @asynccontextmanager
+    async def open_for_work(_: Litestar) -> AsyncIterator[None]:
+        compacting = asyncio.create_task(compact_now_and_then(answering, counts, settings.compact_s))
+        yield
+        compacting.cancel()
+        for workers in lanes.values():
+            workers.close()
+        changers.close()
+        answering.close()
+        if tracing:
+            tracing.stop()
+        logger.info("stopped")
+
+    documents = Router("/", route_handlers=[*ON_A_DOCUMENT], request_max_body_size=settings.max_document_bytes)
+
+    def answering_for(request: AppRequest) -> Answering:
+        closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
+        return answering.limited_to(request.user.collections) if closed else answering
+
+    without_plugin = hidden("litestar.plugins.opentelemetry")  # Litestar would load it; `tracing` does, if asked for
+    app = without_plugin(Litestar)(
+        route_handlers=[*HANDLERS, documents, *asset_routers()],
+        dependencies={
+            "answering": Provide(answering_for, sync_to_thread=False),
+            "settings": always(settings),
+            "uploads": always(Uploads(settings.max_uploads)),
+            "changers": always(changers),
+            "name": Provide(source_of, sync_to_thread=False),
+            **{name: always(workers) for name, workers in lanes.items()},
+        },
+        middleware=[
+            DefineMiddleware(Authentication, keys=keys, allow_anonymous=settings.allow_anonymous),
+            *limits(settings.rate_limit, settings.address_limit),
+        ],
+        guards=[allowed],
+        cors_config=pages,
+        stores={STORE: counts},
+        exception_handlers={Exception: handle},
+        before_send=[tell_methods],
+        lifespan=[open_for_work],
+        openapi_config=openapi_config(),
+        request_max_body_size=settings.max_body_bytes,
+        logging_config=None,
+    )
+    guarded = Perimeter(app, keys, pages, allow_anonymous=settings.allow_anonymous)
+    return Access(tracing.around(guarded) if tracing else guarded, routes=app)

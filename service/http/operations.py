@@ -1,0 +1,81 @@
+"""What the framework cannot derive from the routes: bodies read raw, headers, and which call leads to which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.http.examples import ANSWERS
+
+SOURCE = ANSWERS["document"]["source"]
+TEXT: dict[str, Any] = {"type": "string", "description": "The file as it is, in the encoding that it has"}
+NAME = {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "putDocument": {
+        "required": False,
+        "description": "The file, which may be empty. The charset of Content-Type wins over what the file says.",
+        "content": {kind: {"schema": TEXT, "example": "Owls hunt.\n"} for kind in ("text/plain", "text/markdown")},
+    },
+    "putCollection": {
+        "required": False,
+        "description": "Which encoder; without a body, the default one.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionRequest"}, "example": {}}},
+    },
+}
+ON_DOCUMENT = {"source": "$request.path.source"}
+ON_COLLECTION = {"collection": "$request.path.collection"}
+LINKS: dict[str, dict[str, dict[str, str]]] = {
+    "putDocument": dict.fromkeys(("getDocument", "getFile", "getText", "deleteDocument"), ON_DOCUMENT),
+    "putCollection": {
+        **dict.fromkeys(("getCollection", "deleteCollection", "listDocuments"), ON_COLLECTION),
+        "putDocument": {"collection": "$request.path.collection"},
+    },
+    "listDocuments": {
+        "listDocuments": {"cursor": "$response.body#/next"},
+        "getFile": {"source": "$response.body#/documents/0/source", "sha256": "$response.body#/documents/0/sha256"},
+        "getText": {"source": "$response.body#/documents/0/source"},
+    },
+}
+HEADERS = {
+    "X-Request-Id": {"description": "Names this request in the log", "schema": {"type": "string", "format": "uuid"}},
+}
+HEADERS_BY_STATUS: dict[str, dict[str, Any]] = {
+    "206": {"Content-Range": {"description": "The bytes sent, and of how many", "schema": {"type": "string"}}},
+    "416": {"Content-Range": {"description": "How many bytes there are", "schema": {"type": "string"}}},
+}
+RETRY = {"Retry-After": {"description": "Seconds; where waiting helps", "schema": {"type": "integer", "minimum": 1}}}
+ETAG = {"ETag": {"description": "The document's SHA-256, quoted", "schema": {"type": "string"}}}
+WITH_ETAG = ("putDocument", "getFile", "getText")
+PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
+    ("path", "source"): {"example": SOURCE},
+    ("path", "collection"): {"schema": NAME},
+    ("query", "collection"): {"schema": NAME | {"default": "default"}},
+    ("query", "sha256"): {"schema": {"type": "string"}},
+    ("query", "cursor"): {"schema": {"type": "string", "minLength": 8}},
+}
+
+
+def completed(paths: dict[str, Any]) -> dict[str, Any]:
+    """The paths of the OpenAPI document with all of that."""
+    return {path: {method: _operation(found) for method, found in item.items()} for path, item in paths.items()}
+
+
+def _operation(operation: dict[str, Any]) -> dict[str, Any]:
+    name = operation["operationId"]
+    body = {"requestBody": BODIES[name]} if name in BODIES else {}
+    responses = {status: _response(name, status, told) for status, told in operation["responses"].items()}
+    parameters = [given | PARAMETERS.get((given["in"], given["name"]), {}) for given in operation.get("parameters", [])]
+    return operation | body | {"responses": responses} | ({"parameters": parameters} if parameters else {})
+
+
+def _response(name: str, status: str, told: dict[str, Any]) -> dict[str, Any]:
+    headers = told.get("headers", {}) | HEADERS | HEADERS_BY_STATUS.get(status, {})
+    if status == "503":
+        headers |= RETRY
+    if name in WITH_ETAG and status in ("200", "201", "206", "304"):
+        headers |= ETAG
+    if name == "getFile" and status in ("200", "206"):
+        told = told | {"content": dict.fromkeys(("text/plain", "text/markdown"), told["content"]["text/plain"])}
+    links = LINKS.get(name, {}) if status in ("200", "201") else {}
+    targets = {f"{target}After": {"operationId": target, "parameters": given} for target, given in links.items()}
+    return told | {"headers": headers} | ({"links": targets} if targets else {})

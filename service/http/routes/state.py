@@ -1,0 +1,87 @@
+"""Calls about the service itself: whether it lives, what it serves, how it fares."""
+
+from __future__ import annotations
+
+import asyncio
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.plugins.prometheus import PrometheusController
+from msgspec.structs import replace
+
+from index.errors import IndexProblem
+from service import errors
+from service.answering.answering import Answering
+from service.http import examples
+from service.http.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
+from service.http.problems import AppRequest
+from service.scheduling.workers import Workers
+from service.schema import Health, Ready
+from service.telemetry.metrics import index_metrics
+
+GUARDS = [known_parameters, acceptable]
+OPEN = None  # needs no key
+
+
+@get(
+    "/health",
+    operation_id="health",
+    summary="Is it alive?",
+    tags=["state"],
+    guards=GUARDS,
+    opt={"scope": OPEN},
+    response_headers=NO_STORE,
+    responses={
+        200: success(Health, "It is alive", {"status": "alive"}),
+        **problem_specs(errors.NotAcceptable, closed=False),
+    },
+)
+async def health() -> Health:
+    """Answers as long as the process does; asks nothing of the index."""
+    return Health(status="alive")
+
+
+@get(
+    "/ready",
+    operation_id="ready",
+    summary="Can it answer, and with what?",
+    tags=["state"],
+    guards=GUARDS,
+    opt={"scope": OPEN},
+    response_headers=NO_STORE,
+    responses={
+        200: success(Ready, "It can answer", examples.answered("ready")),
+        **problem_specs(errors.NotAcceptable, IndexProblem, errors.KeysUnusable, closed=False),
+    },
+)
+async def ready(request: AppRequest, answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> Ready:
+    """The index and the models that answers come from.
+
+    Needs no key; collections are named to who may use them.
+    """
+    if isinstance(request.auth, errors.KeysUnusable):
+        raise request.auth
+    told = await workers.run(answering.ready)
+    return replace(told, collections=[each for each in told.collections if request.user.sees(each.name)])
+
+
+class Metrics(PrometheusController):
+    """Litestar's own, which has what was counted, and what the collections hold now."""
+
+    @get(
+        operation_id="metrics",
+        summary="How does it fare?",
+        tags=["state"],
+        guards=GUARDS,
+        opt={"produces": "text/plain", "scope": "read"},
+        response_headers=NO_STORE,
+        responses={
+            200: success(bytes, "Metrics in the text format of Prometheus", media_type="text/plain"),
+            **problem_specs(errors.NotAcceptable, IndexProblem),
+        },
+    )
+    async def get(self, answering: NamedDependency[Answering]) -> Response[bytes]:
+        """For Prometheus. It waits for no thread that computes: a service that is overloaded can be looked into."""
+        counted: Response[bytes] = await PrometheusController.get.fn(self)
+        index = await asyncio.to_thread(lambda: index_metrics(answering.searchers()))
+        return Response(counted.content + index, headers=counted.headers)

@@ -1,0 +1,139 @@
+"""Calls that change what is indexed: putting and deleting documents."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from litestar import Response, delete, put
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, QueryParameter
+
+from index.collections.building import Guard
+from index.errors import (
+    BadSource,
+    CollectionNotFound,
+    DocumentError,
+    DocumentNotFound,
+    DocumentTooLarge,
+    StorageFull,
+    StorageReadOnly,
+    StoreUnavailable,
+    UndecodableFile,
+)
+from index.text.preparation import Told
+from index.types import Document
+from service import errors
+from service.answering.answering import Answering
+from service.http import examples
+from service.http.contract import NO_STORE, acceptable, known_parameters, problem_specs, success
+from service.http.problems import AppRequest
+from service.http.ranges import matches
+from service.http.routes.documents import Collection, document_headers, record_of
+from service.scheduling.workers import Changers, Uploads
+from service.schema import DocumentRecord
+
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if it is not there")]
+GUARDS = [known_parameters, acceptable]
+# A source of slashes alone is taken for the list of documents, which is only read.
+STORAGE = (
+    CollectionNotFound,
+    errors.BadPath,
+    errors.WrongMethod,
+    errors.PreconditionFailed,
+    StorageFull,
+    StorageReadOnly,
+    StoreUnavailable,
+)
+
+
+@put(
+    "/v1/documents/{source:path}",
+    operation_id="putDocument",
+    summary="Add or replace a document",
+    tags=["documents"],
+    guards=GUARDS,
+    opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
+    responses={
+        200: success(DocumentRecord, "Replaced", examples.answered("document")),
+        201: success(DocumentRecord, "Added", examples.answered("document")),
+        **problem_specs(
+            *STORAGE,
+            errors.NotAcceptable,
+            errors.BodyTooLarge,
+            errors.UnsupportedMedia,
+            errors.Overloaded,
+            errors.TooManyUploads,
+            DocumentTooLarge,
+            DocumentError,
+            UndecodableFile,
+            BadSource,
+        ),
+    },
+)
+async def put_document(
+    *,
+    request: AppRequest,
+    name: NamedDependency[str],
+    answering: NamedDependency[Answering],
+    changers: NamedDependency[Changers],
+    uploads: NamedDependency[Uploads],
+    title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
+    url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
+    date: Annotated[str | None, QueryParameter(description="When it was")] = None,
+    collection: Collection = "default",
+    match: IfMatch = None,
+    none_match: IfNoneMatch = None,
+) -> Response[DocumentRecord]:
+    """The body is the file. Once this is answered, the document is on the disk, and the next question sees it."""
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise errors.UnsupportedMedia(given=coding, expected="not compressed")
+    media_type, options = request.content_type
+    told = Told(media_type, options.get("charset"), title, url, date)
+    writer = answering.collection(collection).writer
+    guard = expecting(name, match, none_match)
+    with uploads.one_more():
+        ready = await changers.prepare(partial(writer.ready, name, await request.body(), told))
+        document, new = await changers.commit(partial(writer.place_document, ready, guard))
+    headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
+    return Response(record_of(document), status_code=201 if new else 200, headers=headers)
+
+
+@delete(
+    "/v1/documents/{source:path}",
+    operation_id="deleteDocument",
+    summary="Delete a document",
+    tags=["documents"],
+    guards=GUARDS,
+    opt={"scope": "write", "parameters": ("collection",), "prefix": "/v1/documents/"},
+    response_headers=NO_STORE,
+    responses={
+        204: success(None, "Deleted: no later answer cites it"),
+        **problem_specs(*STORAGE, errors.NotAcceptable, errors.Overloaded, DocumentNotFound),
+    },
+)
+async def delete_document(
+    *,
+    name: NamedDependency[str],
+    answering: NamedDependency[Answering],
+    changers: NamedDependency[Changers],
+    collection: Collection = "default",
+    match: IfMatch = None,
+) -> None:
+    """Its bytes cannot be fetched any more, and leave the disk when the index is compacted."""
+    writer = answering.collection(collection).writer
+    await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
+
+
+def expecting(source: str, match: str | None, none_match: str | None) -> Guard:
+    """Raises PreconditionFailed where the present document is not what the headers ask for (RFC 9110)."""
+
+    def check(present: Document | None) -> None:
+        etag = None if present is None else f'"{present.sha256}"'
+        missing = match is not None and (etag is None or not matches(match, etag))
+        unwanted = none_match is not None and etag is not None and matches(none_match, etag)
+        if missing or unwanted:
+            raise errors.PreconditionFailed(source=source, present=present and present.sha256)
+
+    return check

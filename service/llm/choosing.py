@@ -1,0 +1,243 @@
+"""Choosing: a language model may say which sentences stand beside the reader's answer, by their numbers, and no more.
+
+It is asked where a question seems to need several sentences: the reader has an answer, and other sentences, which it
+gives some chance, have words of the question that the answer leaves out. The reader's sentence stays whatever the model
+says, and so does the confidence, which is of that sentence. What the model writes is a list of given numbers or counts
+for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from index.collections.protocols import Searcher
+from index.search.terms import words
+from index.text.tokens import count
+from index.types import Span
+from prompts.packing import Numbered, Run, in_reading_order, pack
+from prompts.templates import CHOOSE, template
+from service import schema
+from service.answering.composing import overlap, run_of
+from service.answering.conflicts import plain
+from service.errors import NoChoice
+from service.llm.circuit import Circuit
+from service.llm.endpoint import Endpoint
+from service.reader.reader import Candidate
+from service.scheduling.deadline import Pace, Patience
+from service.settings import AT_ONCE, ChooserSettings
+from service.telemetry.instrumentation import stage
+from service.telemetry.metrics import CHOICES, LEFT_ALONE
+
+NEEDED = 0.05  # the share of the question's words that other sentences must add for the model to be asked
+LONGER = 2.0  # times what it was given: what the model is taken to need where that was not enough
+LONGEST = 200  # characters of a reply: white space and numbers need no more
+CHOSEN, NONE = "chosen", "none"
+BUSY, DEADLINE, ALONE = "busy", "deadline", "left-alone"
+
+
+class Choice(Struct, frozen=True):
+    """`along`: what stands beside the answer. `failed`: the model was to be asked, and no choice of it can be used."""
+
+    along: list[Candidate] = []
+    failed: bool = False
+
+
+class Shown(Struct, frozen=True):
+    """What the model is shown: every line of `text` has a number; `own` is that of the reader's answer."""
+
+    text: str
+    own: int
+    others: dict[int, Candidate]
+
+
+class Chooser:
+    """Safe in many threads at once."""
+
+    def __init__(self, endpoint: Endpoint, settings: ChooserSettings, circuit: Circuit | None = None) -> None:
+        self.template = template(CHOOSE)
+        self.settings = settings
+        self._endpoint = endpoint
+        self._circuit = circuit or Circuit()
+        self._room = threading.BoundedSemaphore(AT_ONCE)
+        self._pace = Pace()
+        count("")  # the table of tokens is loaded now, so that no question waits for it
+
+    @classmethod
+    def open(cls, settings: ChooserSettings, key: str | None) -> Chooser:
+        return cls(Endpoint(settings.url, settings.model, key=key), settings)
+
+    def choose(
+        self,
+        question: str,
+        answer: schema.Answer,
+        candidates: Sequence[Candidate],
+        searcher: Searcher,
+        patience: Patience,
+    ) -> Choice:
+        """What is to stand beside the reader's `answer`. Raises HungUp."""
+        own = run_cited(answer.citations[0], searcher)
+        most = self.settings.sentences - length(own)
+        if most < 1 or not is_whole(own, searcher):
+            return Choice()
+        offered = offers(answer, candidates, self.settings.floor, searcher)
+        shown = self._shown(own, offered, searcher)
+        if shown is None or not seems_needed(question, own, shown.others.values(), searcher):
+            return Choice()
+        with stage("choose"):
+            outcome, along = self._chosen(question, shown, most, patience)
+        CHOICES.labels(outcome).inc()
+        LEFT_ALONE.set(self._circuit.open)
+        return Choice(along, failed=outcome not in (CHOSEN, NONE))
+
+    def info(self) -> schema.ChooserInfo:
+        return schema.ChooserInfo(
+            model=self.settings.model,
+            template=self.template.name,
+            template_sha256=self.template.sha256,
+            floor=self.settings.floor,
+            sentences=self.settings.sentences,
+            tokens=self.settings.tokens,
+            left_alone=self._circuit.open,
+        )
+
+    def close(self) -> None:
+        self._endpoint.close()
+
+    def _shown(self, own: Run, offered: Sequence[Candidate], searcher: Searcher) -> Shown | None:
+        """As many as there is room for, the likeliest first; None where there is none but the answer itself."""
+        by_run = {run_of(candidate): candidate for candidate in offered}
+        layout = Numbered(lambda document: searcher.content(document).text)
+        packed = pack([[own], *([run] for run in by_run)], layout, self.settings.tokens, count)
+        numbers = {run: number for number, run in enumerate(in_reading_order(packed.runs), start=1)}
+        if own not in numbers or len(numbers) == 1:
+            return None
+        others = {number: by_run[run] for run, number in numbers.items() if run != own}
+        return Shown("".join(layout(packed.runs)), numbers[own], others)
+
+    def _chosen(self, question: str, shown: Shown, most: int, patience: Patience) -> tuple[str, list[Candidate]]:
+        """What came of it, and what stands beside the answer."""
+        if not self._room.acquire(blocking=False):
+            return BUSY, []
+        try:
+            along = picked(self._reply(question, shown, most, patience), shown, most)
+        except NoChoice as error:
+            return str(error.facts["reason"]), []
+        finally:
+            self._room.release()
+        return (CHOSEN if along else NONE), along
+
+    def _reply(self, question: str, shown: Shown, most: int, patience: Patience) -> str:
+        """Raises NoChoice or HungUp."""
+        seconds = min(self.settings.timeout_s, patience.left())
+        if seconds <= 0:
+            raise NoChoice(reason=DEADLINE)
+        if patience.left() < self._pace.seconds:
+            self._pace.took(0.0)  # so that it is tried again some time, though all be in a hurry
+            raise NoChoice(reason=DEADLINE)
+        if not self._circuit.may_try():
+            raise NoChoice(reason=ALONE)
+        messages = self.template.messages(
+            question=" ".join(question.split()), sentences=shown.text, kept=shown.own, most=most
+        )
+        begun = time.monotonic()
+        try:
+            reply = self._endpoint.reply(messages, seconds, patience)
+        except NoChoice:
+            if seconds < self.settings.timeout_s:  # it may well be fast enough for others
+                self._pace.took(LONGER * seconds)
+                raise NoChoice(reason=DEADLINE) from None
+            self._circuit.failed()
+            raise
+        self._pace.took(time.monotonic() - begun)
+        self._circuit.answered()
+        return reply
+
+
+def offers(answer: schema.Answer, candidates: Iterable[Candidate], floor: float, searcher: Searcher) -> list[Candidate]:
+    """The candidates from the floor up that say something else than the answer and one another, likeliest first."""
+    taken = [run_cited(citation, searcher) for citation in (*answer.citations, *answer.citations[0].also)]
+    said = {plain(text_of(run, searcher)) for run in taken}
+    found = []
+    for candidate in candidates:
+        run = run_of(candidate)
+        words_of_it = plain(text_of(run, searcher))
+        if (
+            candidate.confidence >= floor
+            and is_whole(run, searcher)
+            and words_of_it not in said
+            and not any(meet(run, other) for other in taken)
+        ):
+            taken.append(run)
+            said.add(words_of_it)
+            found.append(candidate)
+    return found
+
+
+def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher: Searcher) -> bool:
+    """Whether one of the others has words of the question that the answer leaves out, rare ones counting more."""
+    asked = dict.fromkeys(words(question))
+    weights = {word: searcher.rarity(word) for word in asked}
+    said = set(words(text_of(own, searcher)))
+    left = [word for word in asked if word not in said]
+    least = NEEDED * max(sum(weights.values()), 1e-9)
+    held = (set(words(text_of(run_of(other), searcher))) for other in others)
+    return any(sum(weights[word] for word in left if word in each) >= least for each in held)
+
+
+def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
+    """What the numbers of a reply stand for. Raises NoChoice where it is anything but a list of given numbers."""
+    numbers = numbers_in(reply)
+    if any(number != shown.own and number not in shown.others for number in numbers):
+        raise NoChoice(reason="unknown-number")
+    if len(set(numbers)) < len(numbers):
+        raise NoChoice(reason="repeated")
+    along = [shown.others[number] for number in sorted(numbers) if number != shown.own]
+    if sum(length(run_of(each)) for each in along) > most:
+        raise NoChoice(reason="too-many")
+    return along
+
+
+def numbers_in(reply: str) -> list[int]:
+    """Raises NoChoice.
+
+    >>> numbers_in(" [3, 1] "), numbers_in("[]")
+    ([3, 1], [])
+    """
+    if len(reply) > LONGEST:
+        raise NoChoice(reason="not-numbers")
+    try:
+        found = json.loads(reply)
+    except (ValueError, RecursionError) as error:
+        raise NoChoice(reason="not-numbers") from error
+    if type(found) is not list or any(type(each) is not int for each in found):  # True and 1.0 are no numbers of ours
+        raise NoChoice(reason="not-numbers")
+    return found
+
+
+def run_cited(citation: schema.Citation, searcher: Searcher) -> Run:
+    number = searcher.document(citation.source).number
+    return Run(number, citation.sentences.first, citation.sentences.last, Span(*citation.range.codepoint))
+
+
+def is_whole(run: Run, searcher: Searcher) -> bool:
+    """Whether it is sentences, not a part of one too long for any passage."""
+    sentences = searcher.content(run.document).sentences
+    return run.span == Span(sentences[run.first].start, sentences[run.last].end)
+
+
+def meet(a: Run, b: Run) -> bool:
+    return overlap((a.document, a.first, a.last), (b.document, b.first, b.last))
+
+
+def length(run: Run) -> int:
+    """In sentences."""
+    return run.last - run.first + 1
+
+
+def text_of(run: Run, searcher: Searcher) -> str:
+    return searcher.content(run.document).text[slice(*run.span)]

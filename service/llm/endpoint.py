@@ -1,0 +1,116 @@
+"""The endpoint of a language model: a chat in, the text of the reply out, within limits that it cannot stretch.
+
+It runs in an event loop of its own, because only there a deadline holds whatever the other side does: a time-out of a
+socket begins anew with each byte that comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import wait
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from service.errors import NoChoice
+from service.scheduling.deadline import Patience
+
+MOST_BYTES = 256 * 1024  # of a reply, with all that surrounds its text
+REPLY_TOKENS = 64  # numbers need no more
+LISTEN_S = 0.1  # how often it is asked whether the asker still waits
+CHAT = "/chat/completions"
+OK = 200
+
+
+class Message(Struct, frozen=True):
+    content: str
+
+
+class Choice(Struct, frozen=True):
+    message: Message
+
+
+class Completion(Struct, frozen=True):
+    choices: list[Choice]
+
+
+class Endpoint:
+    """Safe in many threads at once. `key` is sent as a bearer token, and appears nowhere else."""
+
+    def __init__(self, url: str, model: str, *, key: str | None = None) -> None:
+        self.model = model
+        self._url = chat_address(url)
+        identity = {"Accept-Encoding": "identity"}  # what is not unpacked cannot be a bomb
+        headers = identity | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._http = httpx.AsyncClient(headers=headers, timeout=None, follow_redirects=False)  # noqa: S113  # see _within
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="endpoint", daemon=True)
+        self._thread.start()
+
+    def reply(self, messages: list[dict[str, str]], seconds: float, patience: Patience) -> str:
+        """The text of the reply to a chat, within so many seconds. Raises NoChoice or HungUp."""
+        asking = asyncio.run_coroutine_threadsafe(self._within(seconds, messages), self._loop)
+        while not wait([asking], LISTEN_S).done:
+            if patience.gone:
+                asking.cancel()
+                patience.require_listener()
+        return asking.result()
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._http.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _within(self, seconds: float, messages: list[dict[str, str]]) -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                return text_of(await self._sent(messages))
+        except TimeoutError as error:
+            raise NoChoice(reason="timeout") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise NoChoice(reason="unreachable") from error
+
+    async def _sent(self, messages: list[dict[str, str]]) -> bytes:
+        asked = {
+            "model": self.model,
+            "messages": messages,
+            "temperature": 0,
+            "seed": 0,
+            "max_tokens": REPLY_TOKENS,
+            "stream": False,
+        }
+        body = bytearray()
+        async with self._http.stream("POST", self._url, json=asked) as response:
+            if response.status_code != OK:
+                raise NoChoice(reason="status")
+            async for part in response.aiter_raw():
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise NoChoice(reason="too-large")
+        return bytes(body)
+
+
+def chat_address(url: str) -> str:
+    """Where chats are sent to, from what the makers of endpoints call the base URL.
+
+    >>> chat_address("http://127.0.0.1:8080"), chat_address("https://example.com/api/v1/")
+    ('http://127.0.0.1:8080/v1/chat/completions', 'https://example.com/api/v1/chat/completions')
+    """
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/") or "/v1"
+    return urlunsplit(parts._replace(path=path if path.endswith(CHAT) else path + CHAT))
+
+
+def text_of(body: bytes) -> str:
+    """The text of the first choice. Raises NoChoice where the body is no chat completion."""
+    try:
+        choices = msgspec.json.decode(body, type=Completion).choices
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NoChoice(reason="malformed") from error
+    if not choices:
+        raise NoChoice(reason="malformed")
+    return choices[0].message.content

@@ -1,0 +1,79 @@
+"""Reading: which sentences of the passages found answer the question, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from index.collections.protocols import Searcher
+from index.types import Hit, Span
+from service.scheduling.deadline import Patience
+
+
+class Candidate(Struct, frozen=True):
+    """A run of neighbouring sentences of one document that may answer the question.
+
+    `span` runs from the start of sentence `first` to the end of sentence `last`; where a sentence is too long for any
+    passage, it may be the part that was read.
+    """
+
+    document: int  # its number in the store
+    first: int
+    last: int
+    span: Span
+    confidence: float  # the calibrated probability that this answers the question
+    highlight: Span | None = None
+
+
+class Reading(Struct, frozen=True):
+    """Candidates, best first. The confidence of the first is the confidence of the whole."""
+
+    candidates: list[Candidate]
+    read: int = 0  # runs of a network that it took
+    cut: bool = False  # whether there was no time to read all that should have been read
+
+    @property
+    def confidence(self) -> float:
+        return self.candidates[0].confidence if self.candidates else 0.0
+
+
+class Line(Struct, frozen=True):
+    """A sentence of a passage that was found, or the part of it that the passage holds."""
+
+    document: int
+    number: int
+    span: Span
+    text: str
+    hit: int  # the rank of the best passage that holds it, from 0
+
+
+class Reader(Protocol):
+    """Reads what was found. `threshold` is the confidence below which nothing should be answered."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
+        """Raises HungUp."""
+
+
+def lines_of(hits: Sequence[Hit], searcher: Searcher) -> list[Line]:
+    """The sentences of the passages, in the order of the passages; one that several passages hold comes once."""
+    lines: dict[tuple[int, Span], Line] = {}
+    for rank, hit in enumerate(hits):
+        content = searcher.content(hit.passage.document.number)
+        passage = hit.passage.passage
+        for number in range(passage.first, passage.last + 1):
+            sentence = content.sentences[number]
+            span = Span(max(sentence.start, passage.span.start), min(sentence.end, passage.span.end))
+            line = Line(content.document.number, number, span, content.text[span.start : span.end], rank)
+            lines.setdefault((line.document, span), line)
+    return list(lines.values())

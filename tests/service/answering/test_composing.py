@@ -1,0 +1,106 @@
+"""Composing answers: support, merging, conflict, and what is shown below the threshold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from index.embedding import models
+from index.search.searcher import Searcher
+from index.storage.layout import Layout
+from pincite import run
+from service.answering.composing import Composed, compose
+from service.reader.reader import Candidate, Reading
+
+FILES = {
+    "mill.txt": "The mill of Aldhaven stands by the river. It was built in 1712. It was sold twice.\n\nIt burned.\n",
+    "toll.txt": "Officials said that 35 people were killed in the strike.\n",
+    "claim.txt": "The ministry said that the strike killed more than 60 people.\n",
+    "copy.txt": "Officials said that 35 people were killed in the strike.\n",
+    "shout.txt": "Officials said, that 35 people were killed in the Strike!\n",
+    "least.txt": "At least 30 people were killed in the strike.\n",
+}
+TOLL = "How many people were killed in the strike?"
+
+
+@pytest.fixture(scope="module")
+def searcher(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Searcher:
+    folder = tmp_path_factory.mktemp("answers")
+    for name, text in FILES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    index = tmp_path_factory.mktemp("index")
+    encoder = Layout(index).encoder(models.DEFAULT_SHA256)
+    encoder.parent.mkdir(parents=True)
+    encoder.symlink_to(exported)
+    assert run(["build", str(folder), "--index", str(index)]) == 0
+    return Searcher.open(index)
+
+
+def said(searcher: Searcher, source: str, number: int, marked: str, confidence: float) -> Candidate:
+    content = searcher.content(searcher.document(source).number)
+    span = content.sentences[number]
+    start = content.text.index(marked, span.start)
+    return Candidate(content.document.number, number, number, span, confidence, type(span)(start, start + len(marked)))
+
+
+def composed(question: str, candidates: list[Candidate], searcher: Searcher, limit: int = 3) -> Composed:
+    return compose(question, Reading(candidates), searcher, threshold=0.0, certain=0.5, limit=limit)
+
+
+def test_a_sentence_that_leans_on_the_one_before_brings_it(searcher: Searcher) -> None:
+    built = said(searcher, "mill.txt", 1, "1712", 0.9)
+    (answer,) = composed("When was the mill of Aldhaven built?", [built], searcher).answers
+    assert answer.text == "The mill of Aldhaven stands by the river. It was built in 1712."
+    assert answer.highlight is not None
+    assert answer.highlight.text == "1712"
+    assert answer.citations[0].sentences.first == 0
+
+
+def test_no_neighbour_is_brought_that_adds_nothing_or_stands_in_another_paragraph(searcher: Searcher) -> None:
+    built, burned = said(searcher, "mill.txt", 1, "1712", 0.9), said(searcher, "mill.txt", 3, "burned", 0.9)
+    assert composed("When was it built?", [built], searcher).answers[0].text == "It was built in 1712."
+    assert composed("What burned in Aldhaven, sold?", [burned], searcher).answers[0].text == "It burned."
+
+
+def test_both_sides_of_a_conflict_come_whatever_the_limit(searcher: Searcher) -> None:
+    candidates = [
+        said(searcher, "toll.txt", 0, "35", 0.9),
+        said(searcher, "least.txt", 0, "At least 30", 0.8),
+        said(searcher, "claim.txt", 0, "more than 60", 0.7),
+    ]
+    for limit in (1, 2, 3):
+        found = composed(TOLL, candidates, searcher, limit)
+        assert found.status == "conflicting"
+        assert [answer.citations[0].source for answer in found.answers[:2]] == ["toll.txt", "claim.txt"]
+        assert len(found.answers) == max(limit, 2)
+
+
+def test_an_unsure_answer_contradicts_nobody(searcher: Searcher) -> None:
+    for sure, unsure in ((0.9, 0.4), (1.0, 0.55)):  # below what is certain; above it, but far less sure
+        candidates = [said(searcher, "toll.txt", 0, "35", sure), said(searcher, "claim.txt", 0, "more than 60", unsure)]
+        found = composed(TOLL, candidates, searcher)
+        assert found.status == "answered"
+        assert len(found.answers) == 2
+
+
+def test_equal_statements_are_one_answer_with_several_citations(searcher: Searcher) -> None:
+    candidates = [said(searcher, "toll.txt", 0, "35", 0.9), said(searcher, "copy.txt", 0, "35", 0.8)]
+    found = composed(TOLL, candidates, searcher)
+    (answer,) = found.answers
+    assert found.status == "answered"
+    assert [each.source for each in answer.citations[0].also] == ["copy.txt"]
+
+
+def test_the_same_words_with_other_marks_are_one_answer(searcher: Searcher) -> None:
+    candidates = [said(searcher, "toll.txt", 0, "35", 0.9), said(searcher, "shout.txt", 0, "35", 0.8)]
+    (answer,) = composed(TOLL, candidates, searcher).answers
+    assert answer.text == answer.citations[0].quote.exact
+    (other,) = answer.citations[0].also
+    assert other.quote.exact == "Officials said, that 35 people were killed in the Strike!"
+
+
+def test_nothing_sure_enough_is_an_abstention(searcher: Searcher) -> None:
+    unsure = Reading([said(searcher, "toll.txt", 0, "35", 0.2)])
+    found = compose(TOLL, unsure, searcher, threshold=0.5, certain=0.5, limit=3)
+    assert (found.status, found.answers) == ("abstained", [])

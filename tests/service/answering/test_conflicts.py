@@ -1,0 +1,77 @@
+"""Telling answers that cannot both hold: on the labelled pairs, and what each rule rests on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from service.answering.conflicts import Statement, conflict
+from service.answering.quantities import amounts, date_parts, dates_differ
+
+DATA = Path(__file__).parents[3] / "eval" / "data" / "conflicts"
+
+
+class Labelled(msgspec.Struct, frozen=True):
+    id: str
+    kind: str
+    question: str
+    first: Statement
+    second: Statement
+    conflicting: bool
+
+
+@pytest.fixture(scope="module", params=["pairs.jsonl", "held_out.jsonl"])
+def pairs(request: pytest.FixtureRequest) -> list[Labelled]:
+    return [msgspec.json.decode(line, type=Labelled) for line in (DATA / request.param).read_bytes().splitlines()]
+
+
+def test_about_half_of_the_pairs_are_compatible(pairs: list[Labelled]) -> None:
+    assert 0.4 <= sum(pair.conflicting for pair in pairs) / len(pairs) <= 0.6
+
+
+def test_nine_of_ten_conflicts_told_are_there_and_most_are_found(pairs: list[Labelled]) -> None:
+    told = {pair.id for pair in pairs if conflict(pair.question, pair.first, pair.second)}
+    labelled = {pair.id for pair in pairs if pair.conflicting}
+    assert len(told & labelled) / len(told) >= 0.9
+    assert len(told & labelled) / len(labelled) >= 0.8
+
+
+def test_a_conflict_does_not_depend_on_which_answer_comes_first(pairs: list[Labelled]) -> None:
+    for pair in pairs:
+        there = conflict(pair.question, pair.first, pair.second)
+        assert conflict(pair.question, pair.second, pair.first) == there, pair.id
+
+
+def test_no_statement_is_at_odds_with_itself(pairs: list[Labelled]) -> None:
+    for pair in pairs:
+        assert conflict(pair.question, pair.first, pair.first) is None, pair.id
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3.2 million dollars", [(3_200_000, "$")]),
+        ("$3.2 million", [(3_200_000, "$")]),
+        ("two hundred and six", [(206, "")]),
+        ("twenty-one", [(21, "")]),
+        ("0.42 kilometres", [(420, "m")]),
+        ("three weeks", [(1_814_400, "s")]),
+        ("more than a dozen ships", [(12, "")]),
+        ("two dozen", [(24, "")]),
+        ("between 2,000 and 3,000", [(2000, ""), (3000, "")]),
+        ("nobody", []),
+        ("", []),
+    ],
+)
+def test_amounts_are_read_with_their_units(text: str, expected: list[tuple[float, str]]) -> None:
+    assert amounts(text) == expected
+
+
+def test_a_date_is_compared_part_by_part() -> None:
+    assert date_parts("4 May 1871") == date_parts("May 4, 1871") == date_parts("1871-05-04")
+    assert dates_differ("May 1871", "1871") is False
+    assert dates_differ("4 May", "5 May 1871") is True
+    assert dates_differ("the 1870s", "1871") is False
+    assert dates_differ("1871", "nobody knows") is None

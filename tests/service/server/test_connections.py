@@ -1,0 +1,284 @@
+"""What the HTTP server itself promises, seen from a socket, with an application that tells what reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.server.connections import MOST_DISCARDED, MOST_PIPELINED, Config
+from service.server.early_errors import Limits, Refused, check_head, with_authority
+from service.server.serving import Server, bind
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LIMITS = Limits(connections=8, header_s=0.5, body_s=0.5, idle_s=2)
+PATIENCE_S = 20
+LARGE = 50_000_000  # more than the buffers of two sockets hold
+
+
+class Application:
+    """Answers with what it was asked: `/large` much, `/early` before the body comes, `/never` once the client left."""
+
+    def __init__(self) -> None:
+        self.left: list[str] = []  # paths whose client hung up
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.live(receive, send)
+            return
+        path = scope["raw_path"].decode()
+        body = b"" if path == "/early" else await self.read(path, receive)
+        if path == "/never":
+            await self.read(path, receive)
+        seen = {"path": path, "host": dict(scope["headers"]).get(b"host", b"").decode(), "body": len(body)}
+        told = b" " * LARGE if path == "/large" else json.dumps(seen).encode()
+        headers = [(b"content-length", b"%d" % len(told))]
+        await send({"type": "http.response.start", "status": 413 if path == "/early" else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+    async def live(self, receive: Receive, send: Send) -> None:
+        for stage in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{stage}.complete"})
+
+    async def read(self, path: str, receive: Receive) -> bytes:
+        body: bytes = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message["more_body"]:
+                return body
+        self.left.append(path)
+        return body
+
+
+class Running:
+    """A server in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.application = Application()
+        self.bound = bind("127.0.0.1", 0)
+        self.port = self.bound.getsockname()[1]
+        ready = threading.Event()
+        options = {"lifespan": "on", "log_config": None, "access_log": False, "ws": "none", "proxy_headers": False}
+        self.server = Server(Config(self.application, LIMITS, **options), ready.set)
+        self.thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([self.bound])))
+        self.thread.start()
+        assert ready.wait(PATIENCE_S)
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def send(self, *parts: bytes) -> bytes:
+        """All that comes back until the connection is closed."""
+        with self.connect() as connection:
+            for number, part in enumerate(parts):
+                time.sleep(0.1 if number else 0)
+                connection.sendall(part)
+            return everything(connection)
+
+    def open_connections(self) -> int:
+        return len(self.server.server_state.connections)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    running = Running()
+    yield running
+    running.close()
+
+
+def everything(connection: socket.socket) -> bytes:
+    received = b""
+    while part := connection.recv(1 << 20):
+        received += part
+    return received
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what must happen; that it takes its time says more of the machine than of the code."""
+    ends = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def get(path: str, *lines: str, last: bool = False) -> bytes:
+    ending = ["Connection: close"] if last else []
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *lines, *ending, "", ""]).encode()
+
+
+def put(path: str, length: int, *lines: str) -> bytes:
+    return get(path, f"Content-Length: {length}", *lines).replace(b"GET", b"PUT", 1)
+
+
+def test_a_client_that_sends_no_head_in_time_is_refused(running: Running) -> None:
+    assert running.send(b"") == b""
+    assert running.send(b"GET / HTT").startswith(b"HTTP/1.1 408 ")
+    assert running.send(*(b"%c" % letter for letter in get("/")[:20])).startswith(b"HTTP/1.1 408 ")
+    assert running.send(get("/first"), b"GET /sec").count(b"HTTP/1.1 ") == 2
+
+
+def test_a_body_that_comes_too_slowly_is_refused_and_the_application_told(running: Running) -> None:
+    assert running.send(put("/slow", 100), *[b"x"] * 12).startswith(b"HTTP/1.1 408 ")
+    assert "/slow" in running.application.left
+
+
+def test_a_body_may_take_long_if_it_comes_steadily(running: Running) -> None:
+    parts = [b"x" * 1000] * 15
+    assert b'"body": 15000' in running.send(put("/steady", 15_000, "Connection: close"), *parts)
+
+
+def test_who_does_not_read_an_answer_is_cut_off(running: Running) -> None:
+    with running.connect() as connection:
+        connection.sendall(get("/large"))
+        until(lambda: running.open_connections() == 1)
+        until(lambda: running.open_connections() == 0)
+
+
+def test_who_reads_slowly_gets_the_whole_answer(running: Running) -> None:
+    with running.connect() as connection:
+        connection.sendall(get("/large", last=True))
+        received = 0
+        while part := connection.recv(2_000_000):
+            received += len(part)
+            time.sleep(0.01)
+    assert received > LARGE
+
+
+def test_one_connection_too_many_is_told_so_and_room_is_made_again(running: Running) -> None:
+    others = [running.connect() for _ in range(LIMITS.connections)]
+    until(lambda: running.open_connections() == LIMITS.connections)
+    told = running.send(get("/"))
+    assert told.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in told
+    for other in others:
+        other.close()
+    until(lambda: running.open_connections() == 0)
+    assert running.send(get("/", last=True)).startswith(b"HTTP/1.1 200 ")
+
+
+def test_pipelined_requests_are_answered_in_order(running: Running) -> None:
+    paths = [f"/{number}" for number in range(MOST_PIPELINED)]
+    told = running.send(b"".join(get(path, last=path == paths[-1]) for path in paths)).decode()
+    places = [told.index(f'"path": "{path}"') for path in paths]
+    assert places == sorted(places)
+
+
+def test_what_follows_a_good_request_does_not_spoil_its_answer(running: Running) -> None:
+    for behind in (b"\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", get("/x") * 1000):
+        told = running.send(get("/good") + behind)
+        assert told.startswith(b"HTTP/1.1 200 ")
+        assert b'"path": "/good"' in told
+        assert b" 400 " not in told
+
+
+def test_an_application_learns_that_its_client_left_even_behind_pipelined_requests(running: Running) -> None:
+    for more in (b"", get("/next") * 3):
+        running.application.left.clear()
+        with running.connect() as connection:
+            connection.sendall(get("/never") + more)
+            time.sleep(0.2)
+        until(lambda: "/never" in running.application.left)
+
+
+def test_a_body_is_asked_for_only_where_it_is_wanted(running: Running) -> None:
+    wait = "Expect: 100-continue"
+    with running.connect() as connection:
+        connection.sendall(put("/wanted", 5, wait))
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"Owls." + get("/next", last=True))
+        told = everything(connection)
+        assert b'"body": 5' in told
+        assert b'"path": "/next"' in told
+    told = running.send(put("/early", 5, wait))
+    assert told.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in told.lower()
+
+
+def test_an_early_answer_arrives_though_the_body_is_large(running: Running) -> None:
+    with running.connect() as connection:
+        connection.sendall(put("/early", MOST_DISCARDED - 1) + b"x" * (MOST_DISCARDED - 1) + get("/next", last=True))
+        told = everything(connection)
+    assert told.startswith(b"HTTP/1.1 413 ")
+    assert b'"path": "/next"' in told
+
+
+def test_a_body_without_end_is_not_read_for_ever(running: Running) -> None:
+    more = b"x" * (10 * MOST_DISCARDED)
+    with running.connect() as connection, pytest.raises(ConnectionError):
+        connection.sendall(put("/early", 10**15) + more)
+
+
+def test_an_answer_under_way_is_finished_when_the_server_stops() -> None:
+    running = Running()
+    with running.connect() as connection, running.connect() as idle:
+        connection.sendall(put("/drained", 4) + b"Ow")
+        until(lambda: running.open_connections() == 2)
+        running.server.should_exit = True
+        time.sleep(0.2)
+        connection.sendall(b"ls")
+        assert b'"body": 4' in everything(connection)
+        assert idle.recv(1) == b""
+    running.close()
+
+
+SENT = "abcXYZ019-._~!$&'()*+,;=:@/%"  # what a path may have, and a percent sign that means nothing
+
+
+@settings(max_examples=50)
+@given(st.text(SENT).map(lambda rest: "/" + rest).filter(lambda path: path not in ("/large", "/early", "/never")))
+def test_the_application_sees_the_path_as_it_was_sent(running: Running, path: str) -> None:
+    told = running.send(get(path, last=True))
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["path"] == path
+
+
+def test_the_host_of_an_absolute_target_is_the_one_that_counts(running: Running) -> None:
+    told = running.send(get("http://other.example:81/here", last=True))
+    assert b'"path": "/here", "host": "other.example:81"' in told
+    for target in (b"http://me@host/", b"http://host", b"ftp://host/", b"http://host?a/", b"host:80", b"x"):
+        with pytest.raises(Refused):
+            with_authority(target, [])
+    for target in (b"/http://host/", b"*", b"//host/"):
+        assert with_authority(target, [(b"host", b"localhost")]) == [(b"host", b"localhost")]
+
+
+HOST = (b"host", b"localhost")
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [("1.1", []), ("1.1", [HOST, HOST]), ("1.1", [HOST, CHUNKED, CHUNKED]), ("1.0", [CHUNKED]), ("2.0", [HOST])],
+)
+def test_ambiguous_heads_are_refused(version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(Refused) as refused:
+        check_head(version, b"/", headers, LIMITS)
+    assert refused.value.status == HTTPStatus.BAD_REQUEST
+
+
+def test_a_head_may_be_as_large_as_allowed_and_no_larger() -> None:
+    overhead = len(b"/") + sum(len(part) for part in HOST) + len("x") + 2 * len(": \r\n")
+    largest = b"y" * (LIMITS.header_bytes - overhead)
+    check_head("1.1", b"/", [HOST, (b"x", largest)], LIMITS)
+    check_head("1.1", b"/", [HOST] + [(b"x", b"")] * (LIMITS.headers - 1), LIMITS)
+    for headers in ([HOST, (b"x", largest + b"y")], [HOST] + [(b"x", b"")] * LIMITS.headers):
+        with pytest.raises(Refused) as refused:
+            check_head("1.1", b"/", headers, LIMITS)
+        assert refused.value.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE

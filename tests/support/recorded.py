@@ -1,0 +1,121 @@
+"""What is recorded: an index that is written to, asked, compacted, built and copied, by itself in one process.
+
+    python -m tests.support.recorded FOLDER CHANGES SEED
+
+Before each change a line of FOLDER/marks says what will be there, and after it another that it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import msgspec
+
+from index.collections import collections
+from index.maintenance.backup import backup
+from index.text.preparation import NOTHING_TOLD
+from tests.support.damage import again, created, found
+
+MARKS = "marks"
+RESTARTS = 0.05  # how often the index is closed and opened
+KINDS = {"put": 50, "delete": 20, "compact": 4, "build": 3, "birds": 3, "copy": 1}
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What a change leaves: the texts of documents, or None where they are gone; whole collections and copies too."""
+
+    done: bool
+    documents: dict[str, str | None] = {}
+    collections: dict[str, bool] = {}
+    copies: dict[str, dict[str, str]] = {}
+
+
+class Run:
+    def __init__(self, folder: Path, seed: int) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.root = folder / "index"
+        self.random = Random(seed)  # noqa: S311  # the same run again, not a secret
+        self.marks = (folder / MARKS).open("ab", buffering=0)
+        self.texts: dict[str, str] = {}
+        self.number = 0
+        self.mark(Mark(done=False, collections={"default": True}))
+        self.collection = created(self.root)
+        self.mark(Mark(done=True, collections={"default": True}))
+
+    def go_on(self) -> None:
+        self.number += 1
+        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+        getattr(self, kind)()
+        found(self.collection, "cats at night")
+        if self.random.random() < RESTARTS:
+            place = self.collection.place
+            self.collection.close()
+            self.collection = again(place)
+
+    def put(self) -> None:
+        source, text = f"{self.random.randrange(12)}.txt", self.sentence()
+        writer = self.collection.writer
+        self.change(lambda: writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None), documents={source: text})
+
+    def delete(self) -> None:
+        if self.texts:
+            source = self.random.choice(sorted(self.texts))
+            self.change(lambda: self.collection.writer.delete([source]), documents={source: None})
+
+    def compact(self) -> None:
+        self.collection.compact()
+        self.collection.compact()
+
+    def build(self) -> None:
+        given = self.folder / f"given{self.number}"
+        given.mkdir()
+        new: dict[str, str | None] = {f"b{n}.txt": self.sentence() for n in range(4)}
+        for source, text in new.items():
+            (given / source).write_text(text or "")
+        building = self.collection.writer.build
+        self.change(lambda: building([given], replace=True, progress=lambda *_: None), documents=new)
+
+    def birds(self) -> None:
+        self.change(lambda: created(self.root, "birds").close(), collections={"birds": True})
+        self.change(lambda: collections.drop(self.root, "birds"), collections={"birds": False})
+
+    def copy(self) -> None:
+        name = f"copy{self.number}"
+        self.change(lambda: backup(self.root, self.folder / name), copies={name: dict(self.texts)})
+
+    def change(
+        self,
+        work: Callable[[], object],
+        documents: dict[str, str | None] | None = None,
+        collections: dict[str, bool] | None = None,
+        copies: dict[str, dict[str, str]] | None = None,
+    ) -> None:
+        what = (documents or {}, collections or {}, copies or {})
+        self.mark(Mark(False, *what))
+        work()
+        self.mark(Mark(True, *what))
+        self.texts = {source: text for source, text in (self.texts | what[0]).items() if text is not None}
+
+    def mark(self, mark: Mark) -> None:
+        self.marks.write(msgspec.json.encode(mark) + b"\n")
+
+    def sentence(self) -> str:
+        """Two sentences with a word that is nowhere else."""
+        choices = ["cats", "owls", "dogs", "sleep", "hunt", "night", "day"]
+        words = self.random.choices(choices, k=self.random.randint(3, 30))
+        return f"Word w{self.number}x{self.random.randrange(1 << 30)} comes first. Then {' '.join(words)}.\n"
+
+
+def main(folder: Path, changes: int, seed: int) -> None:
+    run = Run(folder, seed)
+    for _ in range(changes):
+        run.go_on()
+    run.collection.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,44 @@
+"""Both kinds of store, each with a service over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litestar.testing import TestClient
+
+from index.backends import home_of
+from index.collections.addresses import Address
+from index.collections.protocols import Home
+from index.embedding import models
+from index.embedding.prefixes import config_of
+from index.storage.layout import Layout
+from service.answering.answering import Answering
+from service.answering.catalogue import Catalogue
+from service.http.app import create_app
+from service.reader.selection import open_reader
+from service.settings import Settings
+
+SEEDS = Path(__file__).parents[2] / "seeds"
+
+
+class Served(NamedTuple):
+    home: Home
+    answering: Answering
+    client: TestClient[Any]
+
+
+@contextmanager
+def served(folder: Path, exported: Path, store: Address | None) -> Iterator[Served]:
+    """A service over a folder, or over a store, with seeds/ in its default collection."""
+    encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
+    encoder.parent.mkdir(parents=True)
+    encoder.symlink_to(exported)
+    home = home_of(folder, store)
+    home.build([SEEDS], collection="default", encoder=None, config=config_of, replace=False, progress=lambda *_: None)
+    answering = Answering(Catalogue({"default": home.open("default")}, home), open_reader(None, folder))
+    settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous=True)
+    with TestClient(create_app(answering, settings)) as client:
+        yield Served(home, answering, client)
