@@ -9,6 +9,11 @@ PinciteError
 │   ├── FormatNotRead
 │   ├── UnreadableFile
 │   ├── DocumentTooLarge
+│   ├── DamagedFile            not what its format asks for
+│   ├── EncryptedFile
+│   ├── EmptyDocument          it has no text
+│   ├── UnpackedTooLarge       a container whose contents are too much to read
+│   ├── OldOfficeFormat        the binary formats of before 2007
 │   ├── BeyondStore            a part of it is larger than the store takes
 │   └── BadSource
 ├── SourceConflict             the same source from two folders
@@ -101,6 +106,29 @@ class UnreadableFile(DocumentError):
 
 class DocumentTooLarge(DocumentError):
     message = "{source}: {bytes} bytes are more than the limit of {limit}. Split the document."
+
+
+class DamagedFile(DocumentError):
+    message = "{source}: is damaged: {reason}. Open it in the program that made it, and save it again."
+
+
+class EncryptedFile(DocumentError):
+    message = "{source}: is encrypted. Save it without a password."
+
+
+class EmptyDocument(DocumentError):
+    message = "{source}: has no text{reason}."
+
+
+class UnpackedTooLarge(DocumentError):
+    message = "{source}: {part} has more than {limit} {unit} when unpacked. Split the document."
+
+
+class OldOfficeFormat(DocumentError):
+    message = (
+        "{source}: is in an Office format of before 2007. Save it as .docx, .xlsx or .pptx "
+        "(`soffice --headless --convert-to {target} FILE`)."
+    )
 
 
 class BeyondStore(DocumentError):

@@ -48,6 +48,19 @@ class Block(Struct, frozen=True):
     label: str | None = None  # the place in words, where the format knows: "page 3", "Prices, row 7"
 
 
+class SourceMap(Protocol):
+    """How a document's text lies in its file; `index.text.maps` has one kind for each anchor but `exact`."""
+
+    def label(self, span: Span) -> str | None:
+        """The place in words: "page 3"."""
+
+    def part(self, span: Span) -> str | None:
+        """The member of a container in which the span starts."""
+
+    def ocr(self, span: Span) -> bool:
+        """Whether any of the text was recognised in a picture."""
+
+
 class Extracted(Struct, frozen=True):
     """What a format makes of a file: its text, and how the text lies in the file."""
 
@@ -61,6 +74,9 @@ class Extracted(Struct, frozen=True):
     anchor: Anchor = "exact"
     url: str | None = None
     date: str | None = None
+    map: SourceMap | None = None  # None: the text is the file
+    meta: dict[str, str] = {}  # properties of the document, from its front matter or the file
+    notices: tuple[str, ...] = ()  # what was left out: "page 4 has no text"
 
 
 class Sentence(Struct, frozen=True):
