@@ -96,7 +96,9 @@ class Answering:
     def _answered(
         self, request: schema.AskRequest, request_id: str, searcher: Searcher, patience: Patience
     ) -> schema.AskResponse:
-        hits, skipped = self._search(request, searcher, patience)
+        hits = self._search(request.question, max(DEPTH, request.passages), request.sources, searcher, patience)
+        skipped = [RETRIEVE] if hits is None else []
+        hits = hits or []
         retrieved = patience.milliseconds()
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
         if reading.cut:
@@ -117,12 +119,11 @@ class Answering:
             ),
         )
 
-    def search(self, request: schema.SearchRequest) -> schema.SearchResponse:
-        """Raises CollectionNotFound or BadPattern."""
-        patience = Patience()
+    def search(self, request: schema.SearchRequest, patience: Patience | None = None) -> schema.SearchResponse:
+        """`patience`: that of whoever asks, without a deadline. Raises CollectionNotFound, BadPattern or HungUp."""
+        patience = patience or Patience()
         searcher = self.searcher(request.collection)
-        with stage("retrieve"):
-            hits = searcher.search(request.query, request.top_k, request.sources)
+        hits = self._search(request.query, request.top_k, request.sources, searcher, patience) or []
         retrieved = patience.milliseconds()
         return schema.SearchResponse(
             passages=found(hits, searcher),
@@ -130,13 +131,15 @@ class Answering:
             timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
         )
 
-    def context(self, request: schema.ContextRequest, request_id: str) -> schema.ContextResponse:
-        """Raises CollectionNotFound, BadPattern or UnknownTokens."""
-        patience = Patience()
+    def context(
+        self, request: schema.ContextRequest, request_id: str, patience: Patience | None = None
+    ) -> schema.ContextResponse:
+        """`patience`: as for `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
+        patience = patience or Patience()
         searcher = self.searcher(request.collection)
-        with stage("retrieve"):
-            hits = searcher.search(request.question, MOST_PACKED, request.sources)
+        hits = self._search(request.question, MOST_PACKED, request.sources, searcher, patience) or []
         retrieved = patience.milliseconds()
+        patience.require_listener()
         packed = packed_context(hits, searcher, request.max_tokens, request.encoding)
         return schema.ContextResponse(
             request_id=request_id,
@@ -221,21 +224,25 @@ class Answering:
                 collection.compact()
 
     def _search(
-        self, request: schema.AskRequest, searcher: Searcher, patience: Patience
-    ) -> tuple[list[Hit], list[str]]:
-        """The passages found, unless that would take longer than there is time left; what was skipped."""
+        self, question: str, depth: int, sources: Sequence[str] | None, searcher: Searcher, patience: Patience
+    ) -> list[Hit] | None:
+        """The best passages, once one of the searches allowed at the same time is free.
+
+        None where that would take longer than there is time left. Raises HungUp.
+        """
         patience.require_listener()
         spare = min(patience.left() - self._search_pace.most, threading.TIMEOUT_MAX)
         if spare <= 0 or not self._searches.acquire(timeout=spare):
-            return [], [RETRIEVE]
+            return None
         begun = time.monotonic()
         try:
+            patience.require_listener()  # who hung up while waiting costs no search
             with stage("retrieve"):
-                hits = searcher.search(request.question, max(DEPTH, request.passages), request.sources)
+                hits = searcher.search(question, depth, sources)
         finally:
             self._searches.release()
         self._search_pace.took(time.monotonic() - begun)
-        return hits, []
+        return hits
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
         if patience.left() <= 0:

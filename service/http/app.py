@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,6 @@ from litestar.middleware import DefineMiddleware
 from litestar.stores.memory import MemoryStore
 from litestar.types import ASGIApp
 
-from index.errors import PinciteError
 from index.storage.layout import Layout
 from service.answering.answering import Answering
 from service.auth.callers import Authentication, allowed, scope_of
@@ -33,6 +31,7 @@ from service.http.routes.state import Metrics, health, ready
 from service.http.routes.writing import delete_document, put_document
 from service.http.security import Perimeter
 from service.import_guards import hidden
+from service.scheduling.compaction import Compaction
 from service.scheduling.workers import Changers, Uploads, Workers
 from service.settings import AT_ONCE, Settings
 from service.telemetry.tracing import Tracing
@@ -41,7 +40,7 @@ logger = logging.getLogger("pincite")
 
 IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
 LOOKING = 4  # other calls: next to no computing
-REST = 9  # times as long as compacting took, it rests at least
+FORGET_S = 60  # seconds between two times that counts of requests which have run out are forgotten
 
 HANDLERS = (
     ask,
@@ -65,21 +64,11 @@ HANDLERS = (
 ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
-async def compact_now_and_then(answering: Answering, counts: MemoryStore, seconds: float) -> None:
-    """In a thread of its own, beside the questions. What fails now, as on a full disk, is done the next time.
-
-    Counts of requests are forgotten as well.
-    """
-    took = 0.0
+async def forget_counts(counts: MemoryStore) -> None:
+    """Of requests, for rate limits, once they have run out."""
     while True:
-        await asyncio.sleep(max(seconds, REST * took))
+        await asyncio.sleep(FORGET_S)
         await counts.delete_expired()
-        started = time.monotonic()
-        try:
-            await asyncio.to_thread(answering.compact)
-        except (PinciteError, OSError, ValueError) as error:
-            logger.warning("compaction failed, and is tried again in %s s: %s", seconds, error)
-        took = time.monotonic() - started
 
 
 def always(value: object) -> Provide:
@@ -105,9 +94,13 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def open_for_work(_: Litestar) -> AsyncIterator[None]:
-        compacting = asyncio.create_task(compact_now_and_then(answering, counts, settings.compact_s))
+        compaction = Compaction(answering.compact, settings.compact_s)
+        compacting = asyncio.create_task(compaction.run())
+        forgetting = asyncio.create_task(forget_counts(counts))
         yield
-        compacting.cancel()
+        forgetting.cancel()
+        compaction.stop()
+        await compacting  # its thread uses connections that are closed below
         for workers in lanes.values():
             workers.close()
         changers.close()

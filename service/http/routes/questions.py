@@ -163,6 +163,7 @@ def answer_line(answering: Answering, batch: BatchRequest, number: int, longest:
     responses={200: success(SearchResponse, "Passages, best first", examples.answered("search")), **PROBLEMS},
 )
 async def search(
+    request: AppRequest,
     data: Annotated[SearchRequest, sent(examples.asked("search"))],
     answering: NamedDependency[Answering],
     questions: NamedDependency[Workers],
@@ -170,7 +171,9 @@ async def search(
 ) -> SearchResponse:
     """Retrieval alone, without reading."""
     check_length(len(data.query), "characters", 1, settings.max_question, "query")
-    return await questions.run(partial(answering.search, data))
+    patience = questions.patience(None, request.scope["state"]["came"])
+    work = partial(answering.search, data, patience)
+    return await while_listening(request.receive, patience, questions.run(work, patience))
 
 
 @post(
@@ -198,4 +201,6 @@ async def context(
 ) -> ContextResponse:
     """As much of the best passages as `max_tokens` hold, each under a mark, `[1]`, with a citation for each mark."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
-    return await questions.run(partial(answering.context, data, request.scope["state"]["request_id"]))
+    patience = questions.patience(None, request.scope["state"]["came"])
+    work = partial(answering.context, data, request.scope["state"]["request_id"], patience)
+    return await while_listening(request.receive, patience, questions.run(work, patience))

@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,23 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
+from index.search.searcher import Searcher
+from index.types import Hit
 from service.answering.answering import Answering
 from service.answering.caching import AnswerCache
+from service.answering.catalogue import Catalogue
 from service.errors import HungUp, Overloaded
 from service.http.app import create_app
 from service.scheduling.deadline import HALF_LIFE_S, Pace, Patience
 from service.scheduling.workers import Workers, while_listening
-from service.schema import AskRequest, AskResponse
+from service.schema import (
+    AskRequest,
+    AskResponse,
+    ContextRequest,
+    ContextResponse,
+    SearchRequest,
+    SearchResponse,
+)
 from service.settings import Settings
 
 QUESTION = "When does the ferry leave?"
@@ -152,6 +163,127 @@ def test_a_client_that_hangs_up_stops_costing() -> None:
         return patience.gone, waiting - left
 
     assert asyncio.run(hang_up()) == (True, 1)
+
+
+def test_searches_and_contexts_keep_to_the_limit_on_searches(
+    index_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = threading.Barrier(2)
+    met: list[bool] = []
+    search = Searcher.search
+
+    def watched(self: Searcher, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
+        try:
+            meeting.wait(0.2)  # for another search at the same time, which must not come
+            met.append(True)
+        except threading.BrokenBarrierError:
+            meeting.reset()
+            met.append(False)
+        return search(self, question, depth, sources)
+
+    monkeypatch.setattr(Searcher, "search", watched)
+    with closing(Answering.open(index_folder)) as opened, ThreadPoolExecutor(3) as pool:
+        limited = Answering(Catalogue({"default": opened.collection("default")}), opened.reader, searches=1)
+        calls: list[Future[Any]] = [
+            pool.submit(limited.ask, AskRequest(question=QUESTION), "a"),
+            pool.submit(limited.search, SearchRequest(query=QUESTION)),
+            pool.submit(limited.context, ContextRequest(question=QUESTION, max_tokens=100), "b"),
+        ]
+        for call in calls:
+            call.result()
+    assert met == [False] * 3
+
+
+def test_who_hung_up_while_waiting_for_a_search_costs_none(index_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    searched: list[str] = []
+    search = Searcher.search
+
+    def held(self: Searcher, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
+        searched.append(question)
+        begun.set()
+        assert may_end.wait(30)
+        return search(self, question, depth, sources)
+
+    monkeypatch.setattr(Searcher, "search", held)
+    with closing(Answering.open(index_folder)) as opened, ThreadPoolExecutor(3) as pool:
+        limited = Answering(Catalogue({"default": opened.collection("default")}), opened.reader, searches=1)
+        first = pool.submit(limited.search, SearchRequest(query="first"))
+        assert begun.wait(30)
+        patience = Patience()
+        others: list[Future[Any]] = [
+            pool.submit(limited.search, SearchRequest(query="second"), patience),
+            pool.submit(limited.context, ContextRequest(question="third", max_tokens=100), "c", patience),
+        ]
+        patience.hang_up()
+        may_end.set()
+        first.result()
+        for other in others:
+            with pytest.raises(HungUp):
+                other.result()
+    assert searched == ["first"]
+
+
+class Listening(Answering):
+    """Searches only once the client has hung up."""
+
+    ended: threading.Event
+    error: BaseException | None = None
+
+    def search(self, request: SearchRequest, patience: Patience | None = None) -> SearchResponse:
+        with self.after_hanging_up(patience):
+            return super().search(request, patience)
+
+    def context(self, request: ContextRequest, request_id: str, patience: Patience | None = None) -> ContextResponse:
+        with self.after_hanging_up(patience):
+            return super().context(request, request_id, patience)
+
+    @contextmanager
+    def after_hanging_up(self, patience: Patience | None) -> Iterator[None]:
+        try:
+            assert patience is not None
+            ends = time.monotonic() + 30
+            while not patience.gone:
+                assert time.monotonic() < ends
+                time.sleep(0.01)
+            yield
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self.ended.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/v1/search", b'{"query": "ferry"}'), ("/v1/context", b'{"question": "ferry", "max_tokens": 100}')],
+)
+def test_a_search_stops_when_the_client_hangs_up(
+    index_folder: Path, monkeypatch: pytest.MonkeyPatch, path: str, body: bytes
+) -> None:
+    def search(*_: object) -> None:
+        pytest.fail("it searched for a client that had hung up")
+
+    monkeypatch.setattr(Searcher, "search", search)
+    answering = Listening.open(index_folder)
+    answering.ended = threading.Event()
+    messages: list[dict[str, object]] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": body, "more_body": False},
+    ]
+    headers = [(b"content-type", b"application/json"), (b"host", b"localhost")]
+    target = {"method": "POST", "path": path, "raw_path": path.encode(), "query_string": b""}
+
+    async def receive() -> dict[str, object]:
+        return messages.pop()
+
+    async def send(_: object) -> None: ...
+
+    app = create_app(answering, Settings.from_env({}, allow_anonymous=True))
+    asyncio.run(app({"type": "http", "headers": headers, **target}, receive, send))  # type: ignore[arg-type]
+    assert answering.ended.wait(30)
+    assert isinstance(answering.error, HungUp)
+    answering.close()
 
 
 def test_an_answer_given_is_kept_until_the_index_changes(tmp_path: Path, index_folder: Path) -> None:
