@@ -2,8 +2,8 @@
 
     {"id": "1", "question": "Who?", "answers": [{"doc": "a.txt", "text": "Ann", "start": 4}], "answerable": true}
 
-Optional: `evidence` (alternatives, each a list of spans that are all needed), `type` (or `attribute`), `expected`, and
-`about_doc`. In `dataset.json`: `name`, and `corpus`, a path relative to it.
+Optional: `evidence` (alternatives, each a list of spans that are all needed), `type` (or `kind`, or `attribute`),
+`expected`, and `about_doc`. In `dataset.json`: `name`, and `corpus`, a path relative to it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Line(Struct, frozen=True):
     answers: tuple[Gold, ...]
     answerable: bool
     type: str | None = None
+    kind: str | None = None
     attribute: str | None = None
     expected: str | None = None
     evidence: tuple[tuple[Gold, ...], ...] = ()
@@ -45,7 +46,7 @@ class Line(Struct, frozen=True):
             text=self.question,
             answers=self.answers,
             answerable=self.answerable,
-            type=self.type or self.attribute,
+            type=self.type or self.kind or self.attribute,
             expected=self.expected,
             evidence=self.evidence,
             about=self.about_doc,
