@@ -33,6 +33,14 @@ class Run(Struct, frozen=True):
     last: int
     span: Span  # code points
 
+    @property
+    def sentences(self) -> int:
+        return self.last - self.first + 1
+
+    def meets(self, other: Run) -> bool:
+        """Whether they share a sentence."""
+        return self.document == other.document and self.first <= other.last and other.first <= self.last
+
 
 class Packed(Struct, frozen=True):
     runs: list[Run]  # in the order in which they were taken

@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from index.cpus import cpus
 from index.text.preparation import LARGEST_DOCUMENT
-from service.auth.cors import origin_of
-from service.auth.rates import Rate
 from service.errors import BadSetting
-from service.server.early_errors import Limits
+from service.limits import ConnectionLimits, Rate
+from service.origins import origin_of
 
 LONGEST_QUESTION = 2000  # characters, as the contract has it
 LONGEST_BATCH = 1000  # questions, likewise
@@ -64,7 +63,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_question: int  # characters
     max_batch: int  # questions
     max_uploads: int  # at the same time
-    connection: Limits
+    connection: ConnectionLimits
     compact_s: int  # longer than any question takes
 
     @classmethod
@@ -104,7 +103,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             max_question=number("PINCITE_MAX_QUESTION", LONGEST_QUESTION, most=LONGEST_QUESTION),
             max_batch=number("PINCITE_MAX_BATCH", LONGEST_BATCH, most=LONGEST_BATCH),
             max_uploads=number("PINCITE_MAX_UPLOADS", 16),
-            connection=Limits(
+            connection=ConnectionLimits(
                 connections=number("PINCITE_MAX_CONNECTIONS", 500),
                 header_bytes=number("PINCITE_MAX_HEADER_BYTES", 16_384),
                 headers=number("PINCITE_MAX_HEADERS", 100),

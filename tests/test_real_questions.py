@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from eval.datasets.dataset import Gold, load
+from eval.datasets.dataset import Gold
+from eval.datasets.loading import load
 
 DATA = Path(__file__).parent.parent / "eval" / "data"
 REAL = DATA / "real"

@@ -18,11 +18,12 @@ import msgspec
 from msgspec import Struct
 
 from eval.benchmarks.systems import passages_of
-from eval.cli.commands import run
 from eval.datasets import beir, native, squad
-from eval.datasets.dataset import Dataset, load, write_corpus
+from eval.datasets.dataset import Dataset, write_corpus
+from eval.datasets.loading import load
 from eval.errors import DatasetNotFound
 from eval.metrics.table import METRICS
+from eval.runs.evaluation import evaluate_and_report
 from eval.runs.latency import TimeSummary, summary
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.run import ALL, Group, RunFolder
@@ -98,7 +99,7 @@ def measure(dataset: Dataset, out: Path) -> Measured:
     target = InProcess.open(built.index)
     folder = out / f"{dataset.name}-{target.ready().index_version}"
     try:
-        groups = run(dataset, target, folder, "default", 1)
+        groups = evaluate_and_report(dataset, target, folder)
     finally:
         target.close()
     click.echo(f"  {folder / 'report.html'}")

@@ -21,15 +21,16 @@ from msgspec.structs import replace
 
 from eval.benchmarks.bench import OWN, cell, fresh_index
 from eval.benchmarks.scripted import Asked, Model, asked_for, endpoint, most, numbered, own
-from eval.datasets.dataset import Dataset, Question, load
-from eval.metrics.scoring import gold_sentences, score_all
+from eval.datasets.dataset import Dataset, Question
+from eval.datasets.loading import load
+from eval.metrics.scoring import ServedDocument, gold_sentences, score_all
 from eval.metrics.statistics import intervals
 from eval.metrics.table import Columns, measure
 from eval.runs.environment import Settings
 from eval.runs.evaluation import ask
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.run import Group
-from eval.runs.target import InProcess, Source
+from eval.runs.target import InProcess
 from index.collections.collection import Collection
 from index.collections.protocols import Searcher
 from index.types import Hit
@@ -114,7 +115,7 @@ def chooser_at(url: str, environ: dict[str, str]) -> Iterator[Chooser]:
     chooser.close()
 
 
-def evidence_of(dataset: Dataset, source_of: Callable[[str], Source | None]) -> dict[str, set[str]]:
+def evidence_of(dataset: Dataset, source_of: Callable[[str], ServedDocument | None]) -> dict[str, set[str]]:
     """The sentences of each question that are evidence or an answer, as one line each."""
     found: dict[str, set[str]] = {}
     for question in dataset.questions:

@@ -22,7 +22,7 @@ from eval.benchmarks.inference import bare_questions_per_second, fairness
 from eval.benchmarks.service import served
 from eval.benchmarks.synthetic_corpus import asked, real
 from eval.benchmarks.wrk import Loaded, bodies_of, require_wrk, wrk
-from eval.datasets.dataset import load
+from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
 from index.embedding import models
 from index.embedding.encoder import make_encoder

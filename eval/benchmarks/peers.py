@@ -26,11 +26,12 @@ from msgspec.structs import replace
 
 from eval.benchmarks.bench import DATA, OWN, cell, fresh_index
 from eval.benchmarks.systems import PassageText, open_system, passages_of
-from eval.cli.commands import run
-from eval.datasets.dataset import Dataset, load, write_corpus
+from eval.datasets.dataset import Dataset, write_corpus
+from eval.datasets.loading import load
 from eval.metrics.ranking import Place, of_passages
 from eval.metrics.ranking import measure as measure_ranking
 from eval.runs.compare import compare, write_comparison
+from eval.runs.evaluation import evaluate_and_report
 from eval.runs.latency import Latency, percentiles, summary
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.run import ALL, RunFolder
@@ -216,7 +217,7 @@ def answers_text(dataset: Dataset, place: Path, cross_encoder: Path | None) -> s
     folders = {"Pincite": place / "run-pincite", "textbook pipeline": place / "run-textbook"}
     targets = {"Pincite": InProcess.open(index), "textbook pipeline": InProcess(textbook, index, "default")}
     for name, folder in folders.items():
-        group = run(dataset, targets[name], folder, "default", 1)[ALL]
+        group = evaluate_and_report(dataset, targets[name], folder)[ALL]
         wall = summary(RunFolder(folder).read_times(), 1).stages["wall"]
         rows.append([name, *(cell(group, metric) for metric in ANSWERS), f"{wall.p50:.0f}", f"{wall.p95:.0f}"])
         targets[name].close()

@@ -21,7 +21,8 @@ import psutil
 from msgspec import Struct
 
 from eval.benchmarks.bench import DATA, OWN, timed
-from eval.datasets.dataset import load, write_corpus
+from eval.datasets.dataset import write_corpus
+from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
 from index.collections.ray_build import joined
 from index.collections.writer import build

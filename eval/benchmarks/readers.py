@@ -13,9 +13,10 @@ import click
 from msgspec.structs import replace
 
 from eval.benchmarks.bench import cell, fresh_index
-from eval.cli.commands import run
-from eval.datasets.dataset import Dataset, load
+from eval.datasets.dataset import Dataset
+from eval.datasets.loading import load
 from eval.runs.compare import compare
+from eval.runs.evaluation import evaluate_and_report
 from eval.runs.latency import summary
 from eval.runs.results import markdown_table, provenance
 from eval.runs.run import ALL, RunFolder
@@ -65,7 +66,7 @@ def side_by_side(dataset: Dataset, index: Path, readers: dict[str, Reader], fold
         target = InProcess(Answering(Catalogue({"default": Collection.open(index)}), reader), index, "default")
         runs[name] = folder / f"run-{name}"
         try:
-            group = run(dataset, target, runs[name], "default", 1)[ALL]
+            group = evaluate_and_report(dataset, target, runs[name])[ALL]
         finally:
             target.close()
         read = summary(RunFolder(runs[name]).read_times(), 1).stages["read"]

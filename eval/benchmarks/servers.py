@@ -23,12 +23,12 @@ import click
 import uvicorn
 
 from eval.benchmarks.bench import OWN
-from eval.datasets.dataset import load
+from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
 from pincite import run
 from service.answering.answering import Answering
 from service.http.app import create_app
-from service.server.early_errors import Limits
+from service.limits import ConnectionLimits
 from service.server.serving import bind, serve_on
 from service.settings import Settings
 
@@ -79,7 +79,7 @@ def serve(server: str, index: Path, port: int) -> None:
     app = create_app(Answering.open(index, threads=settings.threads, cache_bytes=0), settings)
     bound = bind("127.0.0.1", port)
     if server == "Pincite":
-        serve_on(bound, app, Limits(header_s=TIMEOUT_S, body_s=TIMEOUT_S), lambda: None)
+        serve_on(bound, app, ConnectionLimits(header_s=TIMEOUT_S, body_s=TIMEOUT_S), lambda: None)
     elif server.startswith("uvicorn"):
         options: dict[str, Any] = {"lifespan": "on", "log_config": None, "access_log": False, "server_header": False}
         uvicorn.Server(uvicorn.Config(app, http=server.split()[1], ws="none", **options)).run([bound])

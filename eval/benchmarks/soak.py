@@ -28,7 +28,7 @@ from eval.benchmarks.bench import DATA, OWN, fresh_index
 from eval.benchmarks.service import Served, served
 from eval.benchmarks.systems import passages_of
 from eval.benchmarks.updates import Change, small
-from eval.datasets.dataset import load
+from eval.datasets.loading import load
 from eval.runs.latency import percentiles
 from eval.runs.results import markdown_table, provenance, write_part
 

@@ -34,7 +34,8 @@ from eval.benchmarks.store_fixtures import (
 )
 from eval.benchmarks.store_growth import QUESTIONS, Grown, growth_table, on_copies
 from eval.benchmarks.synthetic_corpus import Copies, real
-from eval.datasets.dataset import Dataset, Question, load, write_corpus
+from eval.datasets.dataset import Dataset, Question, write_corpus
+from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.training.fitting import holding
 from index.collections.protocols import Searcher

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from index.collections.opening import open_searcher
 from index.collections.writer import build
 from index.embedding.models import packaged
-from index.search.searcher import Searcher
 from index.storage.layout import Layout
 from index.storage.store import Store
 from index.text.passages import context
@@ -36,7 +36,7 @@ class PassageText(Struct, frozen=True):
 def passages_of(index: Path) -> list[PassageText]:
     """Every passage of an index, as it is embedded."""
     store = Store(Layout(index).collection("default").store)
-    searcher = Searcher.open(index)
+    searcher = open_searcher(index)
     found = []
     for row in store.added_passages(0, store.change()):
         content, span = searcher.content(row.document), row.passage.span
@@ -65,7 +65,7 @@ class Pincite:
         from index.embedding.prefixes import config_of
 
         build([self._corpus], self._index, config=config_of)
-        self._searcher = Searcher.open(self._index)
+        self._searcher = open_searcher(self._index)
 
     def search(self, question: str) -> list[str]:
         hits = [hit.passage for hit in self._searcher.search(question, TOP)]

@@ -28,7 +28,8 @@ from msgspec import Struct, field
 from eval.benchmarks.bench import DATA, OWN, fresh_index, timed
 from eval.benchmarks.service import served
 from eval.benchmarks.systems import passages_of
-from eval.datasets.dataset import Dataset, load
+from eval.datasets.dataset import Dataset
+from eval.datasets.loading import load
 from eval.runs.latency import Latency, percentiles
 from eval.runs.results import markdown_table, provenance, write_part
 from index.embedding import models

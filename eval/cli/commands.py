@@ -81,14 +81,18 @@ def eval_command(
     if (index is None and store is None) == (url is None):
         raise click.UsageError(GIVE)
 
-    from eval.datasets.dataset import load
+    from eval.datasets.loading import load
+    from eval.runs.evaluation import evaluate_and_report
 
     loaded = load(dataset)
     tell_dropped(loaded)
     target = target_of(index, store, url, key, collection=collection, encoder=encoder, reader=reader)
     try:
         folder = out or RUNS / f"{loaded.name}-{target.ready().index_version}"
-        groups = run(loaded, target, folder, collection, concurrency)
+        with progress_bar() as progress:
+            groups = evaluate_and_report(
+                loaded, target, folder, collection=collection, concurrency=concurrency, progress=progress
+            )
     finally:
         target.close()
     print_metrics(groups)
@@ -112,18 +116,6 @@ def target_of(
     if index is None and store is None:
         raise click.UsageError(GIVE)
     return InProcess.open(index or LOCAL, collection, encoder, reader, store)
-
-
-def run(loaded: Dataset, target: Target, folder: Path, collection: str, concurrency: int) -> Mapping[str, Group]:
-    """Ask, score and report."""
-    from eval.runs.evaluation import evaluate
-    from eval.runs.report import write_report
-    from eval.runs.run import RunFolder
-
-    with progress_bar() as progress:
-        groups = evaluate(loaded, target, folder, collection=collection, concurrency=concurrency, progress=progress)
-    write_report(loaded, RunFolder(folder), target.source)
-    return groups
 
 
 def tell_dropped(dataset: Dataset) -> None:

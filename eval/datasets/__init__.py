@@ -1,0 +1,1 @@
+"""Test sets in three layouts, read into one. Start with `loading.load`; `dataset` says what a set is."""

@@ -1,7 +1,6 @@
-"""Test sets in three layouts, read through one interface: SQuAD files, BEIR folders, and our own.
+"""A test set: questions, the spans of documents that answer them, and the documents.
 
-Our own is a folder with `questions.jsonl` and the documents in `corpus/`, or where a `dataset.json` beside it says.
-Every gold span is looked up in its document on loading. What is not where it should be is dropped, and said.
+Every gold span is looked up in its document on loading. A span that is not there is dropped and reported.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from eval.errors import DatasetNotFound, NoQuestionLeft, UnknownFormat
 from index.errors import DocumentError
 from index.text.formats import extract
 
@@ -95,29 +93,6 @@ class Corpus:
             return extract((self._folder / source).read_bytes(), source).text
         except (OSError, DocumentError):
             return None
-
-
-def load(path: Path) -> Dataset:
-    """Read a test set and check it.
-
-    Raises DatasetNotFound, UnknownFormat, DatasetDamaged, or NoQuestionLeft where no question can be used.
-    """
-    from eval.datasets import beir, native, squad
-
-    if not path.exists():
-        raise DatasetNotFound(path=path)
-    if squad.recognises(path):
-        dataset = squad.read(path)
-    elif beir.recognises(path):
-        dataset = beir.read(path)
-    elif native.recognises(path):
-        dataset = native.read(path)
-    else:
-        raise UnknownFormat(path=path)
-    if not dataset.questions:
-        first = dataset.dropped[0] if dataset.dropped else "the set is empty"
-        raise NoQuestionLeft(path=path, dropped=len(dataset.dropped), first=first)
-    return dataset
 
 
 def write_corpus(dataset: Dataset, folder: Path) -> Path:

@@ -11,11 +11,20 @@ from eval.datasets.dataset import Dataset, Gold, Question
 from eval.metrics import ranking
 from eval.metrics.ranking import Place
 from eval.metrics.spans import exact_match, token_f1
-from eval.runs.target import Source
 from service import schema
 
-SourceOf = Callable[[str], Source | None]
 Sentences = set[tuple[str, int]]  # source, number of the sentence
+
+
+class ServedDocument(Struct, frozen=True):
+    """A document as it is served: the file, and the spans of its sentences in code points."""
+
+    file: bytes
+    text: str
+    sentences: list[schema.Pair]
+
+
+SourceOf = Callable[[str], ServedDocument | None]
 
 
 class Response(Struct, frozen=True):
@@ -161,7 +170,7 @@ def overlap(range_: schema.Pair, gold: Gold) -> bool:
     return range_[0] < gold.end and gold.start < range_[1]
 
 
-def is_exact(citation: schema.Citation, source: Source | None) -> bool:
+def is_exact(citation: schema.Citation, source: ServedDocument | None) -> bool:
     """Whether all three ranges of a citation slice to its quote, out of the file itself."""
     if source is None or citation.range.byte is None:
         return False

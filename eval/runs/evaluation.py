@@ -16,6 +16,7 @@ from eval.metrics.scoring import Response, Score, score_all
 from eval.metrics.statistics import RESAMPLES, intervals
 from eval.metrics.table import Columns
 from eval.runs.environment import Settings, environment_of
+from eval.runs.report import write_report
 from eval.runs.run import ALL, Group, Line, RunFolder, Times
 from eval.runs.target import Target, Unreachable
 
@@ -57,6 +58,21 @@ def evaluate(
         raise ServiceGone(url=target.name, reason=error, done=done, total=len(dataset.questions), path=out) from error
     groups = grouped(scores, resamples, progress)
     folder.finish(scores, groups)
+    return groups
+
+
+def evaluate_and_report(
+    dataset: Dataset,
+    target: Target,
+    out: Path,
+    *,
+    collection: str = "default",
+    concurrency: int = 1,
+    progress: Progress = lambda *_: None,
+) -> dict[str, Group]:
+    """Evaluate, and write the report of the run beside it. Raises what `evaluate` raises."""
+    groups = evaluate(dataset, target, out, collection=collection, concurrency=concurrency, progress=progress)
+    write_report(dataset, RunFolder(out), target.source)
     return groups
 
 

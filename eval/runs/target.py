@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 import httpx
-from msgspec import Struct
 
 from eval.errors import ServiceRefused
+from eval.metrics.scoring import ServedDocument
 from index.collections.addresses import Address
 from index.errors import DocumentNotFound
 from service import schema
@@ -20,14 +20,6 @@ from service.client import errors
 from service.client.client import PATIENCE_S, Pincite
 from service.client.errors import NotFound, NotPincite, Refused
 from service.client.requests import BUSY
-
-
-class Source(Struct, frozen=True):
-    """A document as it is served: the file, and the spans of its sentences in code points."""
-
-    file: bytes
-    text: str
-    sentences: list[schema.Pair]
 
 
 class Target(Protocol):
@@ -40,7 +32,7 @@ class Target(Protocol):
 
     def ask(self, request: schema.AskRequest) -> schema.AskResponse: ...
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ServedDocument | None:
         """None where there is no such document."""
 
     def close(self) -> None: ...
@@ -73,12 +65,12 @@ class InProcess:
     def ask(self, request: schema.AskRequest) -> schema.AskResponse:
         return self.answering.ask(request, request_id="")
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ServedDocument | None:
         try:
             content = self._searcher.content(self._searcher.document(name).number)
         except DocumentNotFound:
             return None
-        return Source(content.file, content.text, [(span.start, span.end) for span in content.sentences])
+        return ServedDocument(content.file, content.text, [(span.start, span.end) for span in content.sentences])
 
     def close(self) -> None:
         self.answering.close()
@@ -114,13 +106,13 @@ class OverHttp:
     def close(self) -> None:
         self._client.close()
 
-    def _source(self, name: str) -> Source | None:
+    def _source(self, name: str) -> ServedDocument | None:
         with self._in_our_words(name):
             try:
                 file, view = self._client.file(name), self._client.text(name)
             except NotFound:
                 return None
-            return Source(file, view.text, [sentence.codepoint for sentence in view.sentences])
+            return ServedDocument(file, view.text, [sentence.codepoint for sentence in view.sentences])
 
     @contextmanager
     def _in_our_words(self, what: str) -> Iterator[None]:

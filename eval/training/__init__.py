@@ -1,0 +1,1 @@
+"""Making the reader: training examples, training, export, calibration. Start with `train_reader`, then `calibrate`."""

@@ -39,8 +39,8 @@ def calibrate_command(*, dataset: Path, index: Path, collection: str, encoder: s
 
     Answers from this index are given with them from the next start of the service on.
     """
-    from eval.datasets.dataset import load
-    from index.search.searcher import Searcher
+    from eval.datasets.loading import load
+    from index.collections.opening import open_searcher
     from service.reader.network import Network
     from service.reader.neural import packaged
     from service.reader.selection import own_calibration
@@ -49,7 +49,7 @@ def calibrate_command(*, dataset: Path, index: Path, collection: str, encoder: s
     if len(loaded.questions) < FEWEST:
         raise click.UsageError(f"{len(loaded.questions)} questions are too few; {FEWEST} are the least.")
     network = Network(Path(reader) if reader else packaged())
-    searcher = Searcher.open(index, collection, encoder)
+    searcher = open_searcher(index, collection, encoder)
     try:
         fit = fitted(network, [(loaded, searcher)])
     finally:
@@ -120,10 +120,10 @@ def main(
     indexes: Path | None,
 ) -> None:
     """Fit the reader's own calibration to DATASETS."""
-    from eval.datasets.dataset import load
+    from eval.datasets.loading import load
     from eval.training.fitting import indexed
     from eval.training.reading import kept
-    from index.search.searcher import Searcher
+    from index.collections.opening import open_searcher
     from service.reader.network import Network
     from service.reader.neural import CALIBRATION
 
@@ -134,7 +134,7 @@ def main(
         return
     with TemporaryDirectory() as folder:
         searchers = [
-            Searcher.open(indexes / each.name) if indexes else indexed(each, Path(folder, each.name)) for each in loaded
+            open_searcher(indexes / each.name) if indexes else indexed(each, Path(folder, each.name)) for each in loaded
         ]
         fit = fitted(network, list(zip(loaded, searchers, strict=True)), most, keep_in)
     write(fit, reader / CALIBRATION)

@@ -24,8 +24,10 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from eval.datasets.dataset import Dataset, Question, load
+from eval.datasets.dataset import Dataset, Question
+from eval.datasets.loading import load
 from eval.metrics.selective import auroc, calibration_error
+from index.collections.opening import open_searcher
 from index.collections.protocols import Searcher as AnySearcher
 from index.collections.writer import build
 from index.embedding.prefixes import config_of
@@ -237,7 +239,7 @@ def indexed(dataset: Dataset, index: Path) -> Searcher:
     if dataset.corpus is None:
         raise click.UsageError(f"{dataset.name} has no corpus folder.")
     build([dataset.corpus], index, config=config_of)
-    return Searcher.open(index)
+    return open_searcher(index)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Collection:
 
     @classmethod
     def open(cls, index: Path, name: str = "default", encoder: str | None = None) -> Collection:
-        """Raises what `Searcher.open` raises."""
+        """Raises what `open_collection` raises."""
         return cls(*open_collection(index, name, encoder))
 
     def searcher(self) -> Searcher:

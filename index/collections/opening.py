@@ -6,6 +6,7 @@ from pathlib import Path
 
 from index.embedding.encoder import encoder_of
 from index.errors import CollectionNotFound, IndexNotFound
+from index.search.searcher import Searcher
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
 from index.types import Encoder
@@ -21,3 +22,8 @@ def open_collection(index: Path, collection: str, encoder: str | None) -> tuple[
     place = layout.collection(collection)
     store = Store(place.store)
     return place, store, encoder_of(layout, store.config, encoder)
+
+
+def open_searcher(index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
+    """The present view of a collection, deriving again whatever is missing or damaged. Raises as `open_collection`."""
+    return Searcher.of(*open_collection(index, collection, encoder))

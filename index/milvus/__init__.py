@@ -1,0 +1,4 @@
+"""Collections in Milvus instead of a folder, behind the same protocols.
+
+Start with `backend.MilvusBackend`; `engine` alone knows the client.
+"""

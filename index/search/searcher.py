@@ -6,12 +6,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property, lru_cache, partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.collections.opening import open_collection
 from index.errors import DocumentNotFound
 from index.search.derived import numbers_in
 from index.search.fusion import CANDIDATES, Fusion
@@ -45,15 +43,6 @@ class Searcher:
         self._sources = view.listed.sources
         self._by_number = view.listed.by_number
         self._among = lru_cache(FILTERS)(partial(among, view))
-
-    @classmethod
-    def open(cls, index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
-        """Open a collection, deriving again whatever is missing or damaged.
-
-        Raises IndexNotFound, CollectionNotFound, IndexVersion, IndexDamaged, EncoderMismatch or ModelError.
-        """
-        place, store, made = open_collection(index, collection, encoder)
-        return cls.of(place, store, made)
 
     @classmethod
     def of(cls, place: CollectionLayout, store: Store, encoder: Encoder) -> Searcher:

@@ -19,10 +19,11 @@ from index.types import Hit
 from service import schema
 from service.answering.caching import AnswerCache
 from service.answering.catalogue import Catalogue, Limited
-from service.answering.composing import Composed, compose, passage_found
+from service.answering.composing import compose, passage_found
 from service.answering.context_packing import MOST_PACKED, packed_context
+from service.answering.selection import Status, alternatives, select, with_companions
 from service.answering.verifying import verify
-from service.reader.reader import Candidate, Reader, Reading
+from service.reader.reader import Reader, Reading
 from service.reader.selection import open_reader
 from service.scheduling.deadline import Pace, Patience
 from service.telemetry.instrumentation import counted, stage
@@ -103,14 +104,14 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        composed, choosing = self._composed(request, reading, searcher, patience, skipped)
+        status, answers, choosing = self._answers(request, reading, searcher, patience, skipped)
         returned = max(request.passages, DEPTH if READ in skipped else 0)
         total = patience.milliseconds()
         return schema.AskResponse(
             request_id=request_id,
-            status=composed.status,
+            status=status,
             confidence=reading.confidence,
-            answers=composed.answers,
+            answers=answers,
             passages=found(hits[:returned], searcher),
             skipped=skipped,
             index=index_info(searcher),
@@ -252,37 +253,36 @@ class Answering:
         PAIRS.observe(reading.read)
         return reading
 
-    def _composed(
+    def _answers(
         self,
         request: schema.AskRequest,
         reading: Reading,
         searcher: Searcher,
         patience: Patience,
         skipped: list[str],
-    ) -> tuple[Composed, float]:
-        """The answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
-
-        def composed(along: Sequence[Candidate] = ()) -> Composed:
-            with stage("compose"):
-                return compose(
-                    request.question,
-                    reading,
-                    searcher,
-                    threshold=self.reader.threshold if request.min_confidence is None else request.min_confidence,
-                    certain=self.reader.threshold,
-                    limit=request.max_answers,
-                    along=along,
-                )
-
-        alone = composed()
-        if self.chooser is None or alone.status != "answered":
-            return alone, 0.0
+    ) -> tuple[Status, list[schema.Answer], float]:
+        """The status, the answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
+        with stage("compose"):
+            selection = select(
+                request.question,
+                reading,
+                searcher,
+                threshold=self.reader.threshold if request.min_confidence is None else request.min_confidence,
+                certain=self.reader.threshold,
+                limit=request.max_answers,
+            )
+            if self.chooser is None or selection.status != "answered":
+                return selection.status, compose(selection, searcher), 0.0
         begun = patience.milliseconds()
-        choice = self.chooser.choose(request.question, alone.answers[0], reading.candidates, searcher, patience)
+        first = selection.answers[0]
+        others = alternatives(first, reading.candidates, self.chooser.settings.floor, searcher)
+        choice = self.chooser.choose(request.question, first.candidate, others, searcher, patience)
         choosing = round(patience.milliseconds() - begun, 3)
         if choice.failed:
             skipped.append(CHOOSE)
-        return composed(choice.along) if choice.along else alone, choosing
+        with stage("compose"):
+            selection = with_companions(selection, choice.companions, searcher)
+            return selection.status, compose(selection, searcher), choosing
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

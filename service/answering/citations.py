@@ -9,6 +9,7 @@ import regex
 from index.storage.contents import Content
 from index.text.positions import PositionMap
 from index.types import Span
+from prompts.packing import Run
 from service import schema
 
 CONTEXT = 32  # code points of prefix and suffix
@@ -19,15 +20,9 @@ WORD = regex.compile(r"\S+")
 GRAPHEME = regex.compile(r"\X")
 
 
-def cite(content: Content, first: int, last: int, span: Span) -> schema.Citation:
-    """Cite sentences `first` to `last` of a document whole, or, where they are too long, the part `span` of them."""
-    whole = Span(content.sentences[first].start, content.sentences[last].end)
-    return citation_of(content, first, last, whole if whole.end - whole.start <= LONGEST_WHOLE else span)
-
-
-def citation_of(content: Content, first: int, last: int, span: Span) -> schema.Citation:
-    """Cite the very `span`, which lies in sentences `first` to `last`."""
-    start, end = span
+def cite(run: Run, content: Content) -> schema.Citation:
+    """Cite a run of the document that `content` holds."""
+    start, end = run.span
     document, text = content.document, content.text
     quote = text[start:end]
     return schema.Citation(
@@ -40,8 +35,8 @@ def citation_of(content: Content, first: int, last: int, span: Span) -> schema.C
         media_type=document.media_type,
         encoding=document.encoding,
         anchor=document.anchor,
-        sentences=schema.SentenceRange(first, last, len(content.sentences)),
-        range=range_of(content.positions, span),
+        sentences=schema.SentenceRange(run.first, run.last, len(content.sentences)),
+        range=range_of(content.positions, run.span),
         quote=schema.Quote(quote, text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]),
         text_fragment=text_fragment(quote),
     )

@@ -12,7 +12,7 @@ from index.text.tokens import ENCODINGS, count
 from index.types import Hit
 from prompts.packing import Passages, Run, pack
 from service import schema
-from service.answering.citations import citation_of
+from service.answering.citations import cite
 from service.errors import UnknownTokens
 from service.reader.reader import lines_of
 
@@ -36,11 +36,7 @@ def packed_context(hits: Sequence[Hit], searcher: Searcher, most: int, encoding:
     layout = Passages(offers, lambda document: searcher.content(document).text)
     packed = pack(offers, layout, most, count)
     citations = [
-        schema.MarkedCitation(mark=mark, **msgspec.structs.asdict(cited(run, searcher)))
+        schema.MarkedCitation(mark=mark, **msgspec.structs.asdict(cite(run, searcher.content(run.document))))
         for mark, run in layout.marked(packed.runs)
     ]
     return Context("".join(layout(packed.runs)), packed.tokens, citations, packed.left_out)
-
-
-def cited(run: Run, searcher: Searcher) -> schema.Citation:
-    return citation_of(searcher.content(run.document), run.first, run.last, run.span)

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from index.collections.protocols import Searcher
 from index.types import Document
+from prompts.packing import Run
 from service import schema
-from service.answering.citations import citation_of
+from service.answering.citations import cite
 from service.answering.relocation import Anchoring, Place
 from service.errors import LengthOutOfRange
 
@@ -72,4 +73,5 @@ class Verifying:
 
 
 def cited(anchoring: Anchoring, place: Place) -> schema.Citation:
-    return citation_of(anchoring.content, place.first, place.last, place.span)
+    content = anchoring.content
+    return cite(Run(content.document.number, place.first, place.last, place.span), content)

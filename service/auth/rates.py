@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import re
-from typing import Any, get_args
+from typing import Any
 
 from litestar import Request
 from litestar.middleware import DefineMiddleware
-from litestar.middleware.rate_limit import DurationUnit, RateLimitConfig
-from msgspec import Struct
+from litestar.middleware.rate_limit import RateLimitConfig
 
 from service.auth.callers import Caller, scope_of
-from service.errors import BadSetting
+from service.limits import Rate
 
-UNITS: tuple[DurationUnit, ...] = get_args(DurationUnit)
-RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNITS)})")
 STORE = "rates"
 HOME = 64  # bits of an IPv6 address that one subscriber keeps
 
 AnyRequest = Request[Any, Any, Any]
-
-
-class Rate(Struct, frozen=True):
-    """At most `requests` in each `unit`."""
-
-    requests: int
-    unit: DurationUnit
-
-    @classmethod
-    def read(cls, text: str, setting: str) -> Rate:
-        """`60/minute`. Raises BadSetting, naming the setting."""
-        matched = RATE.fullmatch(text)
-        if not matched:
-            raise BadSetting(variable=setting, value=text, expected=f"a rate like 60/minute; units: {', '.join(UNITS)}")
-        unit = next(unit for unit in UNITS if unit == matched[2])
-        return cls(int(matched[1]), unit)
 
 
 def limits(keys: Rate | None, addresses: Rate | None) -> list[DefineMiddleware]:

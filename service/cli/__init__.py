@@ -1,0 +1,1 @@
+"""Commands that serve, ask and keep keys. Start with `serve.serve_command`."""

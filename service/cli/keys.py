@@ -104,7 +104,7 @@ def make_token(*, index: Path, origin: str, collections: tuple[str, ...], expire
     It may ask and read, and browsers let pages of that origin use the service while it is good. Whoever sees the page
     has the token, so let it end soon.
     """
-    from service.auth.cors import origin_of
+    from service.origins import origin_of
 
     end = ending(expires)
     if end > datetime.now(UTC) + LONGEST_TOKEN:

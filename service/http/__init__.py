@@ -1,0 +1,1 @@
+"""The Litestar application: routes, validation, errors, documentation, the page. Start with `app.create_app`."""

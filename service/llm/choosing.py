@@ -18,12 +18,9 @@ from msgspec import Struct
 from index.collections.protocols import Searcher
 from index.search.terms import words
 from index.text.tokens import count
-from index.types import Span
 from prompts.packing import Numbered, Run, in_reading_order, pack
 from prompts.templates import CHOOSE, template
 from service import schema
-from service.answering.composing import overlap, run_of
-from service.answering.conflicts import plain
 from service.errors import NoChoice
 from service.llm.circuit import Circuit
 from service.llm.endpoint import Endpoint
@@ -41,9 +38,9 @@ BUSY, DEADLINE, ALONE = "busy", "deadline", "left-alone"
 
 
 class Choice(Struct, frozen=True):
-    """`along`: what stands beside the answer. `failed`: the model was to be asked, and no choice of it can be used."""
+    """`companions`: what stands beside the answer. `failed`: it was to be asked, and no choice of it can be used."""
 
-    along: list[Candidate] = []
+    companions: list[Candidate] = []
     failed: bool = False
 
 
@@ -74,25 +71,24 @@ class Chooser:
     def choose(
         self,
         question: str,
-        answer: schema.Answer,
-        candidates: Sequence[Candidate],
+        answer: Candidate,
+        alternatives: Sequence[Candidate],
         searcher: Searcher,
         patience: Patience,
     ) -> Choice:
-        """What is to stand beside the reader's `answer`. Raises HungUp."""
-        own = run_cited(answer.citations[0], searcher)
-        most = self.settings.sentences - length(own)
-        if most < 1 or not is_whole(own, searcher):
+        """Which of the alternatives stand beside the reader's `answer`, all of whole sentences. Raises HungUp."""
+        own = answer.run
+        most = self.settings.sentences - own.sentences
+        if most < 1:
             return Choice()
-        offered = offers(answer, candidates, self.settings.floor, searcher)
-        shown = self._shown(own, offered, searcher)
+        shown = self._shown(own, alternatives, searcher)
         if shown is None or not seems_needed(question, own, shown.others.values(), searcher):
             return Choice()
         with stage("choose"):
-            outcome, along = self._chosen(question, shown, most, patience)
+            outcome, companions = self._chosen(question, shown, most, patience)
         CHOICES.labels(outcome).inc()
         LEFT_ALONE.set(self._circuit.open)
-        return Choice(along, failed=outcome not in (CHOSEN, NONE))
+        return Choice(companions, failed=outcome not in (CHOSEN, NONE))
 
     def info(self) -> schema.ChooserInfo:
         return schema.ChooserInfo(
@@ -108,9 +104,9 @@ class Chooser:
     def close(self) -> None:
         self._endpoint.close()
 
-    def _shown(self, own: Run, offered: Sequence[Candidate], searcher: Searcher) -> Shown | None:
+    def _shown(self, own: Run, alternatives: Sequence[Candidate], searcher: Searcher) -> Shown | None:
         """As many as there is room for, the likeliest first; None where there is none but the answer itself."""
-        by_run = {run_of(candidate): candidate for candidate in offered}
+        by_run = {candidate.run: candidate for candidate in alternatives}
         layout = Numbered(lambda document: searcher.content(document).text)
         packed = pack([[own], *([run] for run in by_run)], layout, self.settings.tokens, count)
         numbers = {run: number for number, run in enumerate(in_reading_order(packed.runs), start=1)}
@@ -124,12 +120,12 @@ class Chooser:
         if not self._room.acquire(blocking=False):
             return BUSY, []
         try:
-            along = picked(self._reply(question, shown, most, patience), shown, most)
+            companions = picked(self._reply(question, shown, most, patience), shown, most)
         except NoChoice as error:
             return str(error.facts["reason"]), []
         finally:
             self._room.release()
-        return (CHOSEN if along else NONE), along
+        return (CHOSEN if companions else NONE), companions
 
     def _reply(self, question: str, shown: Shown, most: int, patience: Patience) -> str:
         """Raises NoChoice or HungUp."""
@@ -158,26 +154,6 @@ class Chooser:
         return reply
 
 
-def offers(answer: schema.Answer, candidates: Iterable[Candidate], floor: float, searcher: Searcher) -> list[Candidate]:
-    """The candidates from the floor up that say something else than the answer and one another, likeliest first."""
-    taken = [run_cited(citation, searcher) for citation in (*answer.citations, *answer.citations[0].also)]
-    said = {plain(text_of(run, searcher)) for run in taken}
-    found = []
-    for candidate in candidates:
-        run = run_of(candidate)
-        words_of_it = plain(text_of(run, searcher))
-        if (
-            candidate.confidence >= floor
-            and is_whole(run, searcher)
-            and words_of_it not in said
-            and not any(meet(run, other) for other in taken)
-        ):
-            taken.append(run)
-            said.add(words_of_it)
-            found.append(candidate)
-    return found
-
-
 def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher: Searcher) -> bool:
     """Whether one of the others has words of the question that the answer leaves out, rare ones counting more."""
     asked = dict.fromkeys(words(question))
@@ -185,7 +161,7 @@ def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher:
     said = set(words(text_of(own, searcher)))
     left = [word for word in asked if word not in said]
     least = NEEDED * max(sum(weights.values()), 1e-9)
-    held = (set(words(text_of(run_of(other), searcher))) for other in others)
+    held = (set(words(text_of(other.run, searcher))) for other in others)
     return any(sum(weights[word] for word in left if word in each) >= least for each in held)
 
 
@@ -196,10 +172,10 @@ def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
         raise NoChoice(reason="unknown-number")
     if len(set(numbers)) < len(numbers):
         raise NoChoice(reason="repeated")
-    along = [shown.others[number] for number in sorted(numbers) if number != shown.own]
-    if sum(length(run_of(each)) for each in along) > most:
+    companions = [shown.others[number] for number in sorted(numbers) if number != shown.own]
+    if sum(each.run.sentences for each in companions) > most:
         raise NoChoice(reason="too-many")
-    return along
+    return companions
 
 
 def numbers_in(reply: str) -> list[int]:
@@ -217,26 +193,6 @@ def numbers_in(reply: str) -> list[int]:
     if type(found) is not list or any(type(each) is not int for each in found):  # True and 1.0 are no numbers of ours
         raise NoChoice(reason="not-numbers")
     return found
-
-
-def run_cited(citation: schema.Citation, searcher: Searcher) -> Run:
-    number = searcher.document(citation.source).number
-    return Run(number, citation.sentences.first, citation.sentences.last, Span(*citation.range.codepoint))
-
-
-def is_whole(run: Run, searcher: Searcher) -> bool:
-    """Whether it is sentences, not a part of one too long for any passage."""
-    sentences = searcher.content(run.document).sentences
-    return run.span == Span(sentences[run.first].start, sentences[run.last].end)
-
-
-def meet(a: Run, b: Run) -> bool:
-    return overlap((a.document, a.first, a.last), (b.document, b.first, b.last))
-
-
-def length(run: Run) -> int:
-    """In sentences."""
-    return run.last - run.first + 1
 
 
 def text_of(run: Run, searcher: Searcher) -> str:

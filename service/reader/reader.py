@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from index.collections.protocols import Searcher
 from index.types import Hit, Span
+from prompts.packing import Run
 from service.scheduling.deadline import Patience
 
 
@@ -25,6 +26,10 @@ class Candidate(Struct, frozen=True):
     span: Span
     confidence: float  # the calibrated probability that this answers the question
     highlight: Span | None = None
+
+    @property
+    def run(self) -> Run:
+        return Run(self.document, self.first, self.last, self.span)
 
 
 class Reading(Struct, frozen=True):

@@ -12,8 +12,8 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from service.limits import ConnectionLimits
 from service.server.early_errors import (
-    Limits,
     Refused,
     answer_to,
     check_head,
@@ -34,7 +34,7 @@ OVERHEAD = 16  # bytes on the wire for each byte of a body; the smallest chunks 
 class Config(uvicorn.Config):
     """uvicorn's settings, and the limits of each connection."""
 
-    def __init__(self, app: Any, limits: Limits, **options: Any) -> None:  # noqa: ANN401  # they are uvicorn's own
+    def __init__(self, app: Any, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401  # they are uvicorn's own
         super().__init__(app, http=Connection, timeout_keep_alive=math.ceil(limits.idle_s), **options)
         self.limits = limits
 

@@ -9,20 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from msgspec import Struct
+from service.limits import ConnectionLimits
 
 Headers = Sequence[tuple[bytes, bytes]]  # names in lower case
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """What one client may take up; times in seconds."""
-
-    connections: int = 500
-    header_bytes: int = 16_384  # the request line and all headers
-    headers: int = 100
-    header_s: float = 10
-    body_s: float = 20  # and as much longer as the body takes at LEAST_RATE
-    idle_s: float = 10  # between two requests of a connection
 
 
 class Refused(Exception):
@@ -44,12 +33,12 @@ def too_many_connections() -> Refused:
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections. Try again in 1 s.")
 
 
-def head_too_large(limits: Limits) -> Refused:
+def head_too_large(limits: ConnectionLimits) -> Refused:
     reason = f"The request line and the headers may have {limits.header_bytes} bytes, in {limits.headers} headers."
     return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
 
 
-def check_head(version: str, target: bytes, headers: Headers, limits: Limits) -> None:
+def check_head(version: str, target: bytes, headers: Headers, limits: ConnectionLimits) -> None:
     """Raise Refused where the head is too large, or where another server could read it differently."""
     size = len(target) + sum(len(name) + len(value) + len(": \r\n") for name, value in headers)
     if size > limits.header_bytes or len(headers) > limits.headers:

@@ -13,8 +13,8 @@ from litestar.types import ASGIApp
 
 from service.errors import CannotListen, OpenToOthers
 from service.http.security import is_loopback
+from service.limits import ConnectionLimits
 from service.server.connections import Config
-from service.server.early_errors import Limits
 
 DRAIN_S = 30  # questions in flight may take so long to end after SIGTERM
 
@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
             self.announce()
 
 
-def serve_on(bound: socket.socket, app: ASGIApp, limits: Limits, announce: Callable[[], None]) -> None:
+def serve_on(bound: socket.socket, app: ASGIApp, limits: ConnectionLimits, announce: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight.
 
     The server raises the signal again when it is done: SIGTERM ends as `exit_on_sigterm` says, SIGINT as

@@ -1,0 +1,1 @@
+"""Metrics, traces and logs, none of which hold the words of a question. Start with `instrumentation`."""

@@ -6,7 +6,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-from eval.datasets.dataset import Dataset, load
+from eval.datasets.dataset import Dataset
+from eval.datasets.loading import load
 from eval.runs import evaluation
 
 RESAMPLES = 400  # fewer than in earnest: enough for the tests, and quick

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.datasets.dataset import Gold, load, write_corpus
+from eval.datasets.dataset import Gold, write_corpus
+from eval.datasets.loading import load
 from eval.errors import DatasetDamaged, DatasetNotFound, NoQuestionLeft, UnknownFormat
 
 TEXT = "Ann 🙂 lives in Ulm.\r\nBob lives in Bonn.\r\n"

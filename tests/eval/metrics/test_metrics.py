@@ -13,10 +13,9 @@ from sklearn.metrics import roc_auc_score
 from eval.datasets.dataset import Gold, Question
 from eval.metrics import ranking, selective
 from eval.metrics.ranking import Place
-from eval.metrics.scoring import Response, Score, answers_hit, citation_values, is_exact
+from eval.metrics.scoring import Response, Score, ServedDocument, answers_hit, citation_values, is_exact
 from eval.metrics.spans import exact_match, normalised, token_f1
 from eval.metrics.table import METRICS, Columns, measure
-from eval.runs.target import Source
 from service import schema
 
 UNSURE = st.lists(st.tuples(st.sampled_from([0.1, 0.4, 0.4001, 0.7, 1.0]), st.booleans()), min_size=1, max_size=40)
@@ -106,7 +105,7 @@ def test_exact_match_and_token_f1(mine: str, gold: str, match: float, f1: float)
 
 TEXT = "Ann is here. Bob 🙂 left. Cy stays."
 SENTENCES = [(0, 12), (13, 24), (25, 34)]
-SOURCE = Source(b"\xef\xbb\xbf" + TEXT.encode(), TEXT, SENTENCES)
+SOURCE = ServedDocument(b"\xef\xbb\xbf" + TEXT.encode(), TEXT, SENTENCES)
 
 
 def citation(first: int, last: int, source: str = "a.txt") -> schema.Citation:
@@ -152,7 +151,7 @@ def test_an_answer_hits_where_a_cited_sentence_overlaps_a_gold_span(
     assert answers_hit(asked(gold), response([citation(*cited)]).answers) is hit
 
 
-def source_of(name: str) -> Source | None:
+def source_of(name: str) -> ServedDocument | None:
     return SOURCE if name == "a.txt" else None
 
 
@@ -179,7 +178,7 @@ def test_a_citation_is_exact_only_if_all_three_ranges_slice_to_the_quote() -> No
     good = citation(1, 2)
     assert is_exact(good, SOURCE)
     assert not is_exact(good, None)
-    assert not is_exact(good, Source(SOURCE.file.replace(b"Bob", b"Rob"), TEXT, SENTENCES))
+    assert not is_exact(good, ServedDocument(SOURCE.file.replace(b"Bob", b"Rob"), TEXT, SENTENCES))
     for field in ("codepoint", "utf16", "byte"):
         start, end = getattr(good.range, field)
         ranges = {name: getattr(good.range, name) for name in ("codepoint", "utf16", "byte")} | {

@@ -22,8 +22,9 @@ from eval.errors import (
     ServiceGone,
     ServiceRefused,
 )
+from eval.metrics.scoring import ServedDocument
 from eval.runs.run import ALL, RunFolder
-from eval.runs.target import InProcess, OverHttp, Source, Unreachable
+from eval.runs.target import InProcess, OverHttp, Unreachable
 from index.errors import CollectionNotFound
 from pincite import run as pincite
 from service import schema
@@ -53,7 +54,7 @@ class Leaving:
             raise Unreachable("it was stopped")
         return msgspec.structs.replace(response, index=schema.IndexInfo(self._version, 1, 1))
 
-    def source(self, name: str) -> Source | None:
+    def source(self, name: str) -> ServedDocument | None:
         return self._target.source(name)
 
     def close(self) -> None:
@@ -208,7 +209,7 @@ def test_an_index_of_other_documents_is_found_out_before_anything_is_asked(
     for doc, reason in (("metals.md", "has another text"), ("new.txt", "is missing")):
         line = {"id": "1", "question": "?", "answers": [{"doc": doc, "text": "shines", "start": 7}], "answerable": True}
         (tmp_path / "questions.jsonl").write_text(json.dumps(line), encoding="utf-8")
-        from eval.datasets.dataset import load
+        from eval.datasets.loading import load
 
         with pytest.raises(CorpusMismatch, match=f"{doc} {reason}"):
             evaluate(load(tmp_path), target, tmp_path / "run")

@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 
 from index.collections.building import BuildReport
+from index.collections.opening import open_searcher
 from index.collections.writer import Writer, build
 from index.config import IndexConfig
 from index.errors import (
@@ -222,12 +223,12 @@ def real(tmp_path: Path, exported: Path) -> Path:
 
 def test_a_folder_without_an_index_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(IndexNotFound, match="pincite build"):
-        Searcher.open(tmp_path)
+        open_searcher(tmp_path)
 
 
 def test_an_unknown_collection_names_those_that_are_there(real: Path) -> None:
     with pytest.raises(CollectionNotFound, match="default"):
-        Searcher.open(real, "other")
+        open_searcher(real, "other")
 
 
 def test_an_index_of_another_version_is_refused(real: Path) -> None:
@@ -236,14 +237,14 @@ def test_an_index_of_another_version_is_refused(real: Path) -> None:
     connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
     connection.close()
     with pytest.raises(IndexVersion, match=f"format {FORMAT + 1}"):
-        Searcher.open(real)
+        open_searcher(real)
 
 
 def test_another_encoder_is_refused(real: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
     with pytest.raises(EncoderMismatch, match="all-MiniLM-L6-v2"):
-        Searcher.open(real, encoder=str(tmp_path / "model"))
+        open_searcher(real, encoder=str(tmp_path / "model"))
     with pytest.raises(EncoderMismatch):
         build([tmp_path / "a.txt"], real, encoder=str(tmp_path / "model"), config=config_of)
 
@@ -255,7 +256,7 @@ def test_a_damaged_store_is_named(real: Path, damaged: Callable[[bytes], bytes])
     store = Layout(real).collection("default").store
     store.write_bytes(damaged(store.read_bytes()))
     with pytest.raises(IndexDamaged, match=r"store\.sqlite"):
-        Searcher.open(real)
+        open_searcher(real)
 
 
 def test_a_second_writer_is_told_of_the_first(real: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.datasets.dataset import load
+from eval.datasets.loading import load
 from eval.runs.run import ALL
 from eval.runs.target import InProcess
 from index.collections.writer import build

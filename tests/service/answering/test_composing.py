@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from index.collections.opening import open_searcher
 from index.embedding import models
 from index.search.searcher import Searcher
 from index.storage.layout import Layout
 from pincite import run
-from service.answering.composing import Composed, compose
+from service.answering.composing import compose
+from service.answering.selection import select
 from service.reader.reader import Candidate, Reading
+from service.schema import Answer
 
 FILES = {
     "mill.txt": "The mill of Aldhaven stands by the river. It was built in 1712. It was sold twice.\n\nIt burned.\n",
@@ -34,7 +38,7 @@ def searcher(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Search
     encoder.parent.mkdir(parents=True)
     encoder.symlink_to(exported)
     assert run(["build", str(folder), "--index", str(index)]) == 0
-    return Searcher.open(index)
+    return open_searcher(index)
 
 
 def said(searcher: Searcher, source: str, number: int, marked: str, confidence: float) -> Candidate:
@@ -44,8 +48,16 @@ def said(searcher: Searcher, source: str, number: int, marked: str, confidence: 
     return Candidate(content.document.number, number, number, span, confidence, type(span)(start, start + len(marked)))
 
 
-def composed(question: str, candidates: list[Candidate], searcher: Searcher, limit: int = 3) -> Composed:
-    return compose(question, Reading(candidates), searcher, threshold=0.0, certain=0.5, limit=limit)
+class Composed(NamedTuple):
+    status: str
+    answers: list[Answer]
+
+
+def composed(
+    question: str, candidates: list[Candidate], searcher: Searcher, limit: int = 3, threshold: float = 0.0
+) -> Composed:
+    selection = select(question, Reading(candidates), searcher, threshold=threshold, certain=0.5, limit=limit)
+    return Composed(selection.status, compose(selection, searcher))
 
 
 def test_a_sentence_that_leans_on_the_one_before_brings_it(searcher: Searcher) -> None:
@@ -101,6 +113,5 @@ def test_the_same_words_with_other_marks_are_one_answer(searcher: Searcher) -> N
 
 
 def test_nothing_sure_enough_is_an_abstention(searcher: Searcher) -> None:
-    unsure = Reading([said(searcher, "toll.txt", 0, "35", 0.2)])
-    found = compose(TOLL, unsure, searcher, threshold=0.5, certain=0.5, limit=3)
-    assert (found.status, found.answers) == ("abstained", [])
+    unsure = said(searcher, "toll.txt", 0, "35", 0.2)
+    assert composed(TOLL, [unsure], searcher, threshold=0.5) == ("abstained", [])

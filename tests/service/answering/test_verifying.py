@@ -16,9 +16,11 @@ from msgspec.structs import replace
 from index.collections.collection import Collection
 from index.config import IndexConfig
 from index.search.searcher import Searcher
+from index.storage.contents import Content
 from index.storage.layout import Layout
 from index.storage.store import Store
 from index.types import Span
+from prompts.packing import Run
 from service.answering.citations import cite
 from service.answering.verifying import verify
 from service.schema import (
@@ -64,6 +66,10 @@ def searcher_of(folder: Path, files: dict[str, bytes]) -> Searcher:
     collection = Collection(place, store, encoder)
     assert collection.writer.build([folder / "files"], replace=False, progress=lambda *_: None).failed == []
     return collection.searcher()
+
+
+def cite_span(content: Content, first: int, last: int, span: Span) -> Citation:
+    return cite(Run(content.document.number, first, last, span), content)
 
 
 def given(citation: Citation) -> GivenCitation:
@@ -115,7 +121,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
         numbers = {span: number for number, span in enumerate(content.sentences)}
         now = dict(places(each.after, each.newline))
         whole = [(s, numbers[Span(*place)]) for s, place in places(each.before) if place in numbers]
-        citations = [cite(content, number, number, content.sentences[number]) for _, number in whole]
+        citations = [cite_span(content, number, number, content.sentences[number]) for _, number in whole]
         told = verify(after, [given(citation) for citation in citations])
         for citation, verified in zip(citations, told, strict=True):
             check(after, citation, verified)
@@ -138,7 +144,7 @@ def check(searcher: Searcher, sent: Citation, told: Verified) -> None:
     assert file[slice(*where.byte)].decode(now.encoding) == quote
     assert text.encode("utf-16-le")[2 * where.utf16[0] : 2 * where.utf16[1]].decode("utf-16-le") == quote
     content = searcher.content(searcher.document(now.source).number)
-    assert now == cite(content, now.sentences.first, now.sentences.last, Span(*where.codepoint))
+    assert now == cite_span(content, now.sentences.first, now.sentences.last, Span(*where.codepoint))
 
 
 def stands(outcome: Outcome) -> bool:
@@ -197,7 +203,7 @@ def cited(searcher: Searcher, source: str, quote: str) -> Citation:
     for first, start in enumerate(content.sentences):
         for last, end in enumerate(content.sentences[first:], start=first):
             if content.text[start.start : end.end] == quote:
-                return cite(content, first, last, Span(start.start, end.end))
+                return cite_span(content, first, last, Span(start.start, end.end))
     raise AssertionError(quote)
 
 
@@ -283,7 +289,7 @@ def test_a_part_of_a_sentence_too_long_to_be_cited_whole_is_found_in_its_context
     before = versions.of(a=text)
     content = before.content(before.document("a.txt").number)
     start = text.index("item 100 of")
-    sent = given(cite(content, 0, 0, Span(start, text.index(", item 110 of"))))
+    sent = given(cite_span(content, 0, 0, Span(start, text.index(", item 110 of"))))
 
     def status(after: str) -> tuple[str, tuple[int, int] | None]:
         (found,) = verify(versions.of(a=after), [sent])
@@ -350,7 +356,7 @@ def test_a_sentence_repeated_twenty_thousand_times_is_told_by_its_number(version
     same = "The council met on Monday.\n\n" * 20_000
     before, after = versions.of(a=same), versions.of(a=same.replace("council", "Council", 1))
     content = before.content(before.document("a.txt").number)
-    sent = [cite(content, n, n + n % 3, content.sentences[n]) for n in range(2, 20_000 - 3, 20)]
+    sent = [cite_span(content, n, n + n % 3, content.sentences[n]) for n in range(2, 20_000 - 3, 20)]
     found = verify(after, [given(citation) for citation in sent])
     assert len(found) > 900
     for citation, verified in zip(sent, found, strict=True):

@@ -31,13 +31,13 @@ from index.storage.layout import Layout
 from pincite import run
 from service.answering.answering import Answering
 from service.auth.callers import scope_of
-from service.auth.cors import origin_of
 from service.auth.keys import READ_ONLY, SCOPES, Keyring, Scope
-from service.auth.rates import Rate
 from service.cli.keys import ending
 from service.errors import BadSetting, KeyExpired, KeyNotFound, KeysUnusable, KeyUnknown
 from service.http.access_log import Access
 from service.http.app import create_app
+from service.limits import Rate
+from service.origins import origin_of
 from service.schema import AskRequest
 from service.settings import Settings
 from tests.support.commands import ROOT, pincite, serving

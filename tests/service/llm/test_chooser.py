@@ -40,6 +40,7 @@ from eval.runs.target import InProcess
 from service import schema
 from service.answering.answering import Answering
 from service.answering.caching import AnswerCache
+from service.answering.selection import alternatives, select
 from service.client.requests import AskOptions
 from service.errors import BadSetting, HungUp, NoChoice
 from service.http.app import create_app
@@ -392,12 +393,13 @@ def test_where_nobody_listens_the_readers_answer_stands_alone(alone: Answering) 
 
 def test_a_deadline_is_kept_and_does_not_count_against_the_endpoint(alone: Answering) -> None:
     searcher = alone.searcher("default")
-    answer = ask(alone).answers[0]
-    candidates = alone.reader.read(ASKED, searcher.search(ASKED, 20), searcher).candidates
+    reading = alone.reader.read(ASKED, searcher.search(ASKED, 20), searcher)
+    answer = select(ASKED, reading, searcher, threshold=0, certain=1, limit=1).answers[0]
+    others = alternatives(answer, reading.candidates, 0.01, searcher)
 
     def chosen(answering: Answering) -> Choice:
         assert answering.chooser
-        return answering.chooser.choose(ASKED, answer, candidates, searcher, Patience(200))
+        return answering.chooser.choose(ASKED, answer.candidate, others, searcher, Patience(200))
 
     with endpoint("[]", endpoints.silent) as (url, asked), answering_with(alone, url, timeout_s=600) as answering:
         with one_more("deadline"):

@@ -15,6 +15,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from index.collections.opening import open_searcher
 from index.embedding import models
 from index.search.searcher import Searcher
 from pincite import run
@@ -55,7 +56,7 @@ def reader() -> TrainedReader:
 
 @pytest.fixture(scope="module")
 def searcher(index_folder: Path) -> Searcher:
-    return Searcher.open(index_folder)
+    return open_searcher(index_folder)
 
 
 # ---- reading

@@ -15,15 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.limits import ConnectionLimits
 from service.server.connections import MOST_DISCARDED, MOST_PIPELINED, Config
-from service.server.early_errors import Limits, Refused, check_head, with_authority
+from service.server.early_errors import Refused, check_head, with_authority
 from service.server.serving import Server, bind
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-LIMITS = Limits(connections=8, header_s=0.5, body_s=0.5, idle_s=2)
+LIMITS = ConnectionLimits(connections=8, header_s=0.5, body_s=0.5, idle_s=2)
 PATIENCE_S = 20
 LARGE = 50_000_000  # more than the buffers of two sockets hold
 

@@ -1,0 +1,181 @@
+"""Selection: which of the reader's candidates become answers, and whether two of them contradict each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from index.collections.protocols import Searcher
+from index.search.terms import words
+from index.storage.contents import Content
+from index.types import Span
+from prompts.packing import Run
+from service.answering.citations import LONGEST_WHOLE
+from service.answering.conflicts import Statement, conflict, plain
+from service.reader.reader import Candidate, Reading
+
+COMPARED = 5  # sure candidates among which a conflict is looked for
+CLOSE = 0.6  # of the first one's confidence, what its contradiction must have
+NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
+LEANS_BACK = re.compile(
+    r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
+    re.IGNORECASE,
+)
+PARAGRAPH = re.compile(r"\n\s*\n")
+
+
+Status = Literal["answered", "conflicting", "abstained"]
+
+
+class SelectedAnswer(Struct, frozen=True):
+    """A candidate, those that say the same words elsewhere, and other sentences to be quoted beside it."""
+
+    candidate: Candidate
+    repetitions: list[Candidate] = []
+    companions: Sequence[Candidate] = ()
+
+
+class Selection(Struct, frozen=True):
+    """`ranked` are the candidates to be shown, as they are quoted; the first `limit` that differ are the answers."""
+
+    ranked: list[Candidate]
+    conflicting: bool
+    limit: int
+    answers: list[SelectedAnswer]
+
+    @property
+    def status(self) -> Status:
+        if not self.answers:
+            return "abstained"
+        return "conflicting" if self.conflicting and len(self.answers) > 1 else "answered"
+
+
+def select(
+    question: str, reading: Reading, searcher: Searcher, *, threshold: float, certain: float, limit: int
+) -> Selection:
+    """The first `limit` answers of at least `threshold`. Candidates with the same words are one answer.
+
+    Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
+    """
+    shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
+    least = max(certain, CLOSE * reading.confidence)
+    sure = [candidate for candidate in shown if candidate.confidence >= least]
+    other_side = contradiction(question, sure[:COMPARED], searcher)
+    if other_side:
+        shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
+        limit = max(limit, 2)
+    ranked = [as_quoted(with_support(question, candidate, searcher), searcher) for candidate in shown]
+    return Selection(ranked, other_side is not None, limit, grouped(ranked, limit, searcher))
+
+
+def with_companions(selection: Selection, companions: Sequence[Candidate], searcher: Searcher) -> Selection:
+    """The same with sentences beside the first answer. What they quote stands in no other answer."""
+    return replace(selection, answers=grouped(selection.ranked, selection.limit, searcher, companions))
+
+
+def grouped(
+    ranked: Sequence[Candidate], limit: int, searcher: Searcher, companions: Sequence[Candidate] = ()
+) -> list[SelectedAnswer]:
+    groups: dict[str, list[Candidate]] = {}
+    quoted = [companion.run for companion in companions]
+    for candidate in ranked:
+        run = candidate.run
+        if any(run.meets(other) for other in quoted):
+            continue
+        words_of_it = normalized(run, searcher)
+        if words_of_it not in groups and len(groups) == limit:
+            continue  # a later candidate may still have the words of an answer
+        quoted.append(run)
+        groups.setdefault(words_of_it, []).append(candidate)
+    return [
+        SelectedAnswer(first, repetitions, () if place else companions)
+        for place, (first, *repetitions) in enumerate(groups.values())
+    ]
+
+
+def alternatives(
+    answer: SelectedAnswer, candidates: Sequence[Candidate], floor: float, searcher: Searcher
+) -> list[Candidate]:
+    """The candidates from the floor up that say something else than the answer and one another, likeliest first.
+
+    None where the answer is a part of a sentence that is too long to be quoted: nothing can stand beside that.
+    """
+    if not is_whole(answer.candidate.run, searcher):
+        return []
+    taken = [answer.candidate.run, *(each.run for each in answer.repetitions)]
+    quoted = {normalized(run, searcher) for run in taken}
+    different = []
+    for candidate in candidates:
+        run = candidate.run
+        words_of_it = normalized(run, searcher)
+        if (
+            candidate.confidence >= floor
+            and is_whole(run, searcher)
+            and words_of_it not in quoted
+            and not any(run.meets(other) for other in taken)
+        ):
+            taken.append(run)
+            quoted.add(words_of_it)
+            different.append(candidate)
+    return different
+
+
+def is_whole(run: Run, searcher: Searcher) -> bool:
+    """Whether it is sentences, not a part of one too long for any passage."""
+    return run.span == whole(run, searcher.content(run.document))
+
+
+def normalized(run: Run, searcher: Searcher) -> str:
+    """Its words without marks and capitals; the text itself where it has no word."""
+    text = searcher.content(run.document).text[slice(*run.span)]
+    return plain(text) or text
+
+
+def as_quoted(candidate: Candidate, searcher: Searcher) -> Candidate:
+    """With the span of its whole sentences, or of the part that was read where they are too long."""
+    sentences = whole(candidate.run, searcher.content(candidate.document))
+    return replace(candidate, span=sentences) if sentences.end - sentences.start <= LONGEST_WHOLE else candidate
+
+
+def whole(run: Run, content: Content) -> Span:
+    return Span(content.sentences[run.first].start, content.sentences[run.last].end)
+
+
+def contradiction(question: str, candidates: Sequence[Candidate], searcher: Searcher) -> int | None:
+    """The place of the first candidate that cannot hold together with the best one."""
+    if not candidates:
+        return None
+    statements = [statement_of(candidate, searcher.content(candidate.document)) for candidate in candidates]
+    first = statements[0]
+    for place, each in enumerate(statements[1:], start=1):
+        if first and each and conflict(question, first, each):
+            return place
+    return None
+
+
+def statement_of(candidate: Candidate, content: Content) -> Statement | None:
+    if candidate.highlight is None:
+        return None
+    return Statement(content.text[slice(*candidate.span)], content.text[slice(*candidate.highlight)])
+
+
+def with_support(question: str, candidate: Candidate, searcher: Searcher) -> Candidate:
+    """With the sentence before it, where it leans on that one: "It was built in 1932." does not say what was built."""
+    content = searcher.content(candidate.document)
+    number = candidate.first - 1
+    if number < 0 or candidate.highlight is None or not LEANS_BACK.match(content.text[slice(*candidate.span)]):
+        return candidate
+    before = content.sentences[number]
+    if PARAGRAPH.search(content.text[before.end : candidate.span.start]):
+        return candidate
+    asked = dict.fromkeys(words(question))
+    weights = {word: searcher.rarity(word) for word in asked}
+    said = set(words(content.text[slice(*candidate.span)]))
+    gained = [word for word in asked if word not in said and word in set(words(content.text[slice(*before)]))]
+    if sum(weights[word] for word in gained) < NEEDED * max(sum(weights.values()), 1e-9):
+        return candidate
+    return replace(candidate, first=number, span=Span(before.start, candidate.span.end))
