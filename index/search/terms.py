@@ -15,7 +15,7 @@ import tantivy
 from numpy.typing import NDArray
 
 from index.storage.checksums import flaws
-from index.storage.disk import told_in, writable
+from index.storage.disk import system_error_in, writable
 
 ANALYZER = "pincite"
 WRITER_MEMORY = 64_000_000  # bytes that tantivy may hold before it writes a segment
@@ -54,7 +54,7 @@ class TermIndex:
             index.register_tokenizer(ANALYZER, analyzer())
             return cls(index)
         except ValueError as error:
-            raise told_in(error) from error
+            raise system_error_in(error) from error
 
     def updated(self, remove: Iterable[int], add: Iterable[tuple[int, int, str]]) -> TermIndex:
         """Take passages out by number and put in (number, document, text). On disk when it returns.
@@ -65,7 +65,7 @@ class TermIndex:
         try:
             writer = self._index.writer(heap_size=WRITER_MEMORY, num_threads=1)
         except ValueError as error:
-            raise told_in(error) from error
+            raise system_error_in(error) from error
         try:
             for number in remove:
                 writer.delete_documents_by_term("number", number)
@@ -76,7 +76,7 @@ class TermIndex:
             with suppress(ValueError):  # a merge that fails is done with the next commit
                 writer.wait_merging_threads()
         except ValueError as error:
-            raise told_in(error) from error
+            raise system_error_in(error) from error
         finally:
             del writer  # it holds tantivy's lock, and whoever keeps the error would keep it
         self._index.reload()

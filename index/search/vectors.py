@@ -18,7 +18,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.storage.checksums import recorded, seal, sealed
-from index.storage.disk import sync, take_place, told_in
+from index.storage.disk import sync, system_error_in, take_place
 from index.types import Vectors
 
 Numbers = NDArray[np.int64]
@@ -157,7 +157,7 @@ def save_base(path: Path, dimension: int, numbers: Numbers, read: Read) -> None:
         take_place(unfinished, path)
     except (RuntimeError, OSError) as error:
         unfinished.unlink(missing_ok=True)
-        raise told_in(error) from error
+        raise system_error_in(error) from error
 
 
 def compared(dimension: int, numbers: Numbers, read: Read) -> tuple[faiss.IndexIDMap, Dense]:

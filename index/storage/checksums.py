@@ -1,7 +1,7 @@
-"""Seals: how a derived file tells that it is whole.
+"""Checksums of derived files, to detect truncation and damage.
 
-A file of ours ends with a record of what is in it, a mark, and the hash of all before the mark; readers of the file
-never get that far. tantivy ends its files with a footer of its own, which holds a CRC.
+A FAISS file ends with a record, a marker and the hash of everything before the marker; FAISS stops reading before them.
+tantivy ends its files with a footer of its own that holds a CRC.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 
 MARK = b"pincite seal 1\n\0"
 DIGEST = 16  # bytes
-RECORD = 256  # bytes, filled up with spaces
+RECORD = 256  # bytes, padded with spaces
 CHUNK = 1 << 20
-SMALL = 64_000_000  # bytes, read in less than a tenth of a second
+SMALL = 64_000_000  # bytes; hashed in less than a tenth of a second
 TANTIVY_MAGIC = 1337
 TANTIVY_PARTS = (".term", ".idx", ".pos", ".fast", ".fieldnorm", ".store")
 
 
 def seal(path: Path, record: bytes) -> None:
-    """End a file with a record, of up to RECORD bytes, and its seal."""
+    """Append a record (at most RECORD bytes) and the checksum to a file."""
     with path.open("ab") as file:
         file.write(record.ljust(RECORD))
     digest = digest_of(path, path.stat().st_size)
@@ -30,18 +30,18 @@ def seal(path: Path, record: bytes) -> None:
 
 
 def sealed(path: Path) -> bool:
-    """Whether a file was written to its end, which its last bytes tell; a small one is read whole."""
+    """Whether a file was written to its end. Small files are hashed; of large ones only the marker is checked."""
     return intact(path) if size_of(path) <= SMALL else seal_of(path) is not None
 
 
 def intact(path: Path) -> bool:
-    """Whether every byte of a file is as it was sealed."""
+    """Whether the contents of a file match its checksum."""
     digest = seal_of(path)
     return digest is not None and digest == digest_of(path, size_of(path) - len(MARK) - DIGEST)
 
 
 def recorded(path: Path) -> bytes:
-    """The record that a file was sealed with."""
+    """The record that `seal` appended."""
     return tail_of(path, RECORD + len(MARK) + DIGEST)[:RECORD].rstrip()
 
 
@@ -76,12 +76,12 @@ def tail_of(path: Path, size: int) -> bytes:
 
 
 def flaws(folder: Path, *, contents: bool) -> list[str]:
-    """What is wrong with the files of a tantivy index: missing or short, and damaged where `contents` are read."""
+    """Problems with the files of a tantivy index: missing or truncated ones; with `contents`, damaged ones too."""
     while True:
         described = described_in(folder)
-        told = flaws_of(folder, described, contents=contents)
-        if not told or described_in(folder) == described:  # else a writer has put other files in their place
-            return told
+        problems = flaws_of(folder, described, contents=contents)
+        if not problems or described_in(folder) == described:  # otherwise a writer replaced the files meanwhile
+            return problems
 
 
 def described_in(folder: Path) -> bytes:
@@ -96,20 +96,20 @@ def flaws_of(folder: Path, described: bytes, *, contents: bool) -> list[str]:
         names = [name for segment in json.loads(described)["segments"] for name in files_of(segment)]
     except (ValueError, KeyError, TypeError):
         return ["meta.json cannot be read"]
-    told = []
+    problems = []
     for name in names:
         footer = footer_of(folder / name)
         if footer is None:
-            told.append(f"{name} is missing or cut short")
+            problems.append(f"{name} is missing or truncated")
         elif contents and crc_of(folder / name, footer[0]) != footer[1]:
-            told.append(f"{name} is damaged")
-    return told
+            problems.append(f"{name} is damaged")
+    return problems
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the lists of deletes that a crash left before they were committed. Only a writer to be may.
+    """Remove the delete lists that a crash left uncommitted. Call it only before opening a writer.
 
-    tantivy names them by a count that goes on from the last commit, and does not write over a file.
+    tantivy names these lists by a counter that continues from the last commit, and refuses to overwrite a file.
     """
     try:
         committed = int(json.loads(described_in(folder))["opstamp"])
@@ -122,7 +122,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def files_of(segment: dict[str, object]) -> list[str]:
-    """The files that a segment of `meta.json` is made of."""
+    """The files of a segment listed in `meta.json`."""
     name = str(segment["segment_id"]).replace("-", "")
     deletes = segment.get("deletes")
     removed = [f"{name}.{deletes['opstamp']}.del"] if isinstance(deletes, dict) else []
@@ -130,7 +130,7 @@ def files_of(segment: dict[str, object]) -> list[str]:
 
 
 def footer_of(path: Path) -> tuple[int, int] | None:
-    """(bytes before the footer, their CRC), or None where there is no footer."""
+    """(bytes before the footer, their CRC), or None if there is no footer."""
     tail = tail_of(path, 4096)
     length, magic = int.from_bytes(tail[-8:-4], "little"), int.from_bytes(tail[-4:], "little")
     if magic != TANTIVY_MAGIC or not 0 < length <= len(tail) - 8:
@@ -142,7 +142,7 @@ def footer_of(path: Path) -> tuple[int, int] | None:
 
 
 def crc_of(path: Path, size: int) -> int | None:
-    """None where the file is gone."""
+    """The CRC of the first `size` bytes; None if the file does not exist."""
     crc = 0
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Documents with their texts, decoded once and kept for a while, whichever version of the index asks."""
+"""A cache of decoded documents, shared by all versions of the index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Content(Struct, frozen=True, dict=True):
 
 
 class Contents:
-    """The contents of a store's documents. A row of the store never changes, so neither does what is kept of it."""
+    """Reads and caches the contents of documents. Rows of the store never change, so entries never go stale."""
 
     def __init__(self, store: Store) -> None:
         def read(document: Document) -> Content:

@@ -1,6 +1,6 @@
-"""The disk: what stays on it after a loss of power, and what one that takes nothing more says, in our words.
+"""Durable writes (fsync before rename), and errors for a full or read-only disk.
 
-What is written is on the disk once it is synced, and a name is there once its folder is.
+A file's contents survive a power loss after fsync of the file; its name survives after fsync of its folder.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from index.errors import StorageFull, StorageReadOnly
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 SQLITE_READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR)
-BLOCK = 65536  # bytes; SQLite cannot even open a store with less
-RESERVE = 4_000_000  # bytes that stay free for what takes no room in the end, such as deleting
+BLOCK = 65536  # bytes; with less, SQLite cannot even open a store
+RESERVE = 4_000_000  # bytes kept free for operations that need space only for a while, such as deleting
 
 
 def refused_by_disk(error: OSError | sqlite3.OperationalError, path: Path) -> Exception:
-    """StorageFull or StorageReadOnly where `error` means that; else `error` itself."""
+    """StorageFull or StorageReadOnly if that is the cause of `error`; otherwise `error` itself."""
     if isinstance(error, sqlite3.OperationalError):
         code = error.sqlite_errorcode & 0xFF
         read_only = code in SQLITE_READ_ONLY
-        full = code == sqlite3.SQLITE_FULL or (read_only and no_room(path))  # SQLite does not tell why it cannot open
+        full = code == sqlite3.SQLITE_FULL or (read_only and no_room(path))  # SQLite does not say why opening fails
     else:
         full, read_only = error.errno in FULL, error.errno in READ_ONLY
     if full:
@@ -33,8 +33,8 @@ def refused_by_disk(error: OSError | sqlite3.OperationalError, path: Path) -> Ex
     return StorageReadOnly(path=path) if read_only else error
 
 
-def told_in(error: Exception) -> Exception:
-    """The error of the system that a library has only put into its message; else `error` itself."""
+def system_error_in(error: Exception) -> Exception:
+    """The OSError that a library reported only in the text of its message; otherwise `error` itself."""
     codes = [code for code in (*FULL, *READ_ONLY) if os.strerror(code) in str(error)]
     return OSError(codes[0], os.strerror(codes[0])) if codes else error
 
@@ -44,18 +44,18 @@ def no_room(path: Path) -> bool:
 
 
 def require_room(path: Path, size: int) -> None:
-    """Raise StorageFull unless so many bytes can be written, and some more."""
+    """Raise StorageFull unless `size` bytes and the reserve are free."""
     if shutil.disk_usage(path).free < size + RESERVE:
         raise StorageFull(path=path)
 
 
 def writable(folder: Path) -> bool:
-    """Whether the system lets this process write there; a full disk does."""
+    """Whether this process has permission to write there. A full disk counts as writable."""
     return os.access(folder, os.W_OK)
 
 
 def sync(path: Path) -> None:
-    """Have the contents of a file, or the names in a folder, on the disk."""
+    """Fsync a file or a folder."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -64,19 +64,19 @@ def sync(path: Path) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """Have a folder with everything in it on the disk, but for its own name."""
+    """Fsync a folder and everything in it, but not the folder's own name."""
     for path in [*folder.rglob("*"), folder]:
         sync(path)
 
 
 def take_place(made: Path, place: Path) -> None:
-    """Put a file or a folder, complete and synced, where it belongs; on the disk on return."""
+    """Move a finished, synced file or folder to its final path. Durable on return."""
     made.replace(place)
     sync(place.parent)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, on the disk on return."""
+    """Make a folder and its parents. Durable on return."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)

@@ -1,13 +1,13 @@
-"""Where things lie in an index folder. Whatever is replaced there is replaced by an atomic rename.
+"""The layout of an index folder. Files are replaced by atomic renames.
 
-DIR/collections/NAME/store.sqlite          the truth: documents, passages, vectors
+DIR/collections/NAME/store.sqlite          source of truth: documents, passages, vectors
 DIR/collections/NAME/vectors.CHANGE.faiss  derived: dense search, complete up to that change
 DIR/collections/NAME/terms/                derived: term search
-DIR/collections/NAME/terms.json            the change that terms/ is complete up to
-DIR/collections/NAME/write.lock            held by a build, for as long as it runs
-DIR/collections/NAME/change.lock           held while a change is written, by a build or a service
-DIR/collections/NAME/making.lock           held while something derived is made anew, which changes do not wait for
-DIR/keys.json                              who may ask: hashes of keys; DIR/keys.lock is held while it changes
+DIR/collections/NAME/terms.json            the change up to which terms/ is complete
+DIR/collections/NAME/write.lock            held by a build while it runs
+DIR/collections/NAME/change.lock           held by a build or a service while it commits a change
+DIR/collections/NAME/making.lock           held while a derived index is rebuilt; commits do not wait for it
+DIR/keys.json                              hashes of the API keys; DIR/keys.lock is held while it is written
 DIR/encoders/HASH/                         encoders exported for serving, by the hash of their weights
 """
 
@@ -49,7 +49,7 @@ class CollectionLayout(Struct, frozen=True):
         return self.path / f"vectors.{change}.faiss"
 
     def all_vectors(self) -> list[Path]:
-        """Every file of dense vectors here, the most recent first."""
+        """All files of dense vectors, newest first."""
         return sorted(self.path.glob("vectors.*.faiss"), key=change_of, reverse=True)
 
 
@@ -73,6 +73,6 @@ class Layout(Struct, frozen=True):
 
 
 def change_of(vectors: Path) -> int:
-    """`vectors.17.faiss` -> 17; a name that carries no number counts as older than everything."""
+    """The change in a file name: `vectors.17.faiss` -> 17; -1 if the name has no number."""
     number = vectors.name.split(".")[1]
     return int(number) if number.isdecimal() else -1

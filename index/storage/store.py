@@ -1,7 +1,7 @@
-"""The store: documents, passages and vectors in one SQLite file, the truth that everything else derives from.
+"""The store: documents, passages and vectors in one SQLite file, the source of truth for all derived indexes.
 
-Rows are never changed, only added and marked removed, each with the number of the change that did it. So a reader that
-keeps to one change number sees one version of everything, whatever is written meanwhile.
+Rows are append-only: a change adds rows and marks others as removed, each with its change number. A reader that uses
+one change number sees a consistent snapshot while others write.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from index.storage.tables import (
 )
 from index.types import Document, Span
 
-BLOCK = 4096  # vectors read at a time
+BLOCK = 4096  # vectors read per query
 
-# The documents that came after change ?1 and are there as of change ?2. Numbers grow as changes do.
-CAME = """
+# Documents added after change ?1 and live as of change ?2. Document numbers grow with change numbers.
+ADDED_SINCE = """
 document.number > coalesce((SELECT number FROM document WHERE added <= ?1 ORDER BY number DESC LIMIT 1), 0)
 AND added <= ?2 AND (removed IS NULL OR removed > ?2)
 """
 
 
 class Store:
-    """One connection a thread. Reading needs a change number; `live` speaks of the present one."""
+    """One connection per thread. Most reads take a change number; `live` reads the current state."""
 
     def __init__(self, path: Path) -> None:
         """Open an existing store, or raise IndexNotFound, IndexVersion or IndexDamaged."""
@@ -60,7 +60,7 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, config: IndexConfig, identity: str) -> Store:
-        """A new store, on the disk on return. Raises StorageFull or StorageReadOnly."""
+        """Create a store, durable on return. Raises StorageFull or StorageReadOnly."""
         unfinished = path.with_suffix(".new")
         meta = {"config": msgspec.json.encode(config).decode(), "identity": identity, "change": "0"}
         try:
@@ -77,14 +77,14 @@ class Store:
 
     @property
     def present(self) -> bool:
-        """False once the store was taken away, though another may have taken its place."""
+        """False once the store was deleted, even if another with the same name replaced it."""
         try:
             return self.path.stat().st_ino == self._file
         except OSError:
             return False
 
     def require_present(self) -> None:
-        """Raise CollectionNotFound once the store was taken away, even if another has taken its place."""
+        """Raise CollectionNotFound if the store was deleted, even if another with the same name replaced it."""
         if not self.present:
             others = sorted(path.parent.name for path in self.path.parent.parent.glob(f"*/{self.path.name}"))
             raise CollectionNotFound(collection=self.path.parent.name, existing=", ".join(others))
@@ -96,11 +96,11 @@ class Store:
     # ---- reading
 
     def change(self) -> int:
-        """The number of the last change committed."""
+        """The number of the last committed change."""
         return int(self._meta("change"))
 
     def documents(self, change: int) -> list[Document]:
-        """All documents as of `change`, by source in code point order."""
+        """All documents as of `change`, ordered by source (code points)."""
         rows = self._rows(
             f"SELECT {DOCUMENT_FIELDS} FROM document WHERE added <= ?1 AND (removed IS NULL OR removed > ?1) "
             "ORDER BY source",
@@ -109,22 +109,22 @@ class Store:
         return [Document(*row) for row in rows]
 
     def origins(self) -> dict[str, tuple[str | None, str]]:
-        """Of each live source: where it was built from, and its hash."""
+        """For each live source: the path it was built from, and its hash."""
         rows = self._rows("SELECT source, origin, sha256 FROM document WHERE removed IS NULL")
         return {source: (origin, sha256) for source, origin, sha256 in rows}
 
     def origin(self, source: str) -> tuple[str | None, str] | None:
-        """The same of one source."""
+        """The path that a live source was built from, and its hash."""
         query = "SELECT origin, sha256 FROM document WHERE source = ? AND removed IS NULL"
         return next(self._rows(query, source), None)
 
     def content(self, document: int) -> tuple[bytes, list[Span]]:
-        """The original file, and the spans of its sentences."""
+        """The original file and the spans of its sentences."""
         ((file, spans),) = self._rows("SELECT file, spans FROM content WHERE document = ?", document)
         return file, [Span(start, end) for start, end in np.frombuffer(spans, np.int32).reshape(-1, 2).tolist()]
 
     def passages(self, numbers: Sequence[int]) -> dict[int, PassageRow]:
-        """Those of the passages asked for that are there."""
+        """The passages with these numbers; missing ones are left out."""
         marks = ",".join("?" * len(numbers))
         rows = self._rows(
             f"SELECT number, document, first, last, start, end, headings FROM passage WHERE number IN ({marks})",
@@ -133,13 +133,13 @@ class Store:
         return {row[0]: passage_row(row) for row in rows}
 
     def passage_ranges(self, after: int, change: int) -> NDArray[np.int64]:
-        """[n, 3]: the documents that came after one change and are there as of another, each with its passages.
+        """[n, 3] (document, first passage, end) of the documents added after `after` and live as of `change`.
 
-        Its number, its first passage, and the one behind its last: a document's passages are numbered in one run.
+        The passages of a document have consecutive numbers; `end` is exclusive.
         """
         rows = self._rows(
             "SELECT document.number, min(passage.number), max(passage.number) + 1 "
-            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {ADDED_SINCE} "
             "GROUP BY document.number ORDER BY document.number",
             after,
             change,
@@ -147,15 +147,15 @@ class Store:
         return np.array(list(rows), np.int64).reshape(-1, 3)
 
     def passage_count(self, change: int) -> int:
-        """How many passages there are as of `change`."""
+        """The number of passages as of `change`."""
         ranges = self.passage_ranges(0, change)
         return int((ranges[:, 2] - ranges[:, 1]).sum())
 
     def added_passages(self, after: int, change: int) -> Iterator[PassageRow]:
-        """The passages that came after one change and are there as of another, in order."""
+        """The passages added after `after` and live as of `change`, in order."""
         rows = self._rows(
             "SELECT passage.number, document, first, last, start, end, headings "
-            f"FROM document CROSS JOIN passage ON document.number = document WHERE {CAME} "
+            f"FROM document CROSS JOIN passage ON document.number = document WHERE {ADDED_SINCE} "
             "ORDER BY document.number, passage.number",
             after,
             change,
@@ -163,9 +163,9 @@ class Store:
         return map(passage_row, rows)
 
     def vectors(self, numbers: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """The vectors of passages, numbered in order, block by block: numbers [n], vectors [n, dimension].
+        """The vectors of sorted passage numbers, in blocks: numbers [n], vectors [n, dimension].
 
-        Each block is a reading of its own, so that what is written meanwhile need not wait for the last.
+        Each block is a query of its own, so a long read does not hold back checkpoints.
         """
         for start in range(0, len(numbers), BLOCK):
             wanted = numbers[start : start + BLOCK]
@@ -179,7 +179,7 @@ class Store:
             yield found[kept], vectors[kept]
 
     def vectors_by_key(self, source: str) -> dict[bytes, NDArray[np.float16]]:
-        """The vectors of a live source's passages, by the hash of what was embedded."""
+        """The vectors of a live source's passages, by the hash of the embedded text."""
         rows = self._rows(
             "SELECT key, vector FROM passage JOIN document ON document.number = document "
             "WHERE source = ? AND removed IS NULL",
@@ -188,7 +188,7 @@ class Store:
         return {key: np.frombuffer(vector, np.float16) for key, vector in rows}
 
     def removed_passages(self, after: int, change: int) -> NDArray[np.int64]:
-        """The passages removed after one change, up to another."""
+        """The passages removed after `after`, up to `change`."""
         rows = self._rows(
             "SELECT passage.number FROM document JOIN passage ON document.number = document "
             "WHERE removed > ? AND removed <= ?",
@@ -198,8 +198,8 @@ class Store:
         return np.array([number for (number,) in rows], np.int64)
 
     def added_documents(self, after: int, change: int) -> list[Document]:
-        """The documents that came after one change and are there as of another."""
-        rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE {CAME}", after, change)
+        """The documents added after `after` and live as of `change`."""
+        rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE {ADDED_SINCE}", after, change)
         return [Document(*row) for row in rows]
 
     def removed_documents(self, after: int, change: int) -> set[int]:
@@ -207,7 +207,7 @@ class Store:
         return {number for (number,) in rows}
 
     def version(self, source: str, sha256: str, now: float) -> tuple[Document, bytes] | None:
-        """A version of a source that is the present one, or was replaced within KEPT_SECONDS before `now`."""
+        """The version of a source with this hash, if it is live or was replaced within KEPT_SECONDS before `now`."""
         rows = self._rows(
             f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND sha256 = ? "
             "AND (removed IS NULL OR removed_at >= ?) ORDER BY number DESC LIMIT 1",
@@ -219,19 +219,19 @@ class Store:
         return (found[0], self.content(found[0].number)[0]) if found else None
 
     def live(self, source: str) -> Document | None:
-        """The present document of a source."""
+        """The live document of a source."""
         rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND removed IS NULL", source)
         return next((Document(*row) for row in rows), None)
 
     def purged(self) -> int:
-        """Rows removed up to this change may be gone: nothing derived before can catch up by them."""
+        """The last purged change. Derived indexes older than that cannot catch up from the store's rows."""
         rows = self._rows("SELECT value FROM meta WHERE key = 'purged'")
         return next((int(value) for (value,) in rows), 0)
 
     # ---- writing
 
     def commit(self, put: Sequence[NewDocument], remove: Iterable[str], at: float) -> int:
-        """Add or replace documents and remove sources, all or nothing. Durable on return; gives the change number."""
+        """Add or replace documents and remove sources in one transaction, durable on return; gives the change."""
         with self._transaction() as connection:
             change = int(connection.execute("SELECT value FROM meta WHERE key = 'change'").fetchone()[0]) + 1
             removing = "UPDATE document SET removed = ?, removed_at = ? WHERE source = ? AND removed IS NULL"
@@ -245,14 +245,14 @@ class Store:
         return change
 
     def undo(self, change: int) -> None:
-        """Take back the last change, before anybody has seen it."""
+        """Roll back the last change, before any reader has seen it."""
         with self._transaction() as connection:
             connection.execute("DELETE FROM document WHERE added = ?", (change,))
             connection.execute("UPDATE document SET removed = NULL, removed_at = NULL WHERE removed = ?", (change,))
             connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change - 1),))
 
     def expired(self, settled: int, at: float) -> int:
-        """The last change that removed documents which nobody may ask for any more, up to `settled`; 0 if none did."""
+        """The last change, up to `settled`, whose removed documents have outlived KEPT_SECONDS; 0 if there is none."""
         ((last,),) = self._rows(
             "SELECT coalesce(max(removed), 0) FROM document WHERE removed <= ? AND removed_at < ?",
             settled,
@@ -261,7 +261,7 @@ class Store:
         return int(last)
 
     def purge(self, settled: int, at: float) -> None:
-        """Erase what `expired` speaks of, so that its bytes are in no file. What is derived must not need it."""
+        """Erase the rows that `expired` found, overwriting their bytes. The derived indexes must not need them."""
         with self._transaction() as connection:
             last = self.expired(settled, at)
             connection.execute(
@@ -277,7 +277,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. Raises StorageFull or StorageReadOnly where the disk does not take it."""
+        """One transaction. Raises StorageFull or StorageReadOnly if the disk rejects the write."""
         connection = self._connection()
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -302,7 +302,7 @@ class Store:
         return connection
 
     def _connected(self) -> sqlite3.Connection:
-        """Never makes a file, and never takes the store of another collection, of the same name, for this one."""
+        """Never creates a file, and never opens a new collection's store that replaced this one."""
         try:
             connection = connected(self.path)
         except sqlite3.OperationalError as error:
@@ -333,31 +333,31 @@ class Store:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (page_size,) = connection.execute("PRAGMA page_size").fetchone()
         if not has_log(self.path) and self.path.stat().st_size < pages * page_size:
-            raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is cut short")
+            raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is truncated")
 
     @contextmanager
     def _named_damage(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError:
-            raise  # the disk or a lock, not the contents
+            raise  # caused by the disk or a lock, not by the contents
         except (sqlite3.DatabaseError, ValueError, msgspec.DecodeError) as error:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """A connection to a store that is there. It only reads where the folder cannot be written to.
+    """Connect to an existing store; read-only if the folder is not writable.
 
     Raises sqlite3.OperationalError.
     """
     connection = opened(path, "mode=rw")
     try:
-        connection.execute("PRAGMA journal_mode = WAL")  # this opens the file
+        connection.execute("PRAGMA journal_mode = WAL")  # the first access to the file
     except sqlite3.OperationalError:
         connection.close()
         if writable(path.parent) or has_log(path):
             raise
-        return opened(path, "immutable=1")  # nobody has it open, and SQLite cannot put its own files beside it
+        return opened(path, "immutable=1")  # no process has it open, and SQLite cannot create its log files
     return connection
 
 
@@ -367,6 +367,6 @@ def opened(path: Path, how: str) -> sqlite3.Connection:
 
 
 def has_log(path: Path) -> bool:
-    """Whether some of a store may be beside it, in SQLite's write-ahead log."""
+    """Whether SQLite's write-ahead log beside the store holds data."""
     log = path.with_name(f"{path.name}-wal")
     return log.exists() and log.stat().st_size > 0

@@ -1,4 +1,4 @@
-"""The tables of the store, and what is put into them."""
+"""The tables of the store, and how rows are inserted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from index.types import Document, Passage, Span
 
-FORMAT = 2  # raised whenever what is stored changes its meaning
-APPLICATION = 0x50696E63  # "Pinc", so that no other SQLite file is taken for an index
-KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations in flight
+FORMAT = 2  # raised whenever the stored data changes its meaning
+APPLICATION = 0x50696E63  # "Pinc"; tells a store from any other SQLite file
+KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations that a client is about to open
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -74,7 +74,7 @@ class NewPassage(msgspec.Struct, frozen=True):
 
 
 class NewDocument(msgspec.Struct, frozen=True):
-    document: Document  # its number is given by the store
+    document: Document  # the store assigns its number
     origin: str | None
     file: bytes
     spans: Sequence[Span]
@@ -114,7 +114,7 @@ def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> Non
 
 
 def checksum(connection: sqlite3.Connection, document: int) -> bytes:
-    """A hash over all that is stored of a document, but for its file, which has a hash in its row."""
+    """A hash over everything stored about a document except its file, which has a SHA-256 of its own."""
     hashed = blake2b(digest_size=16)
     for query in (
         f"SELECT {', '.join(COLUMNS)} FROM document WHERE number = ?",
@@ -127,7 +127,7 @@ def checksum(connection: sqlite3.Connection, document: int) -> bytes:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a store of format 1 to format 2, inside a transaction: there were no checksums."""
+    """Upgrade a store from format 1, which had no checksums, to format 2. Call it in a transaction."""
     connection.execute("ALTER TABLE content ADD COLUMN checksum BLOB")
     for (document,) in connection.execute("SELECT document FROM content").fetchall():
         values = (checksum(connection, document), document)
