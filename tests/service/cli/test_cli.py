@@ -221,8 +221,8 @@ def test_answering_imports_nothing_heavy(index_folder: Path) -> None:
 import sys
 from pathlib import Path
 from litestar.testing import TestClient
-from service.answering import Answering
-from service.app import create_app
+from service.answering.answering import Answering
+from service.http.app import create_app
 from service.settings import Settings
 app = create_app(Answering.open(Path({str(index_folder)!r})), Settings.from_env({{}}, allow_anonymous=True))
 with TestClient(app) as client:

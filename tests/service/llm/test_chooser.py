@@ -691,8 +691,8 @@ def test_without_a_chooser_nothing_of_it_is_loaded(seeds_index: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from service.answering import Answering
-from service.app import create_app
+from service.answering.answering import Answering
+from service.http.app import create_app
 from service.schema import AskRequest
 from service.settings import Settings
 answering = Answering.open(Path({str(seeds_index)!r}))

@@ -338,8 +338,8 @@ def test_what_is_not_asked_for_is_not_imported(index_folder: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from service.answering import Answering
-from service.app import create_app
+from service.answering.answering import Answering
+from service.http.app import create_app
 from service.telemetry.logs import configure_logs
 from service.settings import Settings
 configure_logs("console")
