@@ -1,4 +1,4 @@
-"""Bringing the derived indexes up to the store: from the file that covers most, or from nothing."""
+"""Updates and rebuilds the derived indexes from the store."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from index.types import Document
 
 Changing = Callable[[], AbstractContextManager[object]]  # holds the change lock
 
-LOOSE = 1000  # vectors that may lie beside the base, or one part in LOOSE_SHARE of all where that is more
+LOOSE = 1000  # largest delta before the base file is rewritten; in large indexes, one part in LOOSE_SHARE
 LOOSE_SHARE = 20
 
 
 def vectors_at(place: CollectionLayout, store: Store, change: int) -> tuple[VectorIndex, int]:
-    """Dense vectors of all passages as of `change`, and the change that the file they came from covers."""
+    """Dense vectors of all passages as of `change`, and the change that their base file covers."""
     index, covered = newest(place, store, change)
     return moved_vectors(index, store, covered, change), covered
 
 
 def newest(place: CollectionLayout, store: Store, change: int) -> tuple[VectorIndex, int]:
-    """What the file of dense vectors that covers most holds, and that change; nothing, and 0, where there is none."""
+    """The newest usable file of dense vectors and the change it covers; an empty index and 0 if there is none."""
     paths = place.all_vectors()
     for path in paths:
         opened = VectorIndex.open(path, store.config.dimension) if usable(change_of(path), store, change) else None
         if opened is not None:
             return opened, change_of(path)
-    if not all(path.exists() for path in paths):  # a newer one has taken its place meanwhile
+    if not all(path.exists() for path in paths):  # a writer replaced the files meanwhile
         return newest(place, store, change)
     return VectorIndex.of(store.config.dimension), 0
 
 
 def usable(covered: int, store: Store, change: int) -> bool:
-    """Whether what covers one change can be brought to another by the rows of the store."""
+    """Whether the store still has all rows needed to bring an index from `covered` to `change`."""
     return store.purged() <= covered <= change and covered > 0
 
 
 def moved_vectors(index: VectorIndex, store: Store, after: int, change: int) -> VectorIndex:
-    """An index as of one change, brought to another."""
+    """Update an index from the change `after` to `change`."""
     if after == change:
         return index
     added = numbers_in(store.passage_ranges(after, change))
@@ -58,9 +58,9 @@ def moved_vectors(index: VectorIndex, store: Store, after: int, change: int) -> 
 
 
 def numbers_in(ranges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The numbers of passages in ranges [n, 3] of (document, first, end): [[7, 1, 3], [8, 5, 6]] -> [1, 2, 5]."""
+    """The passage numbers in ranges [n, 3] of (document, first, end): [[7, 1, 3], [8, 5, 6]] -> [1, 2, 5]."""
     counts = ranges[:, 2] - ranges[:, 1]
-    before = np.repeat(np.cumsum(counts) - counts, counts)  # of each passage, how many lie in earlier ranges
+    before = np.repeat(np.cumsum(counts) - counts, counts)  # for each passage, the number of passages in earlier ranges
     numbers: NDArray[np.int64] = np.repeat(ranges[:, 1], counts) + np.arange(len(before)) - before
     return numbers
 
@@ -70,16 +70,16 @@ def many_loose(index: VectorIndex) -> bool:
 
 
 def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) -> None:
-    """Write the vectors as of now, if much lies beside the last file, or the `whole` is wanted in one.
+    """Rewrite the base file of the vectors if the delta is large, or, with `whole`, if there is any delta.
 
-    The holder of the making lock may, while the collection is searched and changed.
+    The caller holds the making lock. Searches and commits continue meanwhile.
     """
     for path in place.path.glob("vectors.*.new"):
-        path.unlink()  # a crash has left it
+        path.unlink()  # left by a crash
     change = store.change()
     index, covered = newest(place, store, change)
     if covered != change and (whole or not covered or many_loose(moved_vectors(index, store, covered, change))):
-        del index  # its memory is wanted
+        del index  # free its memory
         numbers = numbers_in(store.passage_ranges(0, change))
         save_base(place.vectors(change), store.config.dimension, numbers, store.vectors)
         covered = change
@@ -89,9 +89,9 @@ def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) 
 
 
 def make_anew(place: CollectionLayout, store: Store, changing: Changing) -> None:
-    """Make everything derived anew from the store. The holder of the making lock may.
+    """Rebuild all derived indexes from the store. The caller holds the making lock.
 
-    The collection is searched and changed meanwhile: only for the end, which is short, it is `changing`.
+    Searches and commits continue meanwhile; `changing`, the change lock, is held only for the short final step.
     """
     save_vectors(place, store, whole=True)
     change = store.change()
@@ -108,7 +108,7 @@ def terms_covered(place: CollectionLayout) -> int:
 
 
 def save_terms(place: CollectionLayout, store: Store) -> None:
-    """Bring the term index on disk up to the present change. Only the holder of the change lock may."""
+    """Update the term index on disk to the current change. The caller holds the change lock."""
     change = store.change()
     index, covered = TermIndex.open(place.terms), terms_covered(place)
     if index is None or not usable(covered, store, change):
@@ -120,7 +120,7 @@ def save_terms(place: CollectionLayout, store: Store) -> None:
 
 
 def make_terms(path: Path, store: Store, change: int) -> Path:
-    """Make a term index from nothing: what was in the old one is in no file of it."""
+    """Build a term index from scratch, so that no text of removed documents is left in its files."""
     shutil.rmtree(path, ignore_errors=True)
     try:
         TermIndex.create(path).updated([], passage_texts(store, 0, change))
@@ -131,12 +131,12 @@ def make_terms(path: Path, store: Store, change: int) -> Path:
 
 
 def move_terms(index: TermIndex, store: Store, after: int, change: int) -> None:
-    """Bring a term index as of one change to another."""
+    """Update a term index from the change `after` to `change`."""
     index.updated(store.removed_passages(after, change).tolist(), passage_texts(store, after, change))
 
 
 def renew_terms(place: CollectionLayout, store: Store, made: Path, change: int) -> None:
-    """Put a term index that was made as of an earlier change in its place. Only the holder of the change lock may."""
+    """Catch up a term index built as of `change`, and move it into place. The caller holds the change lock."""
     index, now = TermIndex.open(made), store.change()
     if index is None:
         raise FileNotFoundError(made)
@@ -146,12 +146,12 @@ def renew_terms(place: CollectionLayout, store: Store, made: Path, change: int) 
 
 
 def put_terms(place: CollectionLayout, made: Path, change: int) -> None:
-    """Put a term index in its place. Only the holder of the change lock may."""
+    """Move a finished term index into place. The caller holds the change lock."""
     sync(made)
     before = place.terms.with_suffix(".old")
-    shutil.rmtree(before, ignore_errors=True)  # a crash has left it
+    shutil.rmtree(before, ignore_errors=True)  # left by a crash
     if place.terms.exists():
-        place.terms.rename(before)  # at once, for whoever looks into it now
+        place.terms.rename(before)  # atomic for concurrent readers
     take_place(made, place.terms)
     shutil.rmtree(before, ignore_errors=True)
     cover_terms(place, change)
@@ -160,17 +160,17 @@ def put_terms(place: CollectionLayout, made: Path, change: int) -> None:
 def cover_terms(place: CollectionLayout, change: int) -> None:
     unfinished = place.terms_covered.with_suffix(".json.new")
     try:
-        sync(place.terms)  # tantivy leaves the name of its last file to us
+        sync(place.terms)  # tantivy does not sync the folder after its last rename
         unfinished.write_bytes(msgspec.json.encode(change))
         sync(unfinished)
-        unfinished.replace(place.terms_covered)  # were this lost, the term index would be ahead of it: no harm
+        unfinished.replace(place.terms_covered)  # losing this rename is harmless: the catch-up is idempotent
     except OSError:
-        place.terms_covered.unlink(missing_ok=True)  # what the term index holds is not known any more
+        place.terms_covered.unlink(missing_ok=True)  # it is unknown which change the index covers
         raise
 
 
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:
-    """(passage, document, text with its context) of the passages that came after one change, as of another."""
+    """(passage, document, text with context) of the passages added after `after` and live as of `change`."""
     documents = {document.number: document for document in store.added_documents(after, change)}
     text, of = "", 0
     for row in store.added_passages(after, change):

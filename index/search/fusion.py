@@ -1,4 +1,4 @@
-"""Fusion: one ranking of passages out of those of dense search and of term search."""
+"""Fuses the rankings of dense search and term search into one."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from index.types import Hit, StoredPassage
 
-CANDIDATES = 100  # passages that dense and term search each put up
+CANDIDATES = 100  # passages fetched from each of the two searches
 
 
 class Fusion(Struct, frozen=True):
-    """Reciprocal rank fusion, weighted: score = sum of weight / (constant + rank), ranks from 1.
+    """Weighted reciprocal rank fusion: score = sum of weight / (constant + rank), ranks from 1.
 
-    Cormack, Clarke and Büttcher, SIGIR 2009. The values are fitted by `eval/training/fitting.py`.
+    Cormack, Clarke and Büttcher, SIGIR 2009. `eval/training/fitting.py` fits the values.
     """
 
     dense: float = 0.5
@@ -23,7 +23,7 @@ class Fusion(Struct, frozen=True):
     constant: int = 5
 
     def scores(self, dense: Sequence[int], terms: Sequence[int]) -> dict[int, float]:
-        """The score of each passage in either ranking (best first)."""
+        """The score of each passage in either ranking. Rankings are sorted best first."""
         scores: dict[int, float] = defaultdict(float)
         for weight, ranking in ((self.dense, dense), (self.terms, terms)):
             for rank, number in enumerate(ranking, start=1):
@@ -37,14 +37,14 @@ class Fusion(Struct, frozen=True):
         depth: int,
         read: Callable[[Sequence[int]], Mapping[int, StoredPassage]],
     ) -> list[Hit]:
-        """The `depth` best passages of two rankings (number to cosine or BM25, best first), best first.
+        """Fuse two rankings (number to cosine or BM25, best first); the `depth` best passages, best first.
 
-        `read` gives the passages with these numbers, those that are still there.
+        `read` returns the passages with these numbers, without those deleted meanwhile.
         """
         scores = self.scores(list(dense), list(terms))
         best = sorted(scores, key=lambda number: (-scores[number], number))
         hits: list[Hit] = []
-        for start in range(0, len(best), depth):  # once, unless a change that came meanwhile took some of them
+        for start in range(0, len(best), depth):  # one pass, unless passages were deleted meanwhile
             numbers = best[start : start + depth]
             there = read(numbers)
             hits += [Hit(there[n], scores[n], dense.get(n), terms.get(n)) for n in numbers if n in there]

@@ -1,4 +1,4 @@
-"""Searching: one immutable view of a collection, dense and term search fused."""
+"""Searches one immutable snapshot of a collection: dense search and term search, fused."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from index.text.positions import PositionMap
 from index.text.sources import select
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
 
-FILTERS = 16  # lists of patterns that a view remembers the passages of
+FILTERS = 16  # document filters whose passages a view caches
 
 
 class Searcher:
-    """A view of one version of a collection, which never changes. Safe in many threads at once."""
+    """An immutable snapshot of a collection. Thread-safe."""
 
     def __init__(self, store: Store, encoder: Encoder, contents: Contents, view: View) -> None:
         self.encoder = encoder
@@ -46,16 +46,16 @@ class Searcher:
 
     @classmethod
     def of(cls, place: CollectionLayout, store: Store, encoder: Encoder) -> Searcher:
-        """The view of a store as it is now."""
+        """A searcher on the current state of a store."""
         return cls(store, encoder, Contents(store), view_of(place, store))
 
     def moved(self, place: CollectionLayout) -> Searcher:
-        """The view of the same store as it is now; this one where nothing changed."""
+        """A searcher on the current state of the same store; `self` if nothing changed."""
         view = moved_view(self._view, place, self._store)
         return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
 
     def renewed(self, place: CollectionLayout) -> Searcher:
-        """The same view, on the base of vectors that is on the disk now; this one where it is on that already."""
+        """A searcher on the same version with the newest base of vectors; `self` if it already uses that."""
         view = renewed_view(self._view, place, self._store)
         return self if view is self._view else Searcher(self._store, self.encoder, self._contents, view)
 
@@ -65,7 +65,7 @@ class Searcher:
 
     @property
     def dense(self) -> Dense:
-        """How dense search goes about it, and what it finds: its recall."""
+        """How dense search works here, and its measured recall."""
         return self._vectors.dense
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Searcher:
     # ---- passages
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts of documents as passages are, without a context."""
+        """Encode texts of documents like passages, without context."""
         return self.encoder.encode([self._store.config.passage_prompt.format(context="", text=text) for text in texts])
 
     def encode_question(self, question: str) -> NDArray[np.float32]:
@@ -84,11 +84,11 @@ class Searcher:
         return vector
 
     def rarity(self, term: str) -> float:
-        """How much finding a term says: its inverse document frequency in this collection."""
+        """The inverse document frequency of a term in this collection."""
         return self._terms.rarity(term)
 
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
-        """The `depth` best passages, best first; `sources` are patterns of which any may match."""
+        """The `depth` best passages, best first. `sources` are glob patterns; a document matches any of them."""
         dense, terms = self.rankings(question, sources)
         return self.fusion.hits(dense, terms, depth, self._read)
 
@@ -103,13 +103,13 @@ class Searcher:
     def rankings(
         self, question: str, sources: Sequence[str] | None = None
     ) -> tuple[dict[int, float], dict[int, float]]:
-        """What dense and term search find: the cosine and the BM25 score of passages by number, each best first."""
+        """The results of dense and term search, each best first: cosine and BM25 by passage number."""
         documents, passages = (None, None) if sources is None else self._among(tuple(sources))
         dense = self._vectors.search(self.encode_question(question), CANDIDATES, passages)
         return dict(dense), dict(self._terms.search(question, CANDIDATES, documents, passages))
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
-        """Of each passage: its number, its source, its span."""
+        """(number, source, span) of each passage."""
         rows = self._store.passages(numbers)
         return [(n, self._by_number[row.document].source, row.passage.span) for n, row in rows.items()]
 
@@ -120,7 +120,7 @@ class Searcher:
         return len(self._documents)
 
     def documents(self, after: str | None, limit: int) -> list[Document]:
-        """Up to `limit` documents in the order of their sources (by code point), from the one behind `after`."""
+        """Up to `limit` documents ordered by source (code points), those after the source `after`."""
         start = 0 if after is None else bisect_right(self._sources, after)
         return self._documents[start : start + limit]
 
@@ -131,14 +131,14 @@ class Searcher:
         return self._documents[place]
 
     def live(self, source: str) -> Document | None:
-        """The document of that source, if there is one."""
+        """The document with this source, or None."""
         try:
             return self.document(source)
         except DocumentNotFound:
             return None
 
     def with_content(self, sha256: str) -> list[Document]:
-        """The documents whose file has this hash, by source."""
+        """The documents whose file has this hash, ordered by source."""
         return self._by_sha256.get(sha256, [])
 
     @cached_property
@@ -149,7 +149,7 @@ class Searcher:
         return dict(found)
 
     def file(self, source: str) -> bytes:
-        """The original bytes, as they were indexed."""
+        """The original bytes of a document's file."""
         return self.content(self.document(source).number).file
 
     def text(self, source: str) -> str:
@@ -162,11 +162,11 @@ class Searcher:
         return self.content(self.document(source).number).positions
 
     def content(self, number: int) -> Content:
-        """A document by its number."""
+        """The contents of a document by its number."""
         return self._contents.of(self._by_number[number])
 
 
 def among(view: View, patterns: Sequence[str]) -> tuple[list[int], NDArray[np.int64]]:
-    """The documents whose sources match any of the patterns, and their passages, both by number."""
+    """The numbers of the documents whose sources match any pattern, and of their passages."""
     documents = sorted(view.listed.documents[place].number for place in select(patterns, view.listed.sources))
     return documents, numbers_in(view.ranges[np.isin(view.ranges[:, 0], documents)])

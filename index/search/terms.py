@@ -18,15 +18,15 @@ from index.storage.checksums import flaws
 from index.storage.disk import system_error_in, writable
 
 ANALYZER = "pincite"
-WRITER_MEMORY = 64_000_000  # bytes that tantivy may hold before it writes a segment
-WIDE = 20  # a filter that lets through more than one passage in so many
-LONGEST_TERM = 64  # bytes; longer ones are encoded data, not words
-# Scripts written without spaces: each character is a term of its own.
+WRITER_MEMORY = 64_000_000  # bytes that tantivy buffers before it writes a segment
+WIDE = 20  # a filter that lets more than one passage in so many pass counts as wide
+LONGEST_TERM = 64  # bytes; longer terms are encoded data, not words
+# In scripts written without spaces, each character is a term.
 UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
 
 
 class TermIndex:
-    """BM25 over passages, as of the moment it was opened."""
+    """BM25 search over a snapshot of the passages, taken when the index was opened."""
 
     def __init__(self, index: tantivy.Index) -> None:
         self._index = index
@@ -34,7 +34,7 @@ class TermIndex:
 
     @classmethod
     def open(cls, path: Path) -> TermIndex | None:
-        """What is in `path`, or None if it is missing or damaged: it can be derived again."""
+        """Open an index; None if it is missing or damaged, so that it can be rebuilt."""
         if flaws(path, contents=False):
             return None
         try:
@@ -47,7 +47,7 @@ class TermIndex:
 
     @classmethod
     def create(cls, path: Path) -> TermIndex:
-        """An empty index in a new folder. Raises OSError where the disk does not take it."""
+        """Create an empty index in a new folder. Raises OSError if the disk rejects it."""
         path.mkdir(parents=True)
         try:
             index = tantivy.Index(schema(), path=str(path))
@@ -57,10 +57,10 @@ class TermIndex:
             raise system_error_in(error) from error
 
     def updated(self, remove: Iterable[int], add: Iterable[tuple[int, int, str]]) -> TermIndex:
-        """Take passages out by number and put in (number, document, text). On disk when it returns.
+        """Remove passages by number and add (number, document, text). Durable on return.
 
-        Adding a passage that is there already replaces it, so an update that was cut off can be done again. Raises
-        OSError where the disk does not take it; nothing is changed then.
+        Adding an existing passage replaces it, so an interrupted update can be repeated. Raises OSError if the disk
+        rejects the write, and rolls back.
         """
         try:
             writer = self._index.writer(heap_size=WRITER_MEMORY, num_threads=1)
@@ -73,22 +73,22 @@ class TermIndex:
                 writer.delete_documents_by_term("number", number)
                 writer.add_document(tantivy.Document(number=number, document=document, text=spaced(text)))
             writer.commit()
-            with suppress(ValueError):  # a merge that fails is done with the next commit
+            with suppress(ValueError):  # the next commit retries a failed merge
                 writer.wait_merging_threads()
         except ValueError as error:
             raise system_error_in(error) from error
         finally:
-            del writer  # it holds tantivy's lock, and whoever keeps the error would keep it
+            del writer  # the writer holds tantivy's lock, and the error's traceback would keep it alive
         self._index.reload()
         return TermIndex(self._index)
 
     def search(
         self, question: str, depth: int, documents: list[int] | None = None, passages: NDArray[np.int64] | None = None
     ) -> list[tuple[int, float]]:
-        """The best passages as (number, BM25), best first, ties by number; only of `documents` where given.
+        """The best passages as (number, BM25), best first, ties by number; only of `documents` if given.
 
-        `passages` are those of the documents, in order. Where they are many, the best of all are looked through, which
-        is quicker than to look each document up.
+        `passages` are those of `documents`, sorted. If there are many, it filters the global ranking, which is faster
+        than a query per document.
         """
         any_term = [
             (tantivy.Occur.Should, tantivy.Query.term_query(self._index.schema, "text", term, index_option="freq"))
@@ -120,7 +120,7 @@ class TermIndex:
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
     def numbers(self) -> list[int]:
-        """The passages that are here, in order."""
+        """The passages in this index, sorted."""
         if not self._searcher.num_docs:
             return []
         hits = self._searcher.search(tantivy.Query.all_query(), limit=self._searcher.num_docs, count=False).hits
@@ -128,7 +128,7 @@ class TermIndex:
         return sorted(int(number or 0) for number in found)
 
     def rarity(self, term: str) -> float:
-        """The inverse document frequency of a term, as BM25 weighs it: about 0 if it is everywhere, never negative."""
+        """The inverse document frequency of a term in BM25: never negative, about 0 for a term that is everywhere."""
         passages, holding = self._searcher.num_docs, self._searcher.doc_freq("text", term)
         return math.log(1 + (passages - holding + 0.5) / (holding + 0.5)) if passages >= holding else 0.0
 
@@ -141,9 +141,9 @@ def opened(path: Path) -> tantivy.Index:
 
 @contextmanager
 def links_to(folder: Path) -> Iterator[Path]:
-    """A folder with links to the files of another, but for tantivy's locks, which it writes beside what it opens.
+    """A temporary folder with links to the files of another, without the locks that tantivy creates when opening.
 
-    A thread of tantivy's may still take a lock there while the folder is removed, so that something may be left of it.
+    A tantivy thread may still take a lock while the folder is removed, so a few files may be left behind.
     """
     with TemporaryDirectory(prefix="pincite-", ignore_cleanup_errors=True) as links:
         for file in folder.iterdir():
@@ -154,7 +154,7 @@ def links_to(folder: Path) -> Iterator[Path]:
 
 
 def held(numbers: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of some numbers are among many others: [3, 9], [1, 3, 5] -> [True, False]."""
+    """Which values of `some` are in `many`: [3, 9], [1, 3, 5] -> [True, False]."""
     places = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
     found: NDArray[np.bool_] = ordered[places] == numbers
     return found
@@ -162,7 +162,7 @@ def held(numbers: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.b
 
 @cache
 def analyzer() -> tantivy.TextAnalyzer:
-    """Words in lower case without accents, reduced to their English stems."""
+    """Lower-cases words, strips accents and reduces English words to their stems."""
     return (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
         .filter(tantivy.Filter.remove_long(LONGEST_TERM))
@@ -186,6 +186,6 @@ def spaced(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The terms of a text, in order, as term search sees them."""
+    """The terms that term search finds in a text, in order."""
     terms: list[str] = analyzer().analyze(spaced(text))
     return terms

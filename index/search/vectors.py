@@ -1,8 +1,8 @@
 """Dense search: FAISS indexes derived from the store. The only module that imports faiss.
 
-Vectors are held in float16, just as the store holds them, so a cosine is the same wherever its vector lies. Up to EXACT
-of them a question is compared with every one. Above, they lie in lists around centres, and a question is compared with
-those in the lists nearest to it: as few lists as give the recall wanted, which is measured when a base is made.
+Vectors are stored as float16, as in the store, so a vector has the same cosine in every index. Up to EXACT vectors,
+search is exact. Above, it is approximate: vectors are grouped around centroids (an IVF index), and a query is compared
+with those of the nearest lists. The number of lists probed is tuned when a base is built: the fewest that reach RECALL.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from index.storage.disk import sync, system_error_in, take_place
 from index.types import Vectors
 
 Numbers = NDArray[np.int64]
-Block = tuple[Numbers, NDArray[np.float16]]  # passages [n], in order, with their vectors [n, dimension]
-Read = Callable[[Numbers], Iterable[Block]]  # the vectors of passages, in blocks; what is not there is left out
+Block = tuple[Numbers, NDArray[np.float16]]  # sorted passage numbers [n] and their vectors [n, dimension]
+Read = Callable[[Numbers], Iterable[Block]]  # reads the vectors of passages in blocks; missing ones are left out
 
-EXACT = 100_000  # vectors that a question is compared with one by one: 4 ms on one core
-FEW = 10_000  # vectors that it is, where a filter lets no more through
-LISTS_PER_ROOT = 2  # lists are so many times the square root of what they hold
-TRAINED_ON = 50  # vectors for each list
+EXACT = 100_000  # vectors; up to this many, search is exact: 4 ms on one core
+FEW = 10_000  # vectors; a filter that lets fewer pass is searched exactly
+LISTS_PER_ROOT = 2  # the number of lists is this times the square root of the number of vectors
+TRAINED_ON = 50  # training vectors per list
 ROUNDS = 10  # of k-means
 SEED = 20266
-WANTED = 0.98  # recall@10
+WANTED = 0.98  # target recall@10
 DEEP = 10
-QUERIES = 400  # that recall is measured with
-MIXED = 20  # passages that each of these lies between: hardly easier to find all for than real questions
+QUERIES = 400  # queries that recall is measured with
+MIXED = 20  # passages averaged into each query: about as hard as real questions
 INNER = faiss.METRIC_INNER_PRODUCT
-WHOLE = False  # vectors lie in the lists as they are, not as their distances from the centres
+WHOLE = False  # lists store the vectors themselves, not residuals from the centroids
 HALF = faiss.ScalarQuantizer.QT_fp16
 
 
 class Dense(Struct, frozen=True):
-    """What a base holds, and what a search in it finds. `recall` is recall@10 against comparing with every vector."""
+    """What a base holds and how it is searched. `recall` is recall@10 against exact search."""
 
     count: int = 0
-    last: int = 0  # the greatest number of a passage
-    lists: int = 0  # 0: every vector is compared
-    probed: int = 0  # of the lists, for each question
+    last: int = 0  # the largest passage number
+    lists: int = 0  # 0: exact search
+    probed: int = 0  # lists probed per query
     recall: float = 1.0
-    graph: bool = False  # neighbours of neighbours are followed, as Milvus does
+    graph: bool = False  # an HNSW graph, as Milvus builds
 
 
 class VectorIndex:
-    """Inner-product search over numbered vectors: a base, what came after it, and what is gone of both.
+    """Inner-product search over numbered vectors: a base file, a delta in memory, and tombstones for both.
 
-    Never changed once made: `updated` gives a new one that shares what it can, so a small change costs little.
+    Immutable: `updated` returns a new index that shares its data with this one, so small changes are cheap.
     """
 
     def __init__(
@@ -70,49 +70,49 @@ class VectorIndex:
 
     @classmethod
     def of(cls, dimension: int, blocks: Iterable[Block] = ()) -> VectorIndex:
-        """An index without a base, of vectors that come in blocks."""
+        """An index in memory only, from blocks of vectors."""
         return cls(nothing(dimension), Dense()).updated(np.empty(0, np.int64), blocks)
 
     @classmethod
     def open(cls, path: Path, dimension: int) -> VectorIndex | None:
-        """What was saved, or None where the file is damaged or of another kind: it can be derived again.
+        """Open a base file; None if it is damaged or of another kind, so that it can be rebuilt.
 
-        Lists are mapped into memory, not read.
+        Lists are memory-mapped, not read.
         """
         if not sealed(path):
             return None
         try:
             dense = msgspec.json.decode(recorded(path), type=Dense)
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP if dense.lists else 0)
-        except (msgspec.DecodeError, RuntimeError, MemoryError):  # a size that is not true may ask for any amount
+        except (msgspec.DecodeError, RuntimeError, MemoryError):  # a damaged header may state any size
             return None
         return cls(index, dense) if describes(dense, index, dimension) else None
 
     @property
     def numbers(self) -> Numbers:
-        """The passages that are here, in order."""
+        """The passages in this index, in order."""
         numbers = np.concatenate([numbers_of(part) for part in (self._base, *self._tail)])
         return np.setdiff1d(numbers, self._gone)
 
     @property
     def loose(self) -> int:
-        """How many vectors are not in the base, or are there and should not be."""
+        """The number of vectors outside the base, plus the tombstones in it."""
         return sum(int(part.ntotal) for part in self._tail) + len(self._gone)
 
     def updated(self, gone: Numbers, blocks: Iterable[Block]) -> VectorIndex:
-        """Leave out the passages `gone`; add those in `blocks`, which have greater numbers than any here."""
+        """A copy without the passages `gone` and with `blocks`, whose numbers are larger than any in this index."""
         added = nothing(self._base.d)
         for numbers, vectors in blocks:
             added.add_with_ids(vectors.astype(np.float32), numbers)
         tail = [*self._tail, added] if added.ntotal else [*self._tail]
-        while len(tail) > 1 and tail[-2].ntotal < 2 * tail[-1].ntotal:  # so there are few, and each is seldom copied
+        while len(tail) > 1 and tail[-2].ntotal < 2 * tail[-1].ntotal:  # keeps the parts few, and copies each seldom
             tail[-2:] = [joined(*tail[-2:])]
         return VectorIndex(self._base, self.dense, tail, np.union1d(self._gone, gone[gone <= self._last]))
 
     def search(self, query: Vectors, depth: int, among: Numbers | None = None) -> list[tuple[int, float]]:
-        """The best passages for `query` [dimension], as (number, cosine), best first, ties by number.
+        """The best passages for `query` [dimension] as (number, cosine), best first, ties by number.
 
-        `among` restricts the search to the passages with these numbers; all are compared where they are FEW.
+        `among` restricts the search to passages with these numbers; up to FEW, search is exact.
         """
         there = self._there
         if among is not None:
@@ -136,15 +136,15 @@ class VectorIndex:
         if not isinstance(part, faiss.IndexIVF):
             return faiss.SearchParameters(sel=selector)
         probed = self.dense.probed
-        if among is not None:  # the fewer are let through, the farther the best of them lie
+        if among is not None:  # the fewer vectors pass the filter, the more lists have to be probed
             probed = self.dense.lists if len(among) <= FEW else min(self.dense.lists, probed * self.count // len(among))
         return faiss.SearchParametersIVF(sel=selector, nprobe=probed)
 
 
 def save_base(path: Path, dimension: int, numbers: Numbers, read: Read) -> None:
-    """Write a base of the passages `numbers`, in order, and into the same file what searching it finds.
+    """Write a base file of the passages `numbers` (sorted), with the measured recall in its record.
 
-    Depends on the vectors alone. Takes one core, and a little more memory than the vectors take.
+    The result depends on the vectors alone. Uses one core, and slightly more memory than the vectors take.
     """
     with one_core():
         make = with_lists if len(numbers) > EXACT else compared
@@ -161,7 +161,7 @@ def save_base(path: Path, dimension: int, numbers: Numbers, read: Read) -> None:
 
 
 def compared(dimension: int, numbers: Numbers, read: Read) -> tuple[faiss.IndexIDMap, Dense]:
-    """A base of which every vector is compared."""
+    """A base with exact search."""
     index = nothing(dimension)
     for block, vectors in read(numbers):
         index.add_with_ids(vectors.astype(np.float32), block)
@@ -169,7 +169,7 @@ def compared(dimension: int, numbers: Numbers, read: Read) -> tuple[faiss.IndexI
 
 
 def with_lists(dimension: int, numbers: Numbers, read: Read) -> tuple[faiss.IndexIVF, Dense]:
-    """A base of which those lists are searched that are nearest to the question."""
+    """A base with approximate search: it probes the lists nearest to the query."""
     lists = round(LISTS_PER_ROOT * len(numbers) ** 0.5)
     sample = np.concatenate([vectors for _, vectors in read(spread(numbers, TRAINED_ON * lists))]).astype(np.float32)
     index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(dimension), dimension, lists, HALF, INNER, WHOLE)
@@ -185,22 +185,22 @@ def with_lists(dimension: int, numbers: Numbers, read: Read) -> tuple[faiss.Inde
 
 
 def between(vectors: Vectors) -> Vectors:
-    """Queries that lie as far off as questions do: each in the middle of some of the vectors, drawn at random."""
+    """Synthetic queries, about as far from passages as questions are: means of randomly drawn vectors."""
     drawn = np.random.default_rng(SEED).integers(0, len(vectors), (QUERIES, MIXED))
     middles: Vectors = vectors[drawn].mean(axis=1)
     return middles
 
 
 def fewest_probed(index: faiss.IndexIVF, queries: Vectors) -> tuple[int, float]:
-    """The least number of lists that gives the recall wanted, and that recall@10: shares of what all lists give."""
+    """The fewest lists that reach the target recall, and the recall@10 they reach: shares of what all lists find."""
 
     def cosines(probed: int) -> Vectors:
         found: Vectors = index.search(queries, DEEP, params=faiss.SearchParametersIVF(nprobe=probed))[0]
         return found
 
-    least = cosines(index.nlist)[:, -1:]  # what is as near as the tenth is as good: there may be equal passages
+    least = cosines(index.nlist)[:, -1:]  # ties with the tenth count as found: there may be equal passages
     low, high, recall = 1, index.nlist, 1.0
-    while low < high:  # more lists never find less
+    while low < high:  # recall never falls as more lists are probed
         probed = (low + high) // 2
         now = float(np.mean(cosines(probed) >= least))
         low, high, recall = (low, probed, now) if now >= WANTED else (probed + 1, high, recall)
@@ -208,7 +208,7 @@ def fewest_probed(index: faiss.IndexIVF, queries: Vectors) -> tuple[int, float]:
 
 
 def spread(numbers: Numbers, most: int) -> Numbers:
-    """Evenly spread over all: [0, 1, …, 9], 3 -> [0, 4, 9]."""
+    """`count` evenly spaced values: [0, 1, …, 9], 3 -> [0, 4, 9]."""
     return numbers[np.linspace(0, len(numbers) - 1, min(most, len(numbers))).astype(np.int64)]
 
 
@@ -234,7 +234,7 @@ def numbers_of(part: faiss.Index) -> Numbers:
 
 
 def describes(dense: Dense, index: faiss.Index, dimension: int) -> bool:
-    """Whether this is the base that was described when it was saved."""
+    """Whether a base matches the description saved with it."""
     if index.d != dimension or index.ntotal != dense.count:
         return False
     if not dense.lists:
@@ -242,12 +242,12 @@ def describes(dense: Dense, index: faiss.Index, dimension: int) -> bool:
     if not isinstance(index, faiss.IndexIVFScalarQuantizer) or index.nlist != dense.lists:
         return False
     lists = faiss.downcast_InvertedLists(index.invlists)
-    lists.prefetch_nthread = 0  # threads that would read ahead, made anew for each question
+    lists.prefetch_nthread = 0  # disables prefetching, which starts new threads for every query
     return sum(int(lists.list_size(each)) for each in range(index.nlist)) == dense.count
 
 
 def bitmap(last: int, numbers: Numbers, *, among: bool) -> NDArray[np.uint8]:
-    """One bit for each number up to `last`, in the order that FAISS reads: set for those among `numbers`, or not."""
+    """A bitmap in FAISS's order over the numbers up to `last`: set for those among `numbers`, or inverted."""
     marked = np.full(last + 1, not among, bool)
     marked[numbers] = among
     return np.packbits(marked, bitorder="little")
@@ -255,7 +255,7 @@ def bitmap(last: int, numbers: Numbers, *, among: bool) -> NDArray[np.uint8]:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """FAISS keeps to one core in this thread: questions are not kept waiting, and sums come out the same everywhere."""
+    """Limit FAISS to one thread here: questions do not compete for cores, and sums are the same on every machine."""
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:

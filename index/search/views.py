@@ -1,6 +1,6 @@
-"""Views: all that a searcher needs of one version of a collection, moved on from one version to the next.
+"""Views: immutable snapshots of one version of a collection, with all that a searcher needs.
 
-A view shares with the one before what did not change. It is freed when the last question that uses it is done.
+Consecutive views share whatever did not change. A view is freed after the last question that uses it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from index.storage.layout import CollectionLayout, change_of
 from index.storage.store import Store
 from index.types import Document
 
-MANY = 1000  # documents that are put into their places one by one
+MANY = 1000  # changed documents; up to this many, a copy of the list is edited, otherwise a new one is sorted
 
 
 class Listed(Struct, frozen=True):
-    """Documents, by source in code point order, and by number."""
+    """Documents ordered by source (code points), and by number."""
 
     documents: list[Document]
-    sources: list[str]  # of these
+    sources: list[str]  # of `documents`
     by_number: dict[int, Document]
 
     @classmethod
@@ -37,7 +37,7 @@ class Listed(Struct, frozen=True):
         return cls(documents, [each.source for each in documents], {each.number: each for each in documents})
 
     def moved(self, gone: set[int], added: list[Document]) -> Listed:
-        """Without some, and with others: at less than a new list would cost, where they are few."""
+        """A copy without the documents `gone` and with those `added`. Few changes cost less than a new list."""
         if len(gone) + len(added) > MANY:
             kept = [document for document in self.documents if document.number not in gone]
             return Listed.of(sorted(kept + added, key=lambda document: document.source))
@@ -55,17 +55,17 @@ class Listed(Struct, frozen=True):
 
 class View(Struct, frozen=True):
     change: int
-    covered: int  # the change up to which the base of the vectors goes
+    covered: int  # the change up to which the vectors' base file goes
     listed: Listed
-    ranges: NDArray[np.int64]  # [n, 3], by document: its number, its first passage, the one behind its last
+    ranges: NDArray[np.int64]  # [n, 3] by document: its number, its first passage, the end of its passages (exclusive)
     vectors: VectorIndex
     terms: TermIndex
 
 
 def view_of(place: CollectionLayout, store: Store) -> View:
-    """The view of a store as it is now, deriving again what is missing or damaged.
+    """A view of the current state. Rebuilds derived indexes that are missing or damaged.
 
-    Raises StorageFull or StorageReadOnly where the disk does not take that.
+    Raises StorageFull or StorageReadOnly if they cannot be written.
     """
     change = searchable(place, store, wait=True)
     terms = TermIndex.open(place.terms)
@@ -82,7 +82,7 @@ def view_of(place: CollectionLayout, store: Store) -> View:
 
 
 def moved_view(view: View, place: CollectionLayout, store: Store) -> View:
-    """The view of a store as it is now; the same where nothing changed that can be searched."""
+    """A view of the current state; `view` itself if no searchable change was added."""
     change = searchable(place, store)
     if change <= view.change:
         return view
@@ -105,7 +105,7 @@ def moved_view(view: View, place: CollectionLayout, store: Store) -> View:
 
 
 def renewed_view(view: View, place: CollectionLayout, store: Store) -> View:
-    """The same view, on the base that is on the disk now if that covers more, with less beside it."""
+    """The same version on the newest base file, if that covers more than the view's own."""
     if not any(view.covered < change_of(path) <= view.change for path in place.all_vectors()):
         return view
     vectors, covered = vectors_at(place, store, view.change)
@@ -113,12 +113,12 @@ def renewed_view(view: View, place: CollectionLayout, store: Store) -> View:
 
 
 def searchable(place: CollectionLayout, store: Store, *, wait: bool = False) -> int:
-    """The last change that can be searched: the present one, or the one before a change that is being written.
+    """The last searchable change: the current one, or the one before while a change is being written.
 
-    A change that a crash left half derived is finished here, with `wait` though somebody else has the collection now. A
-    disk that takes nothing leaves it as it is.
+    Completes a change that a crash interrupted. With `wait`, it waits for another process's change lock. On a full or
+    read-only disk it leaves the change unfinished.
     """
-    covered = terms_covered(place)  # read first: it is never ahead, unless the store was put back to an older state
+    covered = terms_covered(place)  # read first, so it is never ahead, unless the store was restored
     change = store.change()
     if covered == change:
         return change
