@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
+from weakref import WeakValueDictionary
 
 import msgspec
 import numpy as np
@@ -50,7 +52,7 @@ class OnnxEncoder:
         model = _read(folder / MODEL, self.card.model_sha256)
         tokenizer = _read(folder / TOKENIZER, self.card.tokenizer_sha256)
         self.pieces = Pieces(Tokenizer.from_str(tokenizer.decode()), self.card.window)
-        self._session = session(model)
+        self.session = shared_session(model, self.card.model_sha256)
         self._pool = ThreadPoolExecutor(threads or cpus(), thread_name_prefix="encoder")
 
     @property
@@ -83,8 +85,24 @@ class OnnxEncoder:
         return np.stack(list(self._pool.map(self._run, windows)))
 
     def _run(self, window: Window) -> Vector:
-        vector: Vector = self._session.run([OUTPUT], {INPUT: np.array([window], dtype=np.int64)})[0][0]
+        vector: Vector = self.session.run([OUTPUT], {INPUT: np.array([window], dtype=np.int64)})[0][0]
         return vector
+
+
+_sessions: WeakValueDictionary[str, ort.InferenceSession] = WeakValueDictionary()  # in use, by the model's SHA-256
+_opening = Lock()
+
+
+def shared_session(model: bytes, sha256: str) -> ort.InferenceSession:
+    """The one session of this process for a model: collections with the same encoder share its memory.
+
+    It is freed with the last encoder that uses it. A session may run in any number of threads at once.
+    """
+    with _opening:
+        shared = _sessions.get(sha256)
+        if shared is None:
+            shared = _sessions[sha256] = session(model)
+        return shared
 
 
 def session(model: bytes) -> ort.InferenceSession:

@@ -10,11 +10,11 @@ import base64
 import binascii
 import threading
 import zlib
-from collections import OrderedDict
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from cachetools import LRUCache
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -29,9 +29,11 @@ from index.milvus.tables import (
     piece_keys,
     version_of,
 )
-from index.storage.contents import CACHED, Content
+from index.storage.contents import ROOM, SPAN_BYTES, Content
 from index.storage.tables import NewDocument
 from index.types import Document, Passage, Span
+
+PASSAGE_BYTES = 3 * SPAN_BYTES  # of a passage, but for its headings, which are in the text as well
 
 
 class Whole(Struct, frozen=True):
@@ -74,13 +76,19 @@ class Read(Struct, frozen=True):
     content: Content
     passages: list[Passage]
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory at most."""
+        return self.content.size + PASSAGE_BYTES * len(self.passages)
+
 
 class Versions:
     """Versions of documents, read once and kept for a while. Safe in many threads at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, room: int = ROOM) -> None:
+        """`room`: bytes. A document that takes more is kept alone."""
         self._engine = engine
-        self._kept: OrderedDict[int, Read] = OrderedDict()
+        self.kept = LRUCache[int, Read](room, lambda read: min(read.size, room))
         self._turn = threading.Lock()
 
     def of(self, number: int) -> Read:
@@ -94,7 +102,7 @@ class Versions:
     def all_of(self, numbers: Sequence[int]) -> dict[int, Read | None]:
         """Several at once. None where a version is gone, or damaged."""
         with self._turn:
-            found: dict[int, Read | None] = {each: self._kept[each] for each in numbers if each in self._kept}
+            found: dict[int, Read | None] = {each: self.kept[each] for each in numbers if each in self.kept}
         missing = [number for number in numbers if number not in found]
         if missing:
             wholes = self.wholes([version_of(number) for number in missing])
@@ -104,10 +112,7 @@ class Versions:
         with self._turn:
             for number, each in found.items():
                 if each is not None:
-                    self._kept[number] = each
-                    self._kept.move_to_end(number)
-            while len(self._kept) > CACHED:
-                self._kept.popitem(last=False)
+                    self.kept[number] = each
         return found
 
     def wholes(self, versions: Sequence[str]) -> dict[str, Whole | None]:

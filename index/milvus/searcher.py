@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache
 from msgspec import Struct
 from numpy.typing import NDArray
 
@@ -43,6 +45,7 @@ FEW = 1000  # passages that a term is in at most, for all of them to be found
 ROUNDS = 6  # of searching again
 FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
 DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another
+TERMS = 100_000  # whose passages are counted once for a version: some 10 MB of words
 LISTED = 2000  # documents that a filter names one by one
 
 
@@ -51,6 +54,26 @@ class Filter(Struct, frozen=True):
 
     expression: str
     sources: frozenset[str] | None = None
+
+
+class TermCounts:
+    """How many passages hold a term, for the `most` terms used last. Safe in many threads at once."""
+
+    def __init__(self, most: int) -> None:
+        self._counts = LRUCache[str, int](most)
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def of(self, terms: Sequence[str]) -> dict[str, int]:
+        """Of those of the terms that were counted."""
+        with self._lock:
+            return {term: self._counts[term] for term in terms if term in self._counts}
+
+    def keep(self, counts: Mapping[str, int]) -> None:
+        with self._lock:
+            self._counts.update(counts)
 
 
 class MilvusSearcher:
@@ -68,7 +91,7 @@ class MilvusSearcher:
         self._recall = recall
         self._whole = Filter(part.rows)
         self._among = lru_cache(FILTERS)(self._filter)
-        self._holding: dict[str, int] = {}
+        self.counts = TermCounts(TERMS)
 
     @property
     def passages(self) -> int:
@@ -163,15 +186,15 @@ class MilvusSearcher:
 
     def _held(self, terms: Sequence[str]) -> dict[str, int]:
         """How many passages hold each term: those that are in few are counted by finding them, all at once."""
-        missing = [term for term in dict.fromkeys(terms) if term not in self._holding]
+        counts = self.counts.of(terms)
+        missing = [term for term in dict.fromkeys(terms) if term not in counts]
         if missing:
             found = self._engine.matching(self._table, missing, FEW, self._whole.expression, [])
             for term, hits in zip(missing, found, strict=True):
                 few = len(hits) < FEW
-                self._holding[term] = (
-                    len(hits) if few else self._engine.holding(self._table, term, self._whole.expression)
-                )
-        return {term: self._holding[term] for term in terms}
+                counts[term] = len(hits) if few else self._engine.holding(self._table, term, self._whole.expression)
+            self.counts.keep({term: counts[term] for term in missing})
+        return counts
 
     def _filter(self, patterns: tuple[str, ...]) -> Filter:
         """Patterns as an expression: documents by name where they are few, else ranges that hold all of them.

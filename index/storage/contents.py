@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from threading import Lock
 
+from cachetools import LRUCache, cached
 from msgspec import Struct
 
 from index.storage.store import Store
-from index.text.positions import PositionMap
+from index.text.positions import RUN_BYTES, PositionMap
 from index.types import Document, Span
 
-CACHED = 256  # documents kept decoded
+ROOM = 256_000_000  # bytes that the documents of a collection take which are kept decoded
+SPAN_BYTES = 136  # of a span, its two numbers, and its place in a list
+MAPS = 2  # of positions: to UTF-16 units and to bytes
 
 
 class Content(Struct, frozen=True, dict=True):
@@ -25,14 +31,24 @@ class Content(Struct, frozen=True, dict=True):
     def positions(self) -> PositionMap:
         return PositionMap(self.text, self.document.encoding, self.document.bom)
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory at most, with the positions, which may be made later."""
+        wide = max(0, len(self.file) - len(self.text))  # each character that takes more bytes than one ends two runs
+        runs = min(len(self.text), 2 * wide + 1)
+        return len(self.file) + sys.getsizeof(self.text) + SPAN_BYTES * len(self.sentences) + MAPS * RUN_BYTES * runs
+
 
 class Contents:
     """Reads and caches the contents of documents. Rows of the store never change, so entries never go stale."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, room: int = ROOM) -> None:
+        """`room`: bytes. A document that takes more is kept alone, or each passage of it would have it read anew."""
+
         def read(document: Document) -> Content:
             file, sentences = store.content(document.number)
             text = file[document.bom :].decode(document.encoding)
             return Content(document, file, text, sentences)
 
-        self.of = lru_cache(CACHED)(read)
+        self.kept = LRUCache[int, Content](room, lambda content: min(content.size, room))
+        self.of: Callable[[Document], Content] = cached(self.kept, lambda document: document.number, Lock())(read)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from index.text.decoding import MULTIBYTE
 from index.types import Span
 
+RUN_BYTES = 17  # of one run of a map: where it starts here and there, and its width
+
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 Widths = NDArray[np.int8]
 

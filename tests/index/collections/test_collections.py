@@ -13,6 +13,7 @@ import pytest
 from litestar.testing import TestClient
 
 from index.collections.collections import drop, sweep
+from index.embedding.onnx_encoder import OnnxEncoder
 from index.errors import CollectionNotFound
 from index.text.preparation import NOTHING_TOLD
 from pincite import PROGRAM
@@ -117,3 +118,18 @@ def test_a_writer_of_a_dropped_collection_touches_nothing(tmp_path: Path) -> Non
     drop(tmp_path, "birds")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["collections"]
     assert len(found(other, "cat dog owl")) == len(TEXTS) - 1
+
+
+def test_collections_with_the_same_encoder_share_one_session(index_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    shutil.copytree(index_folder, folder, symlinks=True)
+    answering = Answering.open(folder, program=PROGRAM)
+    assert answering.make_collection("birds", None)
+    first, second = (answering.searcher(name).encoder for name in ("default", "birds"))
+    assert isinstance(first, OnnxEncoder)
+    assert isinstance(second, OnnxEncoder)
+    assert first.session is second.session
+    with ThreadPoolExecutor(2) as pool:
+        vectors = list(pool.map(lambda encoder: encoder.encode(["Owls hunt at night."]), [first, second] * 4))
+    assert all((each == vectors[0]).all() for each in vectors)
+    answering.close()

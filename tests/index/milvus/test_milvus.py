@@ -25,8 +25,10 @@ from index.milvus import bm25
 from index.milvus import engine as milvus
 from index.milvus.backend import MilvusHome
 from index.milvus.collection import Bound
+from index.milvus.contents import Versions
 from index.milvus.engine import MOST_ROWS, Engine, by_size
 from index.milvus.partition import Part
+from index.milvus.searcher import TermCounts
 from index.milvus.tables import (
     COLLECTIONS,
     DOCUMENTS,
@@ -421,3 +423,29 @@ print([name for name in ("pymilvus", "milvus_lite", "grpc", "pyarrow") if name i
 """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert told.stdout == "[]\n", told.stderr
+
+
+# ---- what is kept in memory
+
+
+def test_counts_of_terms_are_kept_of_so_many_terms_and_are_right_after_others_were_dropped(fresh: Fresh) -> None:
+    fresh.put("a.txt", "Owls hunt mice.")
+    fresh.put("b.txt", "Owls sleep.")
+    searcher = fresh.bound.searcher(fresh.bound.state())
+    searcher.counts = TermCounts(2)
+    common, rare, absent = (searcher.rarity(term) for term in ("owl", "mice", "heron"))
+    assert common < rare < absent
+    assert len(searcher.counts) == 2
+    assert [searcher.rarity(term) for term in ("owl", "mice", "heron")] == [common, rare, absent]
+    assert fresh.found("owls hunt mice while herons sleep")[0] == "Owls hunt mice."
+    assert len(searcher.counts) == 2
+
+
+def test_versions_that_are_kept_stay_within_their_room(fresh: Fresh) -> None:
+    for number in range(10):
+        fresh.put(f"{number}.txt", f"Owl {number} hunts. " * 50)
+    versions = Versions(fresh.engine, room=20_000)
+    searcher = fresh.bound.searcher(fresh.bound.state())
+    for document in searcher.documents(None, 10):
+        assert versions.of(document.number).content.text.startswith("Owl")
+        assert 0 < versions.kept.currsize <= 20_000
