@@ -1,4 +1,4 @@
-"""Copying an index while it is used, and putting the copy back. What is derived is left out and made again."""
+"""Backs up an index while it is in use, and restores it. Derived indexes are not copied but rebuilt."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from index.storage.store import Store, connected
 
 
 def backup(index: Path, target: Path, progress: Progress = lambda *_: None) -> list[str]:
-    """Copy every collection and the encoders to the folder `target`, which appears complete or not at all.
+    """Copy all collections and encoders to the folder `target`, which appears complete or not at all.
 
-    Each collection is copied as of one change, whatever is written meanwhile. Gives the names of the collections.
-    Raises IndexNotFound, AlreadyThere, StorageFull, StorageReadOnly or IndexDamaged.
+    Each collection is copied as a snapshot of one change. Returns the names of the collections. Raises IndexNotFound,
+    AlreadyThere, StorageFull, StorageReadOnly or IndexDamaged.
     """
     source = Layout(index)
     names = source.collections()
@@ -39,7 +39,7 @@ def backup(index: Path, target: Path, progress: Progress = lambda *_: None) -> l
 
 
 def restore(saved: Path, index: Path, progress: Progress = lambda *_: None) -> list[Checked]:
-    """Make the folder `index` from a backup, checked, with everything derived made again; or leave nothing there.
+    """Restore the folder `index` from a backup: check it, then rebuild the derived indexes. All or nothing.
 
     Raises IndexNotFound, AlreadyThere, BackupDamaged, StorageFull or StorageReadOnly.
     """
@@ -57,7 +57,7 @@ def restore(saved: Path, index: Path, progress: Progress = lambda *_: None) -> l
 
 @contextmanager
 def made_whole(target: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `target` if nothing fails, synced to the disk."""
+    """A temporary folder to fill. On success it is synced and renamed to `target`; on failure it is removed."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise AlreadyThere(path=target)
     try:
@@ -79,7 +79,7 @@ def made_whole(target: Path) -> Iterator[Path]:
 def copy_store(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
     with closing(connected(source)) as here, closing(sqlite3.connect(target)) as there:
-        here.backup(there)  # in one step: as of one change, and writers do not wait
+        here.backup(there)  # one step: a consistent snapshot, and writers do not wait
 
 
 def copy_encoder(source: Layout, target: Layout, sha256: str) -> None:

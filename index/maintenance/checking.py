@@ -1,4 +1,4 @@
-"""Checking an index: everything that is stored, against itself, and everything derived, against what is stored."""
+"""Checks an index: stored data against checksums, derived indexes against the store."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from index.types import Span
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
-UNIT = 0.01  # by so much the length of a stored vector may differ from one: it has 16 bits a number
+UNIT = 0.01  # tolerance of a stored vector's length, which should be 1: float16
 
 RESTORE = "Restore a backup. `pincite check --save-to FOLDER` writes out the documents that can still be read."
-REBUILD = "`pincite check --repair` makes it again from the store."
+REBUILD = "`pincite check --repair` rebuilds it from the store."
 REPLACE = "Delete the document and add it again, or restore a backup."
 EXPORT = "Delete that folder and build again, or restore a backup."
 
 
 class Finding(Struct, frozen=True):
-    where: str  # a place in the index folder, or a document's source
+    where: str  # a path in the index folder, or a document's source
     what: str
     remedy: str
 
 
 class Stored(NamedTuple):
-    """A document as it is in the store, where anything may be damaged."""
+    """A row of the store, in which anything may be damaged."""
 
     source: str
     sha256: str
@@ -63,13 +63,13 @@ class Checked(Struct, frozen=True):
     documents: int
     passages: int
     findings: list[Finding]
-    dense: Dense | None = None  # how dense search goes about it, and its recall; None where the store cannot be read
+    dense: Dense | None = None  # None if the store cannot be read
 
 
 def check(
     index: Path, collection: str | None = None, *, repair: bool = False, progress: Progress = lambda *_: None
 ) -> list[Checked]:
-    """Check a collection, or all. `repair` makes damaged derived files again; what is told then is what is left.
+    """Check one collection, or all. `repair` rebuilds damaged derived files; findings are those that remain.
 
     Raises IndexNotFound or CollectionNotFound.
     """
@@ -103,12 +103,12 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
 
 
 def check_store(connection: sqlite3.Connection) -> Iterator[Finding]:
-    """What SQLite says of its own file."""
-    for (told,) in connection.execute("PRAGMA integrity_check"):
-        if told != "ok":
-            yield Finding("store.sqlite", str(told), RESTORE)
+    """SQLite's own integrity checks."""
+    for (problem,) in connection.execute("PRAGMA integrity_check"):
+        if problem != "ok":
+            yield Finding("store.sqlite", str(problem), RESTORE)
     for table, row, *_ in connection.execute("PRAGMA foreign_key_check"):
-        yield Finding("store.sqlite", f"row {row} of {table} belongs to nothing", RESTORE)
+        yield Finding("store.sqlite", f"row {row} of {table} has no parent row", RESTORE)
 
 
 def check_documents(connection: sqlite3.Connection, dimension: int, progress: Progress) -> Iterator[Finding]:
@@ -127,7 +127,7 @@ def check_document(connection: sqlite3.Connection, number: int, dimension: int) 
             (number,),
         ).fetchone()
         if row is None:
-            return  # erased since it was listed
+            return  # deleted after it was listed
         sums = checksum(connection, number)
         query = "SELECT first, last, start, end, vector FROM passage WHERE document = ? ORDER BY number"
         passages = connection.execute(query, (number,)).fetchall()
@@ -138,7 +138,7 @@ def check_document(connection: sqlite3.Connection, number: int, dimension: int) 
         connection.execute("COMMIT")
     stored = Stored(*row)
     if stored.checksum != sums:
-        yield Finding(stored.source, "what is stored of it has not the checksum that it was stored with", REPLACE)
+        yield Finding(stored.source, "its rows do not match their checksum", REPLACE)
     for what in flaws_of_document(stored, passages, dimension):
         yield Finding(stored.source, what, REPLACE)
 
@@ -149,7 +149,7 @@ def flaws_of_document(stored: Stored, passages: list[PassagePlace], dimension: i
         yield "its file or its sentences are missing"
         return
     if len(file) != stored.bytes or hashlib.sha256(file).hexdigest() != stored.sha256:
-        yield "its file has not the SHA-256 that it was stored with"
+        yield "its file does not match its SHA-256"
         return
     try:
         text = file[stored.bom :].decode(stored.encoding)
@@ -158,17 +158,17 @@ def flaws_of_document(stored: Stored, passages: list[PassagePlace], dimension: i
         return
     spans = [Span(start, end) for start, end in np.frombuffer(packed, np.int32).reshape(-1, 2).tolist()]
     if len(spans) != stored.sentences or not in_order(spans, text):
-        yield "its sentences do not slice from its text"
+        yield "its sentence offsets do not match its text"
     elif not all(0 <= first <= last < len(spans) for first, last, *_ in passages):
-        yield "a passage names sentences that are not there"
+        yield "a passage refers to sentences that do not exist"
     elif not all(matches(spans, *each[:4]) for each in passages):
         yield "a passage does not begin and end with its sentences"
     if not all(is_vector(vector, dimension) for *_, vector in passages):
-        yield "a passage has no vector of unit length"
+        yield "the vector of a passage is not of unit length"
 
 
 def in_order(spans: list[Span], text: str) -> bool:
-    """Whether every span lies in the text, behind the one before, with nothing but white space outside of them."""
+    """Whether spans are in range, sorted and disjoint, with only white space outside them."""
     end = 0
     for span in spans:
         if not end <= span.start < span.end <= len(text) or text[end : span.start].strip():
@@ -178,7 +178,7 @@ def in_order(spans: list[Span], text: str) -> bool:
 
 
 def matches(spans: list[Span], first: int, last: int, start: int, end: int) -> bool:
-    """Whether a passage is whole sentences, or a part of one that was too long."""
+    """Whether a passage is whole sentences, or part of one that was too long."""
     whole = Span(spans[first].start, spans[last].end)
     return whole == (start, end) or (first == last and whole.start <= start < end <= whole.end)
 
@@ -187,7 +187,7 @@ def is_vector(vector: object, dimension: int) -> bool:
     if not isinstance(vector, bytes) or len(vector) != 2 * dimension:
         return False
     length = float(np.linalg.norm(np.frombuffer(vector, np.float16).astype(np.float32)))
-    return abs(length - 1) <= UNIT  # false for NaN as well
+    return abs(length - 1) <= UNIT  # also false for NaN
 
 
 def check_encoder(layout: Layout, store: Store) -> Iterator[Finding]:
@@ -204,15 +204,15 @@ def check_encoder(layout: Layout, store: Store) -> Iterator[Finding]:
         return
     for name, expected in ((MODEL, card.model_sha256), (TOKENIZER, card.tokenizer_sha256)):
         if not (folder / name).is_file() or file_sha256(folder / name) != expected:
-            yield Finding(where, f"{name} is not the file that was exported", EXPORT)
+            yield Finding(where, f"{name} differs from the exported file", EXPORT)
     if card.weights_sha256 != store.config.encoder_sha256:
-        yield Finding(where, "it is not the encoder that the vectors come from", EXPORT)
+        yield Finding(where, "it is not the encoder that made the vectors", EXPORT)
 
 
 def check_derived(place: CollectionLayout, store: Store) -> list[Finding]:
-    """Every byte of dense and term search against its checksum, and what they hold against the store.
+    """Check dense and term search: every byte against checksums, and their contents against the store.
 
-    What seems wrong is looked at again while nobody puts anything in its place.
+    Problems are checked a second time under a lock, so that a concurrent rebuild does not cause false alarms.
     """
     found = list(derived_findings(place, store))
     if found and writable(place.path):

@@ -1,4 +1,4 @@
-"""Finding damage in derived files, and making them anew from the store without encoding anything."""
+"""Finds damage in derived indexes, and rebuilds them from the store without encoding again."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from index.storage.layout import CollectionLayout
 from index.storage.store import Store
 from index.types import Vectors
 
-SAMPLE = 1000  # passages that are looked up by their own vectors
-NEAR = 0.98  # the cosine of a vector to what dense search holds of it, which may be compressed
+SAMPLE = 1000  # passages looked up by their own vectors
+NEAR = 0.98  # least cosine between a stored vector and its possibly compressed copy in dense search
 
 
 def derived_flaws(place: CollectionLayout) -> list[tuple[str, str]]:
-    """(file, what is wrong with it), after reading every byte of every derived file. A missing file is no flaw."""
-    told = [
-        (path.name, "it is damaged or cut short") for path in place.all_vectors() if not intact(path) and path.exists()
+    """(file, problem), after reading every byte of all derived files. A missing file is not a problem."""
+    problems = [
+        (path.name, "it is damaged or truncated") for path in place.all_vectors() if not intact(path) and path.exists()
     ]
     if place.terms.exists():
-        told += [("terms", flaw) for flaw in flaws(place.terms, contents=True)]
-    return told
+        problems += [("terms", flaw) for flaw in flaws(place.terms, contents=True)]
+    return problems
 
 
 def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, str]]:
-    """(file, in what it differs from the store). The collection may be written to meanwhile."""
+    """(file, difference to the store). Others may write to the collection meanwhile."""
     change = store.change()
     vectors, _ = vectors_at(place, store, change)
     live = numbers_in(store.passage_ranges(0, change))
     if not np.array_equal(vectors.numbers, live):
-        yield "vectors", "dense search does not hold just the passages of the store"
+        yield "vectors", "dense search and the store hold different passages"
     elif not all(near(vectors, *each) for each in sample(store, live)):
-        yield "vectors", "dense search holds other vectors than the store"
+        yield "vectors", "dense search and the store hold different vectors"
     before = terms_covered(place)
     terms = TermIndex.open(place.terms)
     if terms is None:
@@ -47,23 +47,23 @@ def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, 
     numbers = terms.numbers()
     after = store.change()
     if not any(np.array_equal(numbers_in(store.passage_ranges(0, each)), numbers) for each in range(before, after + 1)):
-        yield "terms", "term search does not hold just the passages of the store"
+        yield "terms", "term search and the store hold different passages"
 
 
 def sample(store: Store, numbers: NDArray[np.int64]) -> Iterator[tuple[int, Vectors]]:
-    """Some passages, evenly spread, with their vectors."""
+    """Evenly spaced passages with their vectors."""
     for found, vectors in store.vectors(spread(numbers, SAMPLE)):
         yield from zip(found.tolist(), vectors.astype(np.float32), strict=True)
 
 
 def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
-    """Whether dense search holds this vector, or nearly so, for a passage."""
+    """Whether dense search holds this vector, within compression error, for a passage."""
     found = index.search(vector, 1, np.array([number]))
     return bool(found) and found[0][1] >= NEAR
 
 
 def rebuild(place: CollectionLayout, store: Store, changing: Changing) -> None:
-    """Throw away what is derived and make it again. The holder of the making lock may; see `make_anew`."""
+    """Delete the derived indexes and rebuild them. The caller holds the making lock; see `make_anew`."""
     for path in place.all_vectors():
         path.unlink(missing_ok=True)
     make_anew(place, store, changing)

@@ -1,4 +1,4 @@
-"""Saving what can be read of a damaged store: the original files of its documents."""
+"""Saves what is readable of a damaged store: the original files of its documents."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from index.text.sources import check_source
 
 
 def salvage(store: Path, folder: Path) -> tuple[list[str], int]:
-    """Write every live document that is whole into `folder`, under its source.
+    """Write every intact live document into `folder`, under its source.
 
-    Gives the sources saved, and how many documents could not be. Without their rows, documents cannot be counted.
+    Returns the saved sources and the number of documents that could not be saved. Documents whose rows are lost are not
+    counted.
     """
     saved, lost = [], 0
     with closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -45,7 +46,7 @@ def last_number(connection: sqlite3.Connection) -> int:
 
 
 def write(folder: Path, source: object, sha256: object, file: object) -> bool:
-    """Whether the file is the one that was stored, under a name that stays in the folder."""
+    """Write the file if it matches its hash and its name stays inside the folder; return whether it did."""
     if not isinstance(source, str) or not isinstance(file, bytes) or hashlib.sha256(file).hexdigest() != sha256:
         return False
     with suppress(BadSource, OSError):
