@@ -1,4 +1,4 @@
-"""The encoder of an index: exported once when the index is built, and opened from its folder ever after."""
+"""Opens the encoder of an index: exported once, when the index is built, and then loaded from its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from index.types import Encoder
 
 
 def open_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder:
-    """The encoder exported into `folder`; where there is none, the reference for `name`, which imports torch."""
+    """The encoder exported to `folder`; if there is none, sentence-transformers on torch for `name`."""
     if (folder / CARD).is_file():
         return OnnxEncoder(folder, threads)
     from index.embedding.torch_encoder import SentenceTransformersEncoder
@@ -23,9 +23,9 @@ def open_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder
 
 
 def make_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder:
-    """As `open_encoder`, but exports the model first if `folder` is not there.
+    """Like `open_encoder`, but exports the model first if `folder` does not exist.
 
-    A model that cannot be exported is served by the reference.
+    A model that cannot be exported runs on sentence-transformers.
     """
     if not folder.exists():
         from index.embedding.export import export
@@ -36,7 +36,7 @@ def make_encoder(name: str, folder: Path, threads: int | None = None) -> Encoder
 
 
 def encoder_of(layout: Layout, config: IndexConfig, name: str | None = None) -> Encoder:
-    """The encoder that an index was built with. Raises EncoderMismatch if `name` means another."""
+    """The encoder that an index was built with. Raises EncoderMismatch if `name` is a different one."""
     if name is not None and name != config.encoder and models.find(name).sha256 != config.encoder_sha256:
         raise EncoderMismatch(built_with=config.encoder, serving=name)
     encoder = open_encoder(config.encoder, layout.encoder(config.encoder_sha256))

@@ -1,13 +1,12 @@
 """Exports a sentence-transformers model to ONNX with int8 weights, and compares it with torch before accepting it.
 
-The graph takes one unpadded window: no attention mask that tracing could lose, no token types, pooling and
-normalisation inside. How its weights become int8 was chosen by measuring:
+The graph takes one unpadded window and includes pooling and normalisation. It has no attention mask, which tracing
+could lose, and no token types. Quantization was chosen by measurement:
 
-- Activations get their scale while running, over one window, and weights one scale a column: cosine 0.994 to torch over
-  200 passages. One scale a matrix: 0.83. Static scales from 48 passages: 0.94. `eval.benchmarks.encoders`
-  measures this.
-- Weights take 7 of the 8 bits (`reduce_range`). With all 8, CPUs without VNNI instructions saturate while they add up,
-  and give other vectors than CPUs with them (cosine 0.989 between the two); with 7 the sums are exact everywhere.
+- Activations are scaled dynamically per window, weights per column: cosine 0.994 to torch over 200 passages. With one
+  scale per matrix: 0.83. With static scales from 48 passages: 0.94. `eval.benchmarks.encoders` measures this.
+- Weights use 7 of 8 bits (`reduce_range`). With all 8, CPUs without VNNI instructions saturate their accumulators and
+  give other vectors than CPUs with them (cosine 0.989 between the two). With 7 bits the sums are exact everywhere.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from index.types import Vectors
 
 FLOAT = "float.onnx"  # before quantization; not kept
 KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
-LEAST_COSINE_FLOAT = 0.9999  # of the graph to torch: less means that it was traced wrongly
-LEAST_COSINE_INT8 = 0.95  # of the worst probe; what quantization costs a sound model is 0.01
+LEAST_COSINE_FLOAT = 0.9999  # least cosine of the graph to torch; below it, tracing went wrong
+LEAST_COSINE_INT8 = 0.95  # least cosine of the worst probe; quantization costs a sound model 0.01
 
 PROBES = (
     "",
@@ -50,23 +49,23 @@ PROBES = (
 
 
 class Graph(torch.nn.Module):
-    """What is exported: pieces int64 [1, length] to a vector float32 [1, dimension]."""
+    """The exported graph: word pieces int64 [1, length] to a vector float32 [1, dimension]."""
 
     def __init__(self, model: SentenceTransformer) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, pieces: torch.Tensor) -> torch.Tensor:
-        # Without a mask, pooling takes every piece: right, because nothing is padded.
+        # Without a mask, pooling averages every word piece. That is right, because there is no padding.
         features = {"input_ids": pieces, "token_type_ids": torch.zeros_like(pieces)}
         vectors: torch.Tensor = self.model(features)["sentence_embedding"]
         return vectors
 
 
 def export(name: str, folder: Path) -> None:
-    """Export the model `name` into `folder`, which appears complete or not at all. Takes about 15 seconds.
+    """Export the model `name` to `folder`, which appears complete or not at all. Takes about 15 seconds.
 
-    Raises NotExportable where the graph would not be the model; else as `models.find`.
+    Raises NotExportable if the graph would differ from the model; otherwise errors as in `models.find`.
     """
     source = models.find(name)
     model = torch_encoder.load(source, attention="eager", device="cpu")
@@ -85,7 +84,7 @@ def export(name: str, folder: Path) -> None:
 def require_known(name: str, model: SentenceTransformer) -> None:
     kinds = [type(module).__name__ for module in model]
     if kinds[:2] != ["Transformer", "Pooling"] or not set(kinds) <= set(KNOWN):
-        raise NotExportable(name=name, reason=f"it is made of {', '.join(kinds)}, not of {', '.join(KNOWN)}")
+        raise NotExportable(name=name, reason=f"it consists of {', '.join(kinds)}, not only of {', '.join(KNOWN)}")
     if not model[1].include_prompt:
         raise NotExportable(name=name, reason="its pooling leaves out the prompt")
 
@@ -115,7 +114,7 @@ def _write(source: models.Model, model: SentenceTransformer, folder: Path) -> No
 
 def trace(name: str, model: SentenceTransformer, window: int, path: Path) -> None:
     length = torch.export.Dim("length", min=2, max=window)
-    example = torch.arange(37)[None]  # any length that is no dimension of the model
+    example = torch.arange(37)[None]  # an arbitrary length that is no dimension of the model
     with quiet(), torch.no_grad():
         try:
             torch.onnx.export(
@@ -146,7 +145,7 @@ def quantize(source: Path, target: Path) -> None:
 
 
 def _original(model: SentenceTransformer, windows: list[Window]) -> Vectors:
-    """The windows in one padded batch, through torch, with an attention mask: all that the graph does without."""
+    """Run all windows as one padded batch through torch with an attention mask: the opposite of what the graph does."""
     return torch_encoder.run(model, windows, max(map(len, windows)))
 
 
@@ -158,13 +157,13 @@ def _vectors(path: Path, windows: list[Window]) -> Vectors:
 def compare(name: str, original: Vectors, exported: Vectors, least: float) -> None:
     lengths = np.linalg.norm(original, axis=1) * np.linalg.norm(exported, axis=1)
     worst = float(np.min((original * exported).sum(axis=1) / lengths))
-    if not worst >= least:  # NaN is no pass either
-        raise NotExportable(name=name, reason=f"its vectors come out wrong (cosine {worst:.4f}, wanted {least})")
+    if not worst >= least:  # also true for NaN
+        raise NotExportable(name=name, reason=f"its vectors are wrong (cosine {worst:.4f}, required {least})")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Torch and onnxruntime warn about matters of theirs that nobody can act on."""
+    """Suppress warnings of torch and onnxruntime about their internals."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""Exporting an encoder in a process of its own: a service must never import torch.
+"""Exports an encoder in a subprocess, because a service must never import torch.
 
 python -m index.embedding.export_process MODEL FOLDER
 """
@@ -14,9 +14,9 @@ from index.errors import ModelNotFound, NotExportable
 
 
 def export_apart(name: str, folder: Path) -> None:
-    """Export a model into a folder that is not there. One that cannot be exported is served by the reference.
+    """Export a model to a folder that does not exist yet. A model that cannot be exported runs on torch instead.
 
-    Raises ModelNotFound where it cannot be loaded.
+    Raises ModelNotFound if the model cannot be loaded.
     """
     command = [sys.executable, "-m", "index.embedding.export_process", name, str(folder)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

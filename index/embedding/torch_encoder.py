@@ -1,6 +1,6 @@
-"""The reference encoder: sentence-transformers on torch, for any model, on a GPU if there is one.
+"""Runs any sentence-transformers model on torch, on a GPU if there is one.
 
-Importing this module imports torch, which takes seconds; `index.embedding.encoder` does it only where it must.
+Importing torch takes seconds, so `index.embedding.encoder` imports this module only when it is needed.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from index.types import Vectors
 
 
 class Shape(NamedTuple):
-    """How windows share a run: always `rows` of them, padded to a multiple of `step` pieces."""
+    """How windows are batched: always `rows` per run, padded to a multiple of `step` word pieces."""
 
     rows: int
     step: int
 
 
-ALONE = Shape(rows=1, step=1)  # a CPU gains nothing from batches
+ALONE = Shape(rows=1, step=1)  # batches are not faster on a CPU
 BATCHED = Shape(rows=64, step=32)
 
 
 class SentenceTransformersEncoder:
-    """Any model of sentence-transformers, by name or folder. Prompts are the caller's: none is added here."""
+    """Any sentence-transformers model, by name or folder. It adds no prompts; callers do."""
 
     def __init__(self, name: str, shape: Shape | None = None) -> None:
-        """`shape`: by default batches on a GPU, and none on a CPU. Errors as `models.find`."""
+        """`shape`: by default, batches on a GPU, and none on a CPU. Errors as in `models.find`."""
         self.source = models.find(name)
         self.model = load(self.source)
         self._shape = shape or (BATCHED if self.model.device.type == "cuda" else ALONE)
@@ -67,7 +67,7 @@ class SentenceTransformersEncoder:
         return self.pieces.encode(texts, self._run_all)
 
     def _run_all(self, windows: list[Window]) -> Vectors:
-        """Windows of one padded length share runs of one shape: the arithmetic for a window is then always the same."""
+        """Run windows in batches of fixed shapes, so that the arithmetic for a window is always the same."""
         vectors = np.empty((len(windows), self.dimension), dtype=np.float32)
         for length, numbers in _by_length(windows, self._shape.step).items():
             for start in range(0, len(numbers), self._shape.rows):
@@ -78,7 +78,7 @@ class SentenceTransformersEncoder:
 
 
 def load(source: models.Model, attention: str | None = None, device: str | None = None) -> SentenceTransformer:
-    """`attention`: `eager`, `sdpa`, or what transformers chooses; `device`: `cpu`, `cuda`, or the best there is."""
+    """`attention`: `eager`, `sdpa` or transformers' default; `device`: `cpu`, `cuda` or the best available."""
     disable_progress_bar()  # type: ignore[no-untyped-call]  # one bar a model, in the middle of our own
     options = {"attn_implementation": attention} if attention else {}
     try:
@@ -88,7 +88,7 @@ def load(source: models.Model, attention: str | None = None, device: str | None 
 
 
 def run(model: SentenceTransformer, windows: Sequence[Window], length: int) -> Vectors:
-    """One batch, each window padded to `length`: float32 [len(windows), dimension], as the model gives them."""
+    """Run one batch, each window padded to `length`: float32 [len(windows), dimension], not normalised."""
     pieces = torch.zeros((len(windows), length), dtype=torch.int64)
     mask = torch.zeros_like(pieces)
     for row, window in enumerate(windows):
@@ -101,17 +101,17 @@ def run(model: SentenceTransformer, windows: Sequence[Window], length: int) -> V
 
 
 def tokenizer_of(source: models.Model, model: SentenceTransformer) -> Tokenizer:
-    """A copy of the model's tokenizer: sentence-transformers changes the settings of its own while it runs."""
+    """A copy of the model's tokenizer, because sentence-transformers changes its settings while running."""
     tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
     if tokenizer is None:
-        raise ModelNotFound(name=source.name, reason="its tokenizer has no form for the library `tokenizers`")
+        raise ModelNotFound(name=source.name, reason="its tokenizer has no version for the `tokenizers` library")
     return Tokenizer.from_str(tokenizer.to_str())
 
 
 def window_of(model: SentenceTransformer) -> int:
-    """Pieces that fit, special tokens included; where the tokenizer sets no bound, the positions that were trained."""
+    """Word pieces per window, special tokens included; if the tokenizer has no limit, the trained positions."""
     window = model.max_seq_length
-    if window is not None and window < 1_000_000:  # transformers writes "no bound" as a huge number
+    if window is not None and window < 1_000_000:  # transformers writes "no limit" as a huge number
         return int(window)
     config: object = getattr(model[0].auto_model, "config", None)
     return int(getattr(config, "max_position_embeddings", 512))
@@ -120,7 +120,7 @@ def window_of(model: SentenceTransformer) -> int:
 def dimension_of(model: SentenceTransformer) -> int:
     dimension = model.get_embedding_dimension()
     if dimension is None:
-        raise ModelNotFound(name=str(model), reason="it does not say how long its vectors are")
+        raise ModelNotFound(name=str(model), reason="it does not declare the dimension of its vectors")
     return int(dimension)
 
 

@@ -1,4 +1,4 @@
-"""Word pieces: how an encoder counts a text, cuts it into its windows, and joins their vectors."""
+"""Word pieces: counts them in a text, splits a text into encoder windows, and averages the windows' vectors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tokenizers import Encoding, Tokenizer
 from index.types import Vectors
 
 Vector = NDArray[np.float32]  # [dimension]
-Window = list[int]  # the numbers of the pieces, special tokens included; never more than the encoder takes
+Window = list[int]  # word piece ids, special tokens included; never more than the encoder takes
 
 
 class Pieces:
-    """A tokenizer of one's own, never truncating, never padding, and so safe to share between threads."""
+    """A tokenizer without truncation or padding, not shared with a model and so thread-safe."""
 
     def __init__(self, tokenizer: Tokenizer, window: int) -> None:
         tokenizer.no_truncation()
@@ -27,19 +27,19 @@ class Pieces:
         self.room = window - len(self.before) - len(self.after)
 
     def count(self, text: str) -> int:
-        """Pieces of `text`, special tokens included: "" -> 2 for a model of the BERT family."""
+        """The number of word pieces, special tokens included: "" -> 2 for a model of the BERT family."""
         return len(self._encode(text, special=True))
 
     def windows(self, text: str) -> list[Window]:
-        """Window 5, of which 2 are special: abcde -> [abc], [de]. The empty text has one window."""
+        """Split a text into windows. With 5 pieces each, 2 of them special: abcde -> [abc], [de]. "" has one window."""
         pieces = self._encode(text, special=False).ids
         starts = range(0, max(len(pieces), 1), self.room)
         return [self.before + pieces[start : start + self.room] + self.after for start in starts]
 
     def encode(self, texts: Sequence[str], run: Callable[[list[Window]], Vectors]) -> Vectors:
-        """Encode texts with a `run` that encodes windows: float32 [len(texts), dimension], unit length.
+        """Encode texts with `run`, which encodes windows: float32 [len(texts), dimension], unit length.
 
-        A text of several windows gets their mean, each window weighing as many pieces as it has without special ones.
+        A text of several windows gets their mean, weighted by the number of word pieces without special tokens.
         """
         cut = [self.windows(text) for text in texts]
         vectors = _unit(run(list(chain.from_iterable(cut))))
@@ -63,12 +63,12 @@ class Pieces:
 
 
 def _special(encoding: Encoding) -> tuple[Window, Window]:
-    """The special tokens in front of a text and after it."""
+    """The special tokens before and after a text."""
     inner = [place for place, special in enumerate(encoding.special_tokens_mask) if not special]
     return encoding.ids[: inner[0]], encoding.ids[inner[-1] + 1 :]
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    # Summed row by row, so that a row's bits do not depend on how many rows there are.
+    # Summed row by row, so that a row's bits do not depend on the number of rows.
     lengths = np.sqrt(np.add.reduce(vectors * vectors, axis=1, keepdims=True))
     return (vectors / np.maximum(lengths, np.float32(1e-12))).astype(np.float32)
