@@ -1,4 +1,4 @@
-"""Collections in Milvus: listed, made, dropped, opened, and built."""
+"""Collections in Milvus: list, create, drop, open and build them."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
     from index.collections.ray_build import Fleet
 
 DROPPED = "dropped/"
-REMEMBERED_S = 3600  # a dropped collection's rows are looked for as long: a writer may still have been at work
+REMEMBERED_S = 3600  # seconds in which a dropped collection is swept: a writer may have been active
 COUNTERS = dict.fromkeys(COLLECTIONS.numbers, 0)
 
 
 class MilvusHome:
-    """The collections of a store. `index`: a folder of this machine, for exported encoders and keys."""
+    """The collections of a store. `index`: a local folder for exported encoders and keys."""
 
     def __init__(self, address: Address, index: Path) -> None:
         """Raises StoreUnavailable or StoreRefused."""
@@ -73,7 +73,7 @@ class MilvusHome:
         return MilvusCollection(self.bound(name, encoder), lambda: self.bound(name))
 
     def bound(self, name: str, encoder: str | None = None) -> Bound:
-        """The collection that has this name now, with all that it takes to search it."""
+        """The collection that has this name now, ready for search."""
         row = self._row(name)
         if row is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self.names()) or "none")
@@ -104,7 +104,7 @@ class MilvusHome:
         return open_encoder(model.name, folder)
 
     def _exported(self, name: str, folder: Path) -> None:
-        """An encoder is exported once on each machine; its weights come from the model, not from the store."""
+        """Export the encoder once per machine; its weights come from the model, not from the store."""
         with self._exporting:
             if not folder.exists():
                 export_apart(name, folder)
@@ -117,7 +117,7 @@ class MilvusHome:
         self.bound(collection).writer.delete(sources)
 
     def drop(self, name: str) -> None:
-        """Whole and at once. What it held is erased by `sweep`."""
+        """Drop a collection atomically. `sweep` erases its rows later."""
         row = self._row(name)
         if row is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self.names()) or "none")
@@ -136,7 +136,7 @@ class MilvusHome:
                 self._engine.delete(COLLECTIONS.name, [row["key"]])
 
     def _erase(self, grave: Row) -> None:
-        """Erase what a dropped collection held, and whatever name it still has: a drop may have been cut off."""
+        """Erase a dropped collection, including a name that an interrupted drop left."""
         identity = grave["collection"]
         config = msgspec.json.decode(grave["config"], type=IndexConfig)
         passages = passages_table(config.encoder_sha256, config.dimension)

@@ -1,8 +1,8 @@
-"""BM25 as tantivy computes it, so that a passage has the same score in every kind of store.
+"""BM25 as tantivy computes it, so that a passage has the same score in every store.
 
-The engine's own scores stand on what lies in its segments: rows of other collections, of versions that were replaced,
-and of those that are not sealed yet count differently from one minute to the next. So the engine finds the candidates,
-and they are scored here, by the passages of the collection alone.
+The engine's own scores depend on its segments: rows of other collections, replaced versions and unsealed segments count
+differently over time. So the engine only finds the candidates, and this module scores them from the collection's own
+counts.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 K1, B = 1.2, 0.75
-EXACT = 24  # lengths up to this are kept as they are
-# The lengths that a byte stands for, as Lucene has them: a length counts as the nearest of these below it.
+EXACT = 24  # lengths up to this are exact
+# Lengths that one byte can encode, as in Lucene: a length is rounded down to the nearest of these.
 LENGTHS = [
     *range(EXACT),
     *(EXACT + (i if i < 8 else (i & 7 | 8) << (i >> 3) - 1) for i in range(256 - EXACT)),
@@ -24,7 +24,7 @@ LENGTHS = [
 
 
 def rarity(passages: int, holding: int) -> float:
-    """The inverse document frequency of a term: about 0 if it is everywhere, never negative."""
+    """The inverse document frequency of a term: never negative, about 0 for a term that is everywhere."""
     return math.log(1 + (passages - holding + 0.5) / (holding + 0.5)) if passages >= holding else 0.0
 
 
@@ -35,10 +35,10 @@ def scores(
     passages: int,
     words: int,
 ) -> dict[int, float]:
-    """The BM25 of each candidate that has any of the terms asked for.
+    """The BM25 of each candidate that contains any term of `asked`.
 
-    `candidates` have their terms, in any order; `holding` says how many passages hold a term; there are `passages`,
-    with so many `words` in all.
+    `candidates`: their terms in any order. `holding`: the number of passages with each term. `passages` and `words`:
+    totals of the collection.
     """
     average = np.float32(words / max(passages, 1)) or np.float32(1)
     weights = {term: np.float32(rarity(passages, holding[term]) * (1 + K1)) for term in sorted(set(asked))}

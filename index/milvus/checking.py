@@ -1,4 +1,4 @@
-"""Checking a collection in Milvus: every document against its hash, its passages against it, and the counts."""
+"""Checks a collection in Milvus: documents against their hashes, passages against documents, and the totals."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from index.milvus.writer import FIELDS, Named, Present
 from index.types import Span
 
 AT_ONCE = 32  # documents read together
-PUT_AGAIN = "Put the document again, or restore Milvus from a backup (milvus-backup)."
-REPAIR = "`pincite check --repair` sets the counts right, and erases what belongs to no document."
+PUT_AGAIN = "Upload the document again, or restore Milvus from a backup (milvus-backup)."
+REPAIR = "`pincite check --repair` corrects the totals and erases orphaned rows."
 
 
 def check_collection(bound: Bound, repair: bool, progress: Progress) -> Checked:  # noqa: FBT001
-    """`repair` counts again and erases what no document names; what is told then is what is left."""
+    """Check a collection. `repair` corrects the totals and erases orphans; findings are those that remain."""
     state = bound.state()
     rows = [Present.of(row) for row in bound.part.engine.rows(DOCUMENTS.name, bound.part.rows, FIELDS)]
     findings: list[Finding] = []
@@ -40,8 +40,8 @@ def check_collection(bound: Bound, repair: bool, progress: Progress) -> Checked:
         findings.append(Finding("passages and pieces", f"{len(lost)} versions belong to no document", REPAIR))
     counted = (len(rows), sum(each.passages for each in rows), sum(each.words for each in rows))
     if counted != (state.documents, state.passages, state.words):
-        told = f"{state.documents} documents and {state.passages} passages are told"
-        findings.append(Finding("counts", f"{told}, {counted[0]} and {counted[1]} are there", REPAIR))
+        recorded = f"{state.documents} documents and {state.passages} passages are recorded"
+        findings.append(Finding("counts", f"{recorded}, {counted[0]} and {counted[1]} exist", REPAIR))
     return Checked(bound.name, len(rows), counted[1], findings, bound.searcher(state).dense)
 
 
@@ -59,10 +59,10 @@ def check_documents(bound: Bound, rows: list[Present]) -> Iterator[Finding]:
 def flaws(present: Present, whole: Whole | None, rows: dict[str, Row], dimension: int) -> Iterator[str]:
     document = present.document
     if whole is None:
-        yield "its pieces are not all there, or damaged"
+        yield "its pieces are incomplete or damaged"
         return
     if len(whole.file) != document.bytes or hashlib.sha256(whole.file).hexdigest() != document.sha256:
-        yield "its file has not the SHA-256 that it was stored with"
+        yield "its file does not match its SHA-256"
         return
     try:
         text = whole.file[document.bom :].decode(document.encoding)
@@ -71,33 +71,33 @@ def flaws(present: Present, whole: Whole | None, rows: dict[str, Row], dimension
         return
     spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
     if len(spans) != document.sentences or not in_order(spans, text):
-        yield "its sentences do not slice from its text"
+        yield "its sentence offsets do not match its text"
     elif not all(0 <= each.first <= each.last < len(spans) for each in whole.passages):
-        yield "a passage names sentences that are not there"
+        yield "a passage refers to sentences that do not exist"
     elif not all(matches(spans, each.first, each.last, *each.span) for each in whole.passages):
         yield "a passage does not begin and end with its sentences"
     if len(whole.passages) != present.passages:
-        yield "its row does not tell how many passages it has"
+        yield "its row has the wrong number of passages"
     yield from flaws_of_passages(present, whole, rows, text, dimension)
 
 
 def flaws_of_passages(present: Present, whole: Whole, rows: dict[str, Row], text: str, dimension: int) -> Iterator[str]:
     expected = {passage_key(present.version, number): passage for number, passage in enumerate(whole.passages)}
     if rows.keys() != expected.keys():
-        yield f"{len(expected)} passages belong to it, and {len(rows)} are there"
+        yield f"{len(expected)} passages expected, {len(rows)} found"
     for key in rows.keys() & expected.keys():
         row, passage = rows[key], expected[key]
         if (row["first"], row["last"], row["begin"], row["stop"]) != (passage.first, passage.last, *passage.span):
-            yield "a passage does not lie where it was put"
+            yield "the offsets of a passage are wrong"
         elif row["text"] != text[passage.span.start : passage.span.end]:
-            yield "a passage does not slice from its text"
+            yield "the text of a passage differs from its document"
         length = float(np.linalg.norm(np.array(row["vector"], np.float32)))
         if len(row["vector"]) != dimension or not abs(length - 1) <= UNIT:
-            yield "a passage has no vector of unit length"
+            yield "the vector of a passage is not of unit length"
 
 
 def orphans(bound: Bound, rows: list[Present]) -> set[str]:
-    """Versions that neither a document nor the journal names: nobody would erase them."""
+    """Versions that neither a document nor the journal names, so that no sweep would erase them."""
     named = {version for each in rows for version in [each.version, *(kept.version for kept in each.kept)]}
     for entry in bound.part.engine.rows(JOURNAL.name, bound.part.rows, ["versions"]):
         named |= {version for _, version in msgspec.json.decode(entry["versions"], type=list[Named])}

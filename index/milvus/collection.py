@@ -1,4 +1,4 @@
-"""A collection in Milvus, under the name that it has."""
+"""A collection in Milvus, found by its name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from index.types import Document
 
 
 class Bound:
-    """What was made under a name at some time, and all that it takes to search it and to write to it."""
+    """One collection that had a name at some time, ready for search and writing."""
 
     def __init__(self, part: Part, name: str, names: Callable[[], list[str]]) -> None:
         self.part = part
@@ -30,14 +30,14 @@ class Bound:
         self._searcher: MilvusSearcher | None = None
 
     def state(self) -> State:
-        """As of now. Raises CollectionNotFound once it was dropped, though another may have taken its name."""
+        """The current state. Raises CollectionNotFound after a drop, even if a new collection has the name."""
         state = self.part.state()
         if self.name not in state.names:
             raise CollectionNotFound(collection=self.name, existing=", ".join(self._names()) or "none")
         return state
 
     def searcher(self, state: State) -> MilvusSearcher:
-        """The same one as long as the version is; it remembers what it counted."""
+        """A searcher for a state; the same object while the version stays the same, with its caches."""
         searcher = self._searcher
         if searcher is None or searcher.state != state:
             searcher = self._searcher = MilvusSearcher(self.part, self.versions, self.recall, state)
@@ -45,7 +45,7 @@ class Bound:
 
 
 class MilvusCollection:
-    """Safe in many threads at once. Where another was made under its name, it is that one from then on."""
+    """The collection that currently has a name. Thread-safe. Follows the name if the collection is replaced."""
 
     def __init__(self, bound: Bound, bind: Callable[[], Bound]) -> None:
         self.name = bound.name
@@ -59,7 +59,7 @@ class MilvusCollection:
             try:
                 return bound, bound.state()
             except CollectionNotFound:
-                pass  # dropped; perhaps made anew
+                pass  # dropped, and perhaps created again
         with self._binding:
             if self._bound is bound:
                 self._bound = None
@@ -83,11 +83,11 @@ class MilvusCollection:
 
     @property
     def current(self) -> bool:
-        """Always: it goes by its name."""
+        """Always true: the collection is looked up by its name."""
         return True
 
     def version(self, source: str, sha256: str) -> tuple[Document, bytes] | None:
-        """A version of a document by its hash, with its bytes: the present one, or one that was replaced of late."""
+        """A version of a document by its hash, with its bytes: the live one, or one replaced recently."""
         bound, _ = self._now()
         present = bound.writer.present([source]).get(source)
         if present is None:
@@ -101,10 +101,10 @@ class MilvusCollection:
         return None
 
     def compact(self) -> bool:
-        """Erase the versions whose time has come. False where there were none."""
+        """Erase versions that are due. False if there were none."""
         bound, _ = self._now()
         bound.part.engine.settle()
         return bound.writer.sweep(time.time())
 
     def close(self) -> None:
-        """The connection is the home's."""
+        """Nothing to close: the connection belongs to the backend."""

@@ -1,7 +1,7 @@
-"""What a version of a document is made of: its record, its sentences, its passages and its file, in pieces.
+"""The contents of a document's version, stored in pieces: its record, sentences, passages and file.
 
-All of it comes from the store, so a citation resolves wherever the store can be reached, though the machine that built
-it is gone. A version never changes, so what was read once holds.
+Everything is in the store, so citations resolve without the machine that built the index. Versions never change, so
+cached ones never go stale.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from index.storage.contents import ROOM, SPAN_BYTES, Content
 from index.storage.tables import NewDocument
 from index.types import Document, Passage, Span
 
-PASSAGE_BYTES = 3 * SPAN_BYTES  # of a passage, but for its headings, which are in the text as well
+PASSAGE_BYTES = 3 * SPAN_BYTES  # without its headings, which are part of the text
 
 
 class Whole(Struct, frozen=True):
-    """Everything of a version. `spans`: int32 [sentences, 2], code points."""
+    """The complete contents of a version. `spans`: int32 [sentences, 2], code points."""
 
     document: Document
     origin: str | None
@@ -47,7 +47,7 @@ class Whole(Struct, frozen=True):
 
 
 def pieces_of(new: NewDocument, collection: str) -> tuple[str, list[Row]]:
-    """A new version of a document, and the rows of its pieces."""
+    """The name and the piece rows of a new version of a document."""
     spans = np.array(new.spans, np.int32).tobytes()
     whole = Whole(new.document, new.origin, spans, [each.passage for each in new.passages], new.file)
     text = base64.b64encode(zlib.compress(msgspec.msgpack.encode(whole), 1)).decode()
@@ -61,7 +61,7 @@ def pieces_of(new: NewDocument, collection: str) -> tuple[str, list[Row]]:
 
 
 def joined(version: str, pieces: dict[str, str]) -> Whole | None:
-    """A version from its pieces by key; None where one is missing or damaged."""
+    """Join a version from its pieces by key; None if one is missing or damaged."""
     try:
         text = "".join(pieces[key] for key in piece_keys(version))
         packed = zlib.decompress(base64.b64decode(text, validate=True))
@@ -71,36 +71,36 @@ def joined(version: str, pieces: dict[str, str]) -> Whole | None:
 
 
 class Read(Struct, frozen=True):
-    """A version that was read, with the passages in their order."""
+    """A decoded version with its passages in order."""
 
     content: Content
     passages: list[Passage]
 
     @property
     def size(self) -> int:
-        """Bytes of memory at most."""
+        """Upper bound of the memory it uses, in bytes."""
         return self.content.size + PASSAGE_BYTES * len(self.passages)
 
 
 class Versions:
-    """Versions of documents, read once and kept for a while. Safe in many threads at once."""
+    """A cache of decoded versions. Thread-safe."""
 
     def __init__(self, engine: Engine, room: int = ROOM) -> None:
-        """`room`: bytes. A document that takes more is kept alone."""
+        """`room`: bytes. A document that takes more is cached alone."""
         self._engine = engine
         self.kept = LRUCache[int, Read](room, lambda read: min(read.size, room))
         self._turn = threading.Lock()
 
     def of(self, number: int) -> Read:
-        """The version of a document by its number. Raises IndexDamaged where the store has not all of it."""
+        """A version by its document number. Raises IndexDamaged if pieces are missing."""
         read = self.all_of([number])[number]
         if read is None:
             version = version_of(number)
-            raise IndexDamaged(path=self._engine.address, reason=f"the pieces of version {version} are not all there")
+            raise IndexDamaged(path=self._engine.address, reason=f"pieces of version {version} are missing")
         return read
 
     def all_of(self, numbers: Sequence[int]) -> dict[int, Read | None]:
-        """Several at once. None where a version is gone, or damaged."""
+        """Several versions. None for one that is missing or damaged."""
         with self._turn:
             found: dict[int, Read | None] = {each: self.kept[each] for each in numbers if each in self.kept}
         missing = [number for number in numbers if number not in found]
@@ -116,7 +116,7 @@ class Versions:
         return found
 
     def wholes(self, versions: Sequence[str]) -> dict[str, Whole | None]:
-        """Versions as they are stored; None where one is damaged or gone."""
+        """Versions as stored; None for one that is missing or damaged."""
         keys = [key for version in versions for key in piece_keys(version)]
         rows = self._engine.get(PIECES_TABLE.name, keys, ["text"])
         pieces = {key: row["text"] for key, row in rows.items()}

@@ -1,12 +1,11 @@
-"""The engine: a Milvus over the network, or milvus-lite in this process. The only module that imports pymilvus.
+"""The client of the engine: Milvus over the network, or milvus-lite in this process. Only here is pymilvus imported.
 
-**Consistency** is Strong throughout: a read sees every write that was acknowledged before it, by whichever replica of
-the service. A weaker level would let a replica answer from a document that another was told is gone. What it costs is
-that Milvus waits for its next time tick.
+**Consistency** is Strong for every read: it sees all writes acknowledged before it, by any replica of the service. With
+a weaker level, a replica could answer from a document that another has reported as deleted. The cost is that Milvus
+waits for its next time tick.
 
-**Retries.** A call has a time-out. Until then it is made again, less and less often, where the engine is away; where it
-asks to be spared, the client waits. Rows have keys of their own, and what may have been inserted is upserted the
-second time, so nothing is there twice. After the time-out: StoreUnavailable.
+**Retries.** Calls are retried with exponential backoff until their timeout, then raise StoreUnavailable. Retries are
+idempotent: rows have their own keys, and an insert is retried as an upsert.
 """
 
 from __future__ import annotations
@@ -31,29 +30,29 @@ from index.milvus.tables import CANDIDATES_EXAMINED, Row, Table, among, quoted
 CONNECT_S = 5
 READ_S = 15
 WRITE_S = 60
-FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between two tries
-MOST_ROWS = 16_384  # that Milvus gives to one query or search
-BATCH_BYTES = 8_000_000  # of the rows of one request: Milvus takes 64 MB
-PAGE = 2000  # rows read at a time
-UNFLUSHED = 1000  # rows after which milvus-lite is told to index them: until then it compares one by one
+FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0  # seconds between retries
+MOST_ROWS = 16_384  # per query or search, a limit of Milvus
+BATCH_BYTES = 8_000_000  # of rows per request; Milvus accepts 64 MB
+PAGE = 2000  # rows read per request
+UNFLUSHED = 1000  # rows after which milvus-lite is told to index; until then it scans them
 AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 UNLOADED = re.compile(r"released|not (?:fully )?loaded")
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # is in no key, and cannot be written in an expression
-# gRPC would wait up to two minutes before it looks whether an engine is back.
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # never part of a key, and cannot be escaped in an expression
+# By default, gRPC waits up to two minutes before it reconnects.
 PATIENCE = {"grpc.initial_reconnect_backoff_ms": 100, "grpc.max_reconnect_backoff_ms": 1000}
 STRONG = {"consistency_level": "Strong"}
-# The client's own iterator does the same, but does not escape the keys that it goes on from. Here 0 means Strong.
+# The client's own iterator does the same, but does not escape the key it continues from. 0 means Strong here.
 IN_ORDER = {"iterator": "True", "reduce_stop_for_best": True, "guarantee_timestamp": 0, "consistency_level": 0}
 
 for name in ("pymilvus", "milvus_lite", "grpc"):
-    logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they log expressions, which name sources
+    logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they log expressions, which contain sources
 
 
 class Engine:
-    """Safe in many threads at once. milvus-lite is not, so in process there is one call at a time."""
+    """A thread-safe client. milvus-lite is not thread-safe, so calls to it are serialised."""
 
     def __init__(self, address: Address) -> None:
-        """Connect, and make the database where there is none. Raises StoreUnavailable or StoreRefused."""
+        """Connect, and create the database if it does not exist. Raises StoreUnavailable or StoreRefused."""
         self.address = address
         self._turn = threading.RLock() if address.embedded else nullcontext()
         self._unflushed: dict[str, int] = {}
@@ -76,7 +75,7 @@ class Engine:
         try:
             server, database, port = start_server_in_thread(self.address.uri)
         except DataDirLockedError as error:
-            reason = "another process has it open, and the embedded engine serves one alone"
+            reason = "another process has it open, and the embedded engine allows only one"
             raise StoreUnavailable(store=self.address, reason=reason) from error
         except OSError as error:
             raise StoreUnavailable(store=self.address, reason=error.strerror or "it cannot be opened") from error
@@ -95,7 +94,7 @@ class Engine:
     # ---- tables
 
     def make(self, table: Table) -> None:
-        """Make a table, unless it is there, and have it ready for questions."""
+        """Create a table if it does not exist, and load it for queries."""
         if not self._call(READ_S, self._client.has_collection, table.name):
             with self._told():
                 self._create(table)
@@ -135,7 +134,7 @@ class Engine:
     # ---- reading
 
     def get(self, table: str, keys: Sequence[str], fields: Sequence[str]) -> dict[str, Row]:
-        """The rows with these keys, those that are there."""
+        """The rows with these keys; missing ones are left out."""
         found: dict[str, Row] = {}
         possible = [key for key in keys if not CONTROL.search(key)]
         for some in batches(possible, 64 if "text" in fields else 1000):  # 64 pieces have up to 4 MB
@@ -145,7 +144,7 @@ class Engine:
         return found
 
     def rows(self, table: str, expression: str, fields: Sequence[str], limit: int | None = None) -> Iterator[Row]:
-        """All rows that an expression lets through, in the order of their keys, however many."""
+        """All rows that match an expression, ordered by key, in pages."""
         last, left = "", limit
         while left is None or left > 0:
             some = PAGE if left is None else min(PAGE, left)
@@ -163,9 +162,9 @@ class Engine:
         return int(row["count(*)"])
 
     def holding(self, table: str, term: str, expression: str) -> int:
-        """How many of the rows that an expression lets through have a term."""
+        """The number of rows that match an expression and contain a term."""
         having = f"TEXT_MATCH(terms, {quoted(term)})"
-        if self.address.embedded:  # milvus-lite goes through all rows for that, and through them faster for this
+        if self.address.embedded:  # milvus-lite scans all rows, and this form is faster
             places = (f"{term} %", f"% {term}", f"% {term} %")
             likes = " or ".join(f"terms like {quoted(place)}" for place in places)
             having = f"(terms == {quoted(term)} or {likes})"
@@ -181,7 +180,7 @@ class Engine:
         *,
         examined: int | None = None,
     ) -> list[tuple[float, Row]]:
-        """The rows nearest to a vector, with their inner products, best first. HNSW keeps so many candidates."""
+        """The nearest rows to a vector with their inner products, best first. `examined`: HNSW's `ef`."""
         params = {"metric_type": "IP", "params": {"ef": examined or max(CANDIDATES_EXAMINED, 2 * limit)}}
         (hits,) = self._search(
             table,
@@ -197,7 +196,7 @@ class Engine:
     def matching(
         self, table: str, questions: Sequence[str], limit: int, expression: str, fields: Sequence[str]
     ) -> list[list[tuple[float, Row]]]:
-        """Of each text of terms, the rows that have some of them, with the engine's BM25, best first."""
+        """For each question, the rows that match any of its terms, with the engine's BM25, best first."""
         params = {"metric_type": "BM25"}
         return self._search(
             table,
@@ -212,7 +211,7 @@ class Engine:
     def fused(
         self, table: str, vector: Sequence[float], asked: str, *, limit: int, each: int, constant: int, expression: str
     ) -> list[str]:
-        """The keys that the engine's own hybrid search finds: RRF over `each` of both searches. For comparing with."""
+        """The keys found by the engine's own hybrid search: RRF over `each` hits of both. For benchmarks only."""
         dense = {"metric_type": "IP", "params": {"ef": CANDIDATES_EXAMINED}}
         searches = [
             AnnSearchRequest([vector], "vector", dense, each, expr=expression),
@@ -230,13 +229,13 @@ class Engine:
     # ---- writing
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
-        """Rows with new keys."""
+        """Insert rows with new keys."""
         for some in by_size(rows):
             self._call(WRITE_S, self._client.insert, table, self._client.upsert, data=some)
             self._count(table, len(some))
 
     def upsert(self, table: str, rows: Sequence[Row]) -> None:
-        """Rows in place of those with the same keys. One row is seen whole or not at all."""
+        """Replace rows with the same keys. Each row is replaced atomically."""
         for some in by_size(rows):
             self._call(WRITE_S, self._client.upsert, table, data=some)
             self._count(table, len(some))
@@ -249,12 +248,12 @@ class Engine:
         self._call(WRITE_S, self._client.delete, table, filter=expression)
 
     def flush(self, table: str) -> None:
-        """Have the engine write what it holds to its storage, and index it."""
+        """Make the engine write its buffers to storage, and index them."""
         self._unflushed.pop(table, None)
         self._call(WRITE_S, self._client.flush, table)
 
     def settle(self) -> None:
-        """Flush what milvus-lite has not indexed yet. A Milvus does that by itself."""
+        """Flush the rows that milvus-lite has not indexed yet. Milvus does this by itself."""
         for table in list(self._unflushed):
             self.flush(table)
 
@@ -275,7 +274,7 @@ class Engine:
         /,
         **asked: object,
     ) -> Any:  # noqa: ANN401  # what the client gives has no types
-        """Call the client, and again while the engine is away, for so long. `again`: where it may have been done."""
+        """Call the client, with retries for `seconds`. `again` replaces the call in retries, if not idempotent."""
         until, wait = time.monotonic() + seconds, FIRST_WAIT
         while True:
             try:
@@ -287,14 +286,14 @@ class Engine:
             except StoreRefused as error:
                 if not UNLOADED.search(str(error)) or call == self._client.load_collection:
                     raise
-                self._call(WRITE_S, self._client.load_collection, table)  # an engine that was started anew
+                self._call(WRITE_S, self._client.load_collection, table)  # the engine was restarted
             call = again or call
             time.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Raises StoreUnavailable or StoreRefused for what the client raises; neither quotes a secret."""
+        """Translate the client's errors to StoreUnavailable and StoreRefused, without secrets."""
         with self._turn:
             try:
                 yield
@@ -319,7 +318,7 @@ def batches(keys: Sequence[str], size: int) -> Iterator[list[str]]:
 
 
 def by_size(rows: Sequence[Row], most: int = BATCH_BYTES) -> Iterator[list[Row]]:
-    """In requests of so many bytes, about, and of MOST_ROWS rows at most."""
+    """Split rows into requests of about `most` bytes and at most MOST_ROWS rows."""
     some: list[Row] = []
     size = 0
     for row in rows:

@@ -11,33 +11,33 @@ from index.types import Encoder
 
 
 class State(Struct, frozen=True):
-    """What is known of a collection at one moment."""
+    """The state of a collection at one moment."""
 
     version: str
     documents: int
     passages: int
     words: int
-    names: tuple[str, ...]  # under which the collection can be found: one, or none once it was dropped
+    names: tuple[str, ...]  # names in use: one, or none after the collection was dropped
 
 
 class Part(Struct, frozen=True):
     engine: Engine
     identity: str
-    table: Table  # of the passages
+    table: Table  # total over all passages
     encoder: Encoder
     config: IndexConfig
 
     @property
     def rows(self) -> str:
-        """An expression: the rows of this collection."""
+        """An expression that selects the rows of this collection."""
         return f"collection == {quoted(self.identity)}"
 
     def key(self, source: str) -> str:
-        """Of a document's row."""
+        """The key of a document's row."""
         return f"{self.identity}/{source}"
 
     def state(self) -> State:
-        """The sum of what every writer has counted."""
+        """The sum of all writers' counters."""
         counted = list(self.engine.rows(COLLECTIONS.name, self.rows, COLLECTIONS.numbers))
         changes, documents, passages, words = (sum(row[field] for row in counted) for field in COLLECTIONS.numbers)
         names = tuple(row["key"] for row in counted if "/" not in row["key"])

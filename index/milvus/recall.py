@@ -1,4 +1,4 @@
-"""What HNSW finds of what there is to find, measured on the collection itself."""
+"""Measures the recall of HNSW on a collection."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from index.milvus.partition import Part
 from index.search.vectors import DEEP, MIXED, SEED
 
-DRAWN = 400  # vectors that queries are mixed of
+DRAWN = 400  # vectors averaged into each query
 QUERIES = 20
-EXHAUSTIVE = 8192  # candidates that HNSW is let keep for comparison
-OUTGROWN = 0.2  # by such a share a collection may grow or shrink before recall is measured again
+EXHAUSTIVE = 8192  # HNSW's `ef` in the reference search
+OUTGROWN = 0.2  # a collection that grew or shrank by this share is measured again
 
 
 class Recall:
-    """Recall@10 of a collection, measured when it is asked for and kept until the collection has outgrown it."""
+    """The recall@10 of a collection, measured on demand and cached until its size changes by OUTGROWN."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
@@ -25,14 +25,14 @@ class Recall:
         self._recall = 1.0
 
     def of(self, passages: int) -> float:
-        """The recall at about so many passages."""
+        """The recall at a size of `passages`."""
         with self._measuring:
             if abs(passages - self._passages) > OUTGROWN * self._passages:
                 self._recall, self._passages = self._measured(), passages
             return self._recall
 
     def _measured(self) -> float:
-        """Queries lie as far off as questions do: each in the middle of some of the vectors, drawn at random."""
+        """Queries are means of random vectors, about as far from passages as questions are."""
         engine, table, rows = self._part.engine, self._part.table.name, self._part.rows
         vectors = np.array([row["vector"] for row in engine.rows(table, rows, ["vector"], limit=DRAWN)], np.float32)
         if not len(vectors):

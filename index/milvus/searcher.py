@@ -1,12 +1,12 @@
-"""Searching a collection in Milvus: the engine proposes passages, rows of documents say which of them count.
+"""Searches a collection in Milvus. The engine proposes passages; document rows decide which are live.
 
-A question searches first and reads the rows of the documents hit afterwards. A hit of a version that is not the present
-one is dropped; where a row names a version that the search may have been too early for, the question searches again.
-So of each document a question sees the old version or the new one, never some of both.
+A question searches first and then reads the rows of the documents found. Hits of replaced versions are dropped. If a
+row names a version that may be newer than the search, the question searches again. So for each document a question sees
+either the old or the new version, never a mix.
 
-Two searches are fused here, not in the engine: its RRF has one weight for both, ours has two that were fitted, and a
-reader wants the cosine and the BM25 of each passage besides, which a fused search does not give. `make bench-stores`
-measures both ways.
+Both searches are fused here, not in the engine: the engine's RRF has one weight for both, ours has two fitted ones, and
+the reader needs the cosine and the BM25 of each passage, which a fused search does not return. `make bench-stores`
+compares the two.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from index.text.sources import beginning, select
 from index.types import Document, Hit, Passage, Span, StoredPassage, Vectors
 
 SHA256 = re.compile("[0-9a-f]{64}")
-WIDE = 2 * CANDIDATES  # passages asked for at first: some may be of versions that were replaced
-FEW = 1000  # passages that a term is in at most, for all of them to be found
+WIDE = 2 * CANDIDATES  # passages requested at first: some may be of replaced versions
+FEW = 1000  # a term in fewer passages is counted by finding them all
 ROUNDS = 6  # of searching again
-FRESH = 10.0  # seconds: how far the clocks of two machines may differ before a search takes an old version for the new
-DIGITS = 6  # of a cosine: what is behind them differs from one kind of segment to another
-TERMS = 100_000  # whose passages are counted once for a version: some 10 MB of words
-LISTED = 2000  # documents that a filter names one by one
+FRESH = 10.0  # seconds; upper bound of the clock skew between machines
+DIGITS = 6  # of a cosine: further digits depend on the kind of segment
+TERMS = 100_000  # terms whose passage counts are cached per version: some 10 MB
+LISTED = 2000  # documents; a filter lists up to this many by name
 
 
 class Filter(Struct, frozen=True):
-    """What is searched: `expression` lets through all of `sources`, and may be others as well."""
+    """A document filter: `expression` matches all of `sources`, and may match others."""
 
     expression: str
     sources: frozenset[str] | None = None
 
 
 class TermCounts:
-    """How many passages hold a term, for the `most` terms used last. Safe in many threads at once."""
+    """An LRU cache of the number of passages with each term, for `most` terms. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._counts = LRUCache[str, int](most)
@@ -67,7 +67,7 @@ class TermCounts:
         return len(self._counts)
 
     def of(self, terms: Sequence[str]) -> dict[str, int]:
-        """Of those of the terms that were counted."""
+        """The cached counts of these terms."""
         with self._lock:
             return {term: self._counts[term] for term in terms if term in self._counts}
 
@@ -77,7 +77,7 @@ class TermCounts:
 
 
 class MilvusSearcher:
-    """A version of a collection. Safe in many threads at once."""
+    """A snapshot of one version of a collection. Thread-safe."""
 
     def __init__(self, part: Part, versions: Versions, recall: Recall, state: State) -> None:
         self.encoder = part.encoder
@@ -149,7 +149,7 @@ class MilvusSearcher:
     def _found(
         self, vector: Sequence[float], asked: str, wanted: Filter
     ) -> tuple[list[tuple[float, Row]], list[tuple[float, Row]]]:
-        """What dense and term search find of present versions: CANDIDATES each, if there are so many."""
+        """Hits of dense and of term search in live versions: CANDIDATES each, if there are that many."""
         known: dict[str, str] = {}
         limits = [WIDE, WIDE if asked else 0]
         for _ in range(ROUNDS):
@@ -179,13 +179,13 @@ class MilvusSearcher:
         return hits
 
     def _present(self, sources: Iterable[str]) -> dict[str, str]:
-        """The present version of each of those documents that are there."""
+        """The live versions of these documents, by source; missing ones are left out."""
         keys = [self.part.key(source) for source in sources]
         rows = self._engine.get(DOCUMENTS.name, keys, ["version"])
         return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
 
     def _held(self, terms: Sequence[str]) -> dict[str, int]:
-        """How many passages hold each term: those that are in few are counted by finding them, all at once."""
+        """The number of passages with each term. Rare terms are counted with one search for all of them."""
         counts = self.counts.of(terms)
         missing = [term for term in dict.fromkeys(terms) if term not in counts]
         if missing:
@@ -197,10 +197,10 @@ class MilvusSearcher:
         return counts
 
     def _filter(self, patterns: tuple[str, ...]) -> Filter:
-        """Patterns as an expression: documents by name where they are few, else ranges that hold all of them.
+        """Translate glob patterns to an expression: a list of documents if they are few, else prefix ranges.
 
-        Milvus has no patterns with our meaning, but texts in order, and a pattern bounds the names that match it by
-        what stands before its first wildcard.
+        Milvus has no such patterns, but it compares texts, and the part before the first wildcard is a prefix of every
+        matching name.
         """
         begin = [start for start in map(beginning, patterns) if not CONTROL.search(start)]
         keys = " or ".join(within("key", self.part.key(each)) for each in begin)
@@ -265,12 +265,12 @@ class MilvusSearcher:
 
 
 def counts(row: Row, present: dict[str, str], wanted: Filter) -> bool:
-    """Whether a passage is of the present version of a document, and of one that is asked for."""
+    """Whether a passage is of a live version and of a requested document."""
     return present.get(row["source"]) == row["version"] and (wanted.sources is None or row["source"] in wanted.sources)
 
 
 def within(field: str, start: str) -> str:
-    """All texts that begin so, as an expression."""
+    """An expression for all texts with this prefix."""
     return f"({field} >= {quoted(start)} and {field} < {quoted(start + FOREVER)})"
 
 
@@ -279,7 +279,7 @@ def number_of(row: Row) -> int:
 
 
 def version_number(passage: int) -> int:
-    """The number of the document's version that a passage is in, by the passage's number."""
+    """The document number of a passage's version, from the passage's number."""
     return passage >> 4 * NUMBER
 
 
@@ -288,7 +288,7 @@ def ordinal(passage: int) -> int:
 
 
 def made(version: str) -> float:
-    """When a version was made, in seconds since the epoch, by the clock of whoever made it."""
+    """When a version was made, in seconds since the epoch, by its writer's clock."""
     return int(version[:TICKS], 16) / 1e6
 
 

@@ -1,15 +1,15 @@
-"""The tables of a store in Milvus, and what their keys are made of.
+"""The tables of a store in Milvus, and their keys.
 
-pincite_collections   NAME: its identity and configuration; NAME/WRITER: how much that process has changed in it;
-                      dropped/IDENTITY: a collection that was dropped, until all of it is erased
-pincite_documents     IDENTITY/SOURCE: the record of a document and its version; putting this row is the change
-pincite_pieces        VERSION-NUMBER: a part of what a version of a document is made of
-pincite_journal       IDENTITY/VERSION: versions that are being put in place, and those that they take it from
-pincite_passages_…    VERSION and the number of a passage: one for each encoder
+pincite_collections   NAME: its identity and configuration; NAME/WRITER: one process's totals of its changes;
+                      dropped/IDENTITY: a dropped collection that is not fully erased yet
+pincite_documents     IDENTITY/SOURCE: the record of a document and its version; writing this row commits a change
+pincite_pieces        VERSION-NUMBER: a piece of a version's contents
+pincite_journal       IDENTITY/VERSION: versions being written, and the versions they replace
+pincite_passages_…    VERSION and the number of a passage; one table per encoder
 
-A collection has an identity of its own, so that one of the same name made later shares no row with it. Rows of all
-collections lie in the same tables, parted by that identity (Milvus's partition key): a question looks into one part.
-Milvus wants a vector in every table; where there is nothing to search, it is `NOTHING`.
+Each collection has a unique identity, so a new collection with an old name shares no rows with the old one. All
+collections share the tables; the identity is Milvus's partition key, so a query reads one partition. Milvus requires a
+vector in every table; tables without search hold `NOTHING`.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from index.errors import BeyondStore
 
 Row = dict[str, Any]
 
-LARGEST_TEXT = 65_535  # bytes of a text, says Milvus
+LARGEST_TEXT = 65_535  # bytes of a text, a limit of Milvus
 PIECE = 60_000  # bytes of a piece
 LONGEST_KEY = 1200  # bytes: an identity and a source of 1,024 bytes
-CANDIDATES_EXAMINED = 400  # by HNSW for each question, at least
+CANDIDATES_EXAMINED = 400  # least candidates that HNSW examines per query
 NOTHING = [0.0, 0.0]
-FOREVER = "\U0010ffff"  # behind every source that begins alike
+FOREVER = "\U0010ffff"  # sorts after every text with the same beginning
 TICKS, RANDOM, PIECES, NUMBER = 14, 8, 4, 6  # hexadecimal digits
 
 
 class Table(Struct, frozen=True):
-    """Fields of text with the bytes that they take at most, the first the key; whole numbers; a vector."""
+    """A table: text fields with their limits in bytes, the first the key; integer fields; a vector."""
 
     name: str
     texts: dict[str, int]
     numbers: tuple[str, ...] = ()
-    looked_up: tuple[str, ...] = ()  # fields that are found by their value
+    looked_up: tuple[str, ...] = ()  # fields with an index on their values
     partitioned: bool = True
     dimension: int = len(NOTHING)
 
@@ -92,9 +92,9 @@ def passages_table(encoder_sha256: str, dimension: int) -> Table:
 
 
 def new_version(pieces: int) -> str:
-    """The name of a version of a document: when it was made, which keeps them in order, and of how many pieces it is.
+    """A new name of a version: its time stamp, which sorts, random bits, and its number of pieces.
 
-    32 random bits tell apart what several processes make in the same microsecond.
+    The 32 random bits separate versions that several processes make in the same microsecond.
     """
     ticks = time.time_ns() // 1000
     return f"{ticks:0{TICKS}x}{secrets.randbits(4 * RANDOM):0{RANDOM}x}{pieces:0{PIECES}x}"
@@ -109,12 +109,12 @@ def passage_key(version: str, number: int) -> str:
 
 
 def version_of(number: int) -> str:
-    """The version of a document by its number."""
+    """The name of the version with this document number."""
     return f"{number:0{TICKS + RANDOM + PIECES}x}"
 
 
 def quoted(text: str) -> str:
-    r"""A text as a value in an expression: a"b -> "a\"b"."""
+    r"""Quote a text for an expression: a"b -> "a\"b"."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -123,7 +123,7 @@ def among(field: str, values: Sequence[str]) -> str:
 
 
 def fitting(rows: Sequence[Row], table: Table, source: str) -> Sequence[Row]:
-    """The rows, if the table takes them. Raises BeyondStore: a title or a heading may be of any length."""
+    """The rows, if they fit the table. Raises BeyondStore: titles and headings can have any length."""
     for row in rows:
         for field, limit in table.texts.items():
             size = len(row[field].encode())

@@ -1,12 +1,12 @@
-"""Writing to a collection in Milvus, by any number of processes at once, without a coordinator.
+"""Writes to a collection in Milvus from any number of processes, without a coordinator.
 
-A version of a document has a name of its own. Its passages and pieces are inserted first, where nobody looks for them;
-then one upsert of the document's row names it: that is the change, whole or not at all. What no row names is erased by
-`sweep`, which knows where to look from the journal, written before anything else. So a writer that dies leaves nothing
-behind, and a replaced version can be fetched as long as the row remembers it. Two processes that put the same document
-in the same instant both succeed, and the later row holds; `If-Match` is exact within one process alone.
+Each version of a document has its own name. Its passages and pieces are inserted first, where no reader looks. Then one
+upsert of the document's row commits the change by naming the version. `sweep` erases versions that no row names; it
+finds them in the journal, which is written before anything else. So a writer that crashes leaves no garbage, and a
+replaced version stays readable while the row lists it. If two processes put the same document at the same time, both
+succeed and the last row wins; `If-Match` is exact only within one process.
 
-Last, the writer raises a count of its own. The sum of all counts is the version that a question is answered from.
+Finally the writer increments a counter of its own. The version of the collection is the sum of all counters.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from index.storage.tables import KEPT_SECONDS, NewDocument
 from index.text.passages import context
 from index.types import Document
 
-LATE = 60  # seconds by which the clocks of two machines may differ, and questions in flight last
-MOST_KEPT = 400  # replaced versions that a document's row has room for; older ones can be fetched no more
+LATE = 60  # seconds; covers clock skew between machines and the longest request
+MOST_KEPT = 400  # replaced versions listed in a document's row; older ones are not readable
 
-Named = tuple[str, str]  # a source, and a version of it
+Named = tuple[str, str]  # (source, version)
 
 
 class Kept(Struct, frozen=True, array_like=True):
-    """A version that was replaced of late."""
+    """A recently replaced version."""
 
     version: str
     sha256: str
@@ -60,7 +60,7 @@ class Kept(Struct, frozen=True, array_like=True):
 
 
 class Present(Struct, frozen=True):
-    """The row of a document."""
+    """A document's row."""
 
     document: Document
     version: str
@@ -82,7 +82,7 @@ class Present(Struct, frozen=True):
         )
 
     def named(self, now: float) -> list[str]:
-        """The versions that may be asked for."""
+        """The versions that can still be read."""
         return [self.version, *(each.version for each in self.kept if each.at >= now - KEPT_SECONDS)]
 
 
@@ -90,7 +90,7 @@ FIELDS = [*DOCUMENTS.texts, *DOCUMENTS.numbers][1:]
 
 
 class MilvusWriter(Building):
-    """Changes of one process to one collection. Safe in many threads at once."""
+    """Changes of one process to one collection. Thread-safe."""
 
     def __init__(self, part: Part, require_present: Callable[[], object]) -> None:
         super().__init__(part.encoder, part.config)
@@ -104,7 +104,7 @@ class MilvusWriter(Building):
     # ---- what the collection holds
 
     def present(self, sources: Iterable[str]) -> dict[str, Present]:
-        """The rows of those sources that are there."""
+        """The rows of these sources; missing ones are left out."""
         keys = {self._part.key(source): source for source in sources}
         rows = self._engine.get(DOCUMENTS.name, list(keys), FIELDS)
         return {keys[key]: Present.of(row) for key, row in rows.items()}
@@ -139,7 +139,7 @@ class MilvusWriter(Building):
             yield
 
     def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
-        """Raises BeyondStore before anything is written, StoreUnavailable or StoreRefused."""
+        """Commit a change. Raises BeyondStore before anything is written, StoreUnavailable or StoreRefused."""
         if not put and not remove:
             return
         now = time.time()
@@ -165,7 +165,7 @@ class MilvusWriter(Building):
         self._engine.upsert(JOURNAL.name, [entry | {"done": 1} for entry in journal])
 
     def _written(self, new: NewDocument, before: Present | None, now: float) -> tuple[Row, list[Row], list[Row]]:
-        """The rows of a document: its own, its pieces, its passages. Raises BeyondStore."""
+        """The rows of a new document: document row, pieces, passages. Raises BeyondStore."""
         source, document = new.document.source, new.document
         version, pieces = pieces_of(new, self._part.identity)
         text = new.file[document.bom :].decode(document.encoding)
@@ -211,7 +211,7 @@ class MilvusWriter(Building):
         return row, pieces, passages
 
     def _entries(self, named: Sequence[Named], due: float) -> list[Row]:
-        """Rows of the journal. When they are due, what they name is erased unless a document's row names it."""
+        """Journal rows. Once due, `sweep` erases the versions they list, unless a document's row names them."""
         parts: list[list[Named]] = []
         room = 0
         for each in named:
@@ -234,7 +234,7 @@ class MilvusWriter(Building):
         ]
 
     def _count(self, *, documents: int, passages: int, words: int) -> None:
-        """Raise the version, and tell how much more or less there is."""
+        """Increment the version and update this writer's totals."""
         more = {"changes": 1, "documents": documents, "passages": passages, "words": words}
         self._counts = {name: self._counts[name] + more[name] for name in self._counts}
         row = {"key": self._row, "collection": self._part.identity, "config": "", "vector": NOTHING}
@@ -246,10 +246,10 @@ class MilvusWriter(Building):
         state = self._part.state()
         return state.documents, state.passages, state.version
 
-    # ---- what is left
+    # ---- cleaning up
 
     def sweep(self, now: float) -> bool:
-        """Erase the versions that no document's row names and whose time has come. False where there is nothing."""
+        """Erase versions that are due and that no document's row names. False if there were none."""
         expression = f"{self._part.rows} and due < {int(now)}"
         due = list(self._engine.rows(JOURNAL.name, expression, ["versions", "done"]))
         erased = False
@@ -272,7 +272,7 @@ class MilvusWriter(Building):
             self._engine.delete(PIECES_TABLE.name, [key for version in some for key in piece_keys(version)])
 
     def recount(self) -> None:
-        """Set the counts right, where a writer died between a change and its count."""
+        """Correct the totals after a writer crashed between a change and its count."""
         with self._turn:
             rows = list(self._engine.rows(DOCUMENTS.name, self._part.rows, ["passages", "words"]))
             state = self._part.state()
@@ -284,5 +284,5 @@ class MilvusWriter(Building):
 
 
 def spelled(term: str) -> str:
-    """A term in letters and digits that every analyzer leaves as they are: "ship" as it is, "é" as uc3a9."""
+    """Encode a term so that every analyzer keeps it whole: "ship" -> "ship", "é" -> "uc3a9"."""
     return term if term.isascii() else f"u{term.encode().hex()}"
