@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
+from litestar import Request
 from litestar._openapi.schema_generation import SchemaCreator
 from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO
@@ -16,7 +17,7 @@ from msgspec import Struct
 
 from service import errors
 from service.http import problems
-from service.http.validation import decode
+from service.http.validation import decode_apart
 from service.schema import Problem
 
 T = TypeVar("T", bound=Struct)
@@ -42,6 +43,7 @@ CLOSED = (
     errors.TooManyRequests,
     errors.KeysUnusable,
 )
+DECODED = "decoded"  # where a body is among the state of its request
 NO_STORE = {"Cache-Control": "no-store"}
 EXAMPLE_ID = "0e8dca29-6c3c-4d52-9d2a-3f6a3c1c0f51"
 
@@ -52,8 +54,10 @@ class JsonBody(AbstractDTO[T]):
     The other methods are the interface of the framework, for models that it takes apart itself.
     """
 
-    def decode_bytes(self, value: bytes) -> T:
-        return decode(value, self.model_type)
+    def decode_bytes(self, value: bytes) -> T:  # noqa: ARG002
+        """What the guard `json_decoded` made of the body: this method could not leave the event loop."""
+        decoded: T = self.asgi_connection.scope["state"][DECODED]
+        return decoded
 
     @classmethod
     def create_for_field_definition(cls, *_: object, **__: object) -> None:
@@ -85,6 +89,14 @@ def json_sent(connection: Connection, _handler: BaseRouteHandler) -> None:
         raise errors.UnsupportedMedia(given=given, expected=JSON)
     if (coding := connection.headers.get("content-encoding", "identity")) != "identity":
         raise errors.UnsupportedMedia(given=coding, expected=f"{JSON}, not compressed")
+
+
+async def json_decoded(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A guard, the last one, for a route with a JsonBody: it refuses what `service.http.validation` does."""
+    kind = handler.resolve_data_dto()
+    body = await connection.body() if isinstance(connection, Request) else b""
+    if kind is not None and body:
+        connection.scope["state"][DECODED] = await decode_apart(body, kind.model_type)
 
 
 def acceptable(connection: Connection, handler: BaseRouteHandler) -> None:

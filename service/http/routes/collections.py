@@ -33,7 +33,7 @@ from service.http.contract import (
     success,
 )
 from service.http.problems import AppRequest
-from service.http.validation import decode
+from service.http.validation import decode_apart
 from service.scheduling.workers import Changers, Workers
 from service.schema import CollectionInfo, CollectionList, CollectionRequest
 
@@ -112,7 +112,7 @@ async def put_collection(
     body = await request.body()
     if body:
         json_sent(request, request.route_handler)
-    wanted = decode(body, CollectionRequest) if body else CollectionRequest()
+    wanted = await decode_apart(body, CollectionRequest) if body else CollectionRequest()
     new = await changers.commit(partial(answering.make_collection, collection, wanted.encoder))
     told = await changers.commit(partial(answering.collection_info, collection))
     return Response(told, status_code=201 if new else 200, headers=NO_STORE)

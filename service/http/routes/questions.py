@@ -23,6 +23,7 @@ from service.http.contract import (
     NO_STORE,
     JsonBody,
     acceptable,
+    json_decoded,
     json_sent,
     known_parameters,
     problem_specs,
@@ -43,7 +44,7 @@ from service.schema import (
 )
 from service.settings import Settings
 
-GUARDS = [json_sent, known_parameters, acceptable]
+GUARDS = [json_sent, known_parameters, acceptable, json_decoded]
 KINDS = (
     errors.MalformedJson,
     errors.BadField,
