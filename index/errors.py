@@ -13,6 +13,10 @@ PinciteError
 │   ├── EncryptedFile
 │   ├── EmptyDocument          it has no text
 │   ├── UnpackedTooLarge       a container whose contents are too much to read
+│   ├── TooManyPages
+│   ├── TooMuchText
+│   ├── DocumentTooSlow        it takes longer to read than a document may
+│   ├── PageNotFound           a picture of a page that it does not have
 │   ├── OldOfficeFormat        the binary formats of before 2007
 │   ├── BeyondStore            a part of it is larger than the store takes
 │   └── BadSource
@@ -122,6 +126,22 @@ class EmptyDocument(DocumentError):
 
 class UnpackedTooLarge(DocumentError):
     message = "{source}: {part} has more than {limit} {unit} when unpacked. Split the document."
+
+
+class TooManyPages(DocumentError):
+    message = "{source}: has {pages} pages; the limit is {limit}. Split the document."
+
+
+class TooMuchText(DocumentError):
+    message = "{source}: has more than {limit} characters. Split the document."
+
+
+class DocumentTooSlow(DocumentError):
+    message = "{source}: took more than {seconds} seconds, with {done} of {pages} pages read. Split the document."
+
+
+class PageNotFound(DocumentError):
+    message = "{source}: has {pages} pages, and no page {page}."
 
 
 class OldOfficeFormat(DocumentError):

@@ -1,0 +1,60 @@
+"""Joining the lines of a paragraph: words parted at the end of a line are put together again.
+
+PDFium gives the same character for a hyphen that a program put there and for one that belongs to the word, so the rest
+of the document decides: "well-" and "known" are "well-known" where that stands in it elsewhere, and not "wellknown".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from index.text.formats.pdf.lines import Line
+
+WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+LAST_WORD = re.compile(r"([^\W_]+(?:[-\u2010][^\W_]+)*)[-\u2010\xad]$")
+FIRST_WORD = re.compile(r"[^\W_]+")
+CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
+# First parts that seldom stand in a word without their hyphen.
+ALWAYS = frozenset({"well", "self", "non", "ex", "cross", "half", "long", "short", "high", "low", "state", "so", "twenty"})
+
+
+class Join(NamedTuple):
+    drop: bool  # the last character of the first line goes
+    space: bool  # a space comes between the lines
+
+
+class Vocabulary:
+    """The words of a document, those at the ends of lines left out where they may be parts."""
+
+    def __init__(self, columns: Iterable[Sequence[Line]]) -> None:
+        self.words: set[str] = set()
+        for lines in columns:
+            for before, line in pairwise([None, *lines]):
+                found = WORD.findall(line.text.casefold()) if line else []
+                if before and before.is_hyphenated:
+                    found = found[1:]
+                self.words.update(found[:-1] if line and line.is_hyphenated else found)
+
+    def join(self, line: Line, following: Line) -> Join:
+        """How a line and the one that continues it come together."""
+        if not line.is_hyphenated:
+            last, first = line.text[-1:], following.text[:1]
+            closed = last in "\u2014" or first in "\u2014" or (CJK.match(last) and CJK.match(first))
+            return Join(drop=False, space=not closed)
+        if line.text[-1] == "\xad":
+            return Join(drop=True, space=False)
+        return Join(drop=not self._keeps_hyphen(line.text, following.text), space=False)
+
+    def _keeps_hyphen(self, before: str, after: str) -> bool:
+        head, tail = LAST_WORD.search(before), FIRST_WORD.match(after)
+        if head is None or tail is None or not after[0].islower() or not before[-2].isalpha():
+            return True  # "Anglo-Saxon", "COVID-19", "2019-2020"
+        first, second = head[1].casefold().replace("\u2010", "-"), tail[0].casefold()
+        if first + second in self.words:
+            return False
+        if f"{first}-{second}" in self.words:
+            return True
+        return first in ALWAYS or ("-" in first and second in self.words)

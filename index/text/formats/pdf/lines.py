@@ -1,0 +1,143 @@
+"""Rows of words to lines of text, each code point with the character of the page that it is, or none for a space."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from index.text.formats.pdf import bidi
+from index.text.formats.pdf.glyphs import HYPHEN
+from index.text.formats.pdf.words import ASCENT, DESCENT, RTL, Frame, Word
+
+NO_GLYPH = -1
+SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+# Letters of Arabic and Latin that have a code point for each shape; `unicodedata` would change other things as well.
+SHAPES = (("\ufb00", "\ufb06"), ("\ufb50", "\ufdff"), ("\ufe70", "\ufefc"))
+
+
+class Line(Struct, frozen=True, gc=False):
+    """A line of a column; places are in its frame."""
+
+    text: str
+    glyphs: list[int]  # one for each code point of the text
+    frame: Frame
+    left: float
+    right: float
+    base: float
+    size: float
+    bold: bool
+
+    @property
+    def top(self) -> float:
+        return self.base - ASCENT * self.size
+
+    @property
+    def bottom(self) -> float:
+        return self.base + DESCENT * self.size
+
+    @property
+    def is_hyphenated(self) -> bool:
+        return len(self.text) > 1 and self.text[-1] in "-\xad\u2010" and self.text[-2].isalnum()
+
+    def without(self, start: int, stop: int) -> Line:
+        """The line without the code points from `start` to `stop`; its box stays."""
+        return Line(
+            self.text[:start] + self.text[stop:],
+            self.glyphs[:start] + self.glyphs[stop:],
+            self.frame,
+            self.left,
+            self.right,
+            self.base,
+            self.size,
+            self.bold,
+        )
+
+
+def line(words: Sequence[Word], frame: Frame) -> Line:
+    """The words of a row, given from left to right."""
+    words = _once(words)
+    size = _usual(words)
+    base = next(word.base for word in words if word.size == size)
+    parts, glyphs = _parts(words, base, size)
+    if any(RTL.search(part) for part in parts):
+        order = bidi.logical(parts)
+        parts, glyphs = [parts[i] for i in order], [glyphs[i] for i in order]
+        parts = list(_split_again(bidi.mirrored("".join(parts)), parts))
+    text, numbers = _readable("".join(parts), [number for part in glyphs for number in part])
+    right = max(word.right for word in words)
+    return Line(text, numbers, frame, words[0].left, right, base, size, _is_bold(words))
+
+
+def _once(words: Sequence[Word]) -> Sequence[Word]:
+    """Without words drawn a second time a hair aside, as some programs make text bold."""
+    kept: list[Word] = []
+    for word in words:
+        last = kept[-1] if kept else None
+        if last is None or word.text != last.text or word.left - last.left > 0.15 * word.size:
+            kept.append(word)
+    return kept
+
+
+def _usual(words: Iterable[Word]) -> float:
+    """The size of most characters."""
+    sizes: Counter[float] = Counter()
+    for word in words:
+        sizes[word.size] += word.stop - word.start
+    return max(sizes, key=lambda size: (sizes[size], size))
+
+
+def _parts(words: Sequence[Word], base: float, size: float) -> tuple[list[str], list[list[int]]]:
+    """Texts and glyphs of the words and of the spaces between them, from left to right."""
+    parts: list[str] = []
+    glyphs: list[list[int]] = []
+    right = math.inf
+    for word in words:
+        gap = word.left - right
+        if gap > word.gap or (word.spaced and gap > 0.05 * word.size):
+            parts.append(" ")
+            glyphs.append([NO_GLYPH])
+        is_raised = word.size < 0.85 * size and word.base < base - 0.15 * size
+        parts.append(word.text.translate(SUPERSCRIPTS) if is_raised else word.text)
+        glyphs.append(list(range(word.start, word.stop)))
+        right = max(right, word.right) if right < math.inf else word.right
+    return parts, glyphs
+
+
+def _split_again(text: str, parts: Sequence[str]) -> Iterable[str]:
+    start = 0
+    for part in parts:
+        yield text[start : start + len(part)]
+        start += len(part)
+
+
+def _readable(text: str, glyphs: list[int]) -> tuple[str, list[int]]:
+    """Hyphens as hyphens, and letters instead of their shapes."""
+    if chr(HYPHEN) in text:
+        text = text.replace(chr(HYPHEN), "-")
+    if text.isascii() or not any(first <= character <= last for character in text for first, last in SHAPES):
+        return text, glyphs
+    return _unshaped(text, glyphs)
+
+
+def _unshaped(text: str, glyphs: list[int]) -> tuple[str, list[int]]:
+    import unicodedata
+
+    letters: list[str] = []
+    numbers: list[int] = []
+    for character, number in zip(text, glyphs, strict=True):
+        shaped = any(first <= character <= last for first, last in SHAPES)
+        plain = unicodedata.normalize("NFKC", character).strip() if shaped else character
+        letters.append(plain or character)
+        numbers += [number] * len(letters[-1])
+    return "".join(letters), numbers
+
+
+def _is_bold(words: Iterable[Word]) -> bool:
+    bold = total = 0
+    for word in words:
+        total += word.stop - word.start
+        bold += (word.stop - word.start) * word.bold
+    return bold > 0.9 * total

@@ -1,0 +1,166 @@
+"""Lines of a column to the parts of a text: paragraphs, items and steps of lists, captions, lines of contents."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from index.text.formats.pdf.bidi import is_rtl
+from index.text.formats.pdf.lines import NO_GLYPH, Line
+from index.types import BlockKind
+
+BULLET = re.compile(r"[•‣⁃◦▪▫·●○■□➢➤►✓✔–—*-]\s+(?=\S)|o\s+(?=[A-Z])")
+NUMBER = re.compile(r"\(?(\d{1,3}|[A-Za-z]|[ivx]{1,5})[.)]\s+(?=\S)")
+CAPTION = re.compile(
+    r"(?:Figure|Fig\.|Table|Tab\.|Chart|Exhibit|Plate|Scheme|Listing|Box|Abbildung|Abb\.|Tabelle|Tableau|Figura|Tabla)"
+    r"\s+[A-Z]?\d+(?:[.\-]\d+)*\s*(?:[.:–—|]|$|\s(?=[A-Z(]))"
+)
+CONTENTS = re.compile(r".*?(?:(?:\.\s?){4,}|…{2,})\s*(?:\d{1,4}|[ivxlc]{1,7})")
+ENDS = re.compile(r"[.!?:;。！？…][\"'”’»›)\]]*$")
+INDENT = 0.8  # em: a line that starts so much further in is indented
+WIDE = 1.2  # of the usual distance of lines: a new part starts
+
+
+class Part(Struct):
+    """A block in the making."""
+
+    kind: BlockKind
+    page: int
+    lines: list[Line]
+    cells: list[list[Line]] = []  # of a row of a table, instead of lines
+    level: int = 0
+    group: int | None = None
+    introduces: bool = False
+    beside: bool = False  # a note in the margin or at the foot of the page: no part of the course of the text
+    headings: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return " ".join(line.text for line in self.lines)
+
+    @property
+    def size(self) -> float:
+        return self.lines[0].size if self.lines else 0.0
+
+    @property
+    def bold(self) -> bool:
+        return all(line.bold for line in self.lines)
+
+
+def leading(columns: Sequence[Sequence[Line]]) -> dict[int, float]:
+    """The usual distance of lines for each size, which is rounded: the smallest that is not rare."""
+    seen: dict[int, Counter[float]] = defaultdict(Counter)
+    for lines in columns:
+        for before, line in pairwise(lines):
+            step = line.base - before.base
+            if abs(before.size - line.size) < 0.5 and 0.9 * line.size < step < 2.4 * line.size:
+                seen[round(line.size)][round(2 * step) / 2] += 1
+    return {
+        size: min(step for step, count in steps.items() if count >= 0.25 * max(steps.values()))
+        for size, steps in seen.items()
+    }
+
+
+def split(lines: Sequence[Line], page: int, usual: Mapping[int, float]) -> Iterator[Part]:
+    """The parts of a column, in order."""
+    for run in _runs(lines, usual):
+        start = 0
+        starts = _starts(run)
+        for stop in [*starts[1:], len(run)]:
+            part = run[start:stop]
+            yield Part(kind=_kind(part), page=page, lines=part)
+            start = stop
+
+
+def _runs(lines: Sequence[Line], usual: Mapping[int, float]) -> Iterator[list[Line]]:
+    """Lines at their usual distance in one style."""
+    run: list[Line] = []
+    for line in lines:
+        if run and not _is_near(run[-1], line, usual):
+            yield run
+            run = []
+        run.append(line)
+    if run:
+        yield run
+
+
+def _is_near(before: Line, line: Line, usual: Mapping[int, float]) -> bool:
+    step = line.base - before.base
+    widest = WIDE * usual.get(round(line.size), 1.25 * line.size) + 0.5
+    same = abs(before.size - line.size) <= 0.06 * line.size and (before.bold == line.bold or _is_short(line))
+    return same and 0 < step <= widest and abs(before.frame.angle - line.frame.angle) == 0
+
+
+def _is_short(line: Line) -> bool:
+    """Too short for its weight to mean anything: the last word of a paragraph."""
+    return len(line.text) < 12 and not line.text[:1].isupper()
+
+
+def _starts(run: Sequence[Line]) -> list[int]:
+    """Which lines of a run start a part."""
+    rtl = sum(is_rtl(line.text) for line in run) * 2 > len(run)
+    near = [-line.right if rtl else line.left for line in run]
+    far = [-line.left if rtl else line.right for line in run]
+    edge = max(far)
+    indented = _indented(run, near)
+    starts = [0]
+    for number in range(1, len(run)):
+        before, line = run[number - 1], run[number]
+        in_list = _marker(run[starts[-1]]) is not None
+        if _marker(line) and (in_list or ENDS.search(before.text) or near[number] != near[number - 1]):
+            starts.append(number)
+        elif CAPTION.match(line.text) and ENDS.search(before.text):
+            starts.append(number)
+        elif CONTENTS.fullmatch(before.text) or (indented is not None and number in indented and not in_list):
+            starts.append(number)
+        elif not _goes_on(before, line) and far[number - 1] + _first_word(line) < edge - 0.3 * line.size:
+            starts.append(number)
+        elif in_list and near[number] < near[starts[-1]] - INDENT * line.size:
+            starts.append(number)
+    return starts
+
+
+def _marker(line: Line) -> re.Match[str] | None:
+    return BULLET.match(line.text) or NUMBER.match(line.text)
+
+
+def _goes_on(before: Line, line: Line) -> bool:
+    """Whether a line can only continue the one before."""
+    return before.is_hyphenated or (line.text[:1].islower() and not ENDS.search(before.text))
+
+
+def _first_word(line: Line) -> float:
+    """How wide a space and the first word of a line are."""
+    end = line.text.find(" ")
+    glyphs = [glyph for glyph in line.glyphs[: end if end > 0 else None] if glyph != NO_GLYPH]
+    if not glyphs:
+        return 0.0
+    left = min(float(line.frame.left[glyph]) for glyph in (glyphs[0], glyphs[-1]))
+    right = max(float(line.frame.right[glyph]) for glyph in (glyphs[0], glyphs[-1]))
+    return right - left + 0.25 * line.size
+
+
+def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int] | None:
+    """Lines that start a paragraph by where they start: further in than most, or where most are further in, not."""
+    left = min(near)
+    inner = [number for number, place in enumerate(near) if place > left + INDENT * run[number].size]
+    if not inner or len({round(near[number] / 3) for number in inner}) > 3:
+        return None
+    outer = [number for number in range(len(run)) if number not in inner]
+    hanging = len(inner) > len(outer) or (len(inner) == len(outer) and 0 in outer)
+    return set(outer) if hanging else set(inner)
+
+
+def _kind(lines: Sequence[Line]) -> BlockKind:
+    first = lines[0]
+    if CONTENTS.fullmatch(" ".join(line.text for line in lines)):
+        return "contents"
+    if CAPTION.match(first.text):
+        return "caption"
+    if BULLET.match(first.text):
+        return "item"
+    return "step" if NUMBER.match(first.text) else "paragraph"

@@ -1,0 +1,92 @@
+"""Text in pictures of pages, with RapidOCR where the extra `ocr` is installed: its wheel carries the models.
+
+Lines come with their places; characters share the width of their line evenly.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from index.text.formats.pdf.words import ASCENT, DESCENT, Frame, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pypdfium2 import PdfPage
+
+DOTS = 200 / 72  # pixels a point
+MOST_PIXELS = 40_000_000
+SURE = 0.5  # the score of a line from which on it counts as read
+GLYPH_HEIGHT = 0.95  # em: the height of the box that is found around a line
+
+
+def is_installed() -> bool:
+    return find_spec("rapidocr") is not None
+
+
+def read(page: PdfPage, size: tuple[float, float]) -> tuple[Frame, list[Word]] | None:
+    """The text in a picture of a page, None where there is none or nothing to recognise it with."""
+    if not is_installed():
+        return None
+    scale = min(DOTS, (MOST_PIXELS / max(1.0, size[0] * size[1])) ** 0.5)
+    bitmap = page.render(scale=scale, may_draw_forms=False)
+    found = _engine()(bitmap.to_numpy())
+    if found.boxes is None or not found.txts:
+        return None
+    lines = [
+        (text, np.asarray(corners, np.float64) / scale)
+        for text, corners, score in zip(found.txts, found.boxes, found.scores, strict=True)
+        if score >= SURE and text.strip()
+    ]
+    return _frame(lines) if lines else None
+
+
+@cache
+def _engine() -> Any:  # noqa: ANN401 - it has no types
+    import logging
+
+    from rapidocr import RapidOCR
+
+    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+    return RapidOCR()
+
+
+def _frame(lines: list[tuple[str, Any]]) -> tuple[Frame, list[Word]]:
+    text = "".join(line for line, _ in lines)
+    left, right, base = np.empty(len(text)), np.empty(len(text)), np.empty(len(text))
+    words: list[Word] = []
+    start = 0
+    for line, corners in lines:
+        (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+        edges = np.linspace(x0, x1, len(line) + 1)
+        size = (y1 - y0) / GLYPH_HEIGHT
+        stop = start + len(line)
+        left[start:stop], right[start:stop] = edges[:-1], edges[1:]
+        base[start:stop] = (y0 + y1) / 2 + (ASCENT - DESCENT) / 2 * size
+        words += _words(line, start, edges, float(base[start]), size)
+        start = stop
+    return Frame(0, text, left, right, base), words
+
+
+def _words(line: str, start: int, edges: Any, base: float, size: float) -> Iterator[Word]:  # noqa: ANN401
+    bounds = [-1, *(number for number, character in enumerate(line) if character.isspace()), len(line)]
+    for before, end in pairwise(bounds):
+        first = before + 1
+        if first < end:
+            yield Word(
+                start + first,
+                start + end,
+                line[first:end],
+                float(edges[first]),
+                float(edges[end]),
+                base,
+                size,
+                bold=False,
+                spaced=True,
+                gap=0.15 * size,
+            )

@@ -1,0 +1,266 @@
+"""Tables: rows of cells, parted by rules or, where there are none, by standing below each other.
+
+A cell belongs to the rules that really part it from its neighbours in its own row, so that a cell across two columns
+stays whole.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from statistics import median
+
+import numpy as np
+from msgspec import Struct
+
+from index.text.formats.pdf.rules import Rule
+from index.text.formats.pdf.words import Word, rows, segments
+
+Cells = list[list[Word]]
+TOUCH = 3.0  # points: rules this near to each other meet
+LONGEST_CELL = 150  # words; with more in a cell it is a page in a frame
+MARK = re.compile(r"\(?(?:[•‣◦▪·*–—-]|\d{1,3}|[A-Za-z]|[ivxIVX]+)[.)]?")
+LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
+
+
+class Table(Struct, frozen=True):
+    """The rows of a table with the words of each cell; empty cells are there, empty."""
+
+    rows: list[Cells]
+    headers: int  # how many rows at the top name the columns
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def ruled(words: Sequence[Word], rules: Sequence[Rule]) -> tuple[list[Table], list[Word]]:
+    """Tables whose cells are parted by rules, and the words that are in none."""
+    tables = []
+    rest = list(words)
+    for grid in _grids(rules):
+        table, others = _table(grid, rest)
+        if table:
+            tables.append(table)
+            rest = others
+    return tables, rest
+
+
+def _grids(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
+    """Sets of rules that meet each other: at least two level ones and one upright one, the largest first."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    level = [rule for rule in rules if not rule.upright]
+    upright = [rule for rule in rules if rule.upright]
+    if len(level) < 2 or not upright:
+        return
+    across, down = (np.asarray([(r.at, r.start, r.stop) for r in some]) for some in (level, upright))
+    meets = (
+        (across[:, None, 1] - TOUCH <= down[None, :, 0])
+        & (down[None, :, 0] <= across[:, None, 2] + TOUCH)
+        & (down[None, :, 1] - TOUCH <= across[:, None, 0])
+        & (across[:, None, 0] <= down[None, :, 2] + TOUCH)
+    )
+    first, second = np.nonzero(meets)
+    total = len(level) + len(upright)
+    links = coo_array((np.ones(len(first)), (first, second + len(level))), shape=(total, total))
+    _, labels = connected_components(links, directed=False)
+    both = [*level, *upright]
+    for label, count in Counter(labels.tolist()).most_common():
+        grid = [both[i] for i in np.flatnonzero(labels == label).tolist()]
+        if count >= 3 and sum(1 for rule in grid if not rule.upright) >= 2:
+            yield grid
+
+
+def _table(grid: Sequence[Rule], words: list[Word]) -> tuple[Table | None, list[Word]]:
+    level = [rule for rule in grid if not rule.upright]
+    upright = [rule for rule in grid if rule.upright]
+    heights = _clusters(rule.at for rule in level)
+    left, right = min(rule.start for rule in level) - 1, max(rule.stop for rule in level) + 1
+    top, bottom = heights[0] - 1, heights[-1] + 1
+    inside = [w for w in words if left <= (w.left + w.right) / 2 <= right and top <= _middle(w) <= bottom]
+    bands = [_band(above, below, inside, upright) for above, below in pairwise(heights)]
+    found = [row for number, band in enumerate(bands) for row in _band_rows(band, number, len(bands))]
+    columns = max((len(row) for row in found), default=0)
+    longest = max((len(cell) for row in found for cell in row), default=0)
+    if columns < 2 or longest > LONGEST_CELL or sum(1 for row in found if any(row)) < max(1, len(bands) // 3):
+        return None, words
+    kept = [row for row in found if any(row)]
+    taken = {id(word) for word in inside}
+    table = Table(kept, _headers(kept), left, top, right, bottom)
+    return table, [word for word in words if id(word) not in taken]
+
+
+def _middle(word: Word) -> float:
+    return word.base - 0.25 * word.size
+
+
+def _clusters(values: Iterable[float]) -> list[float]:
+    """Values that lie near each other as one."""
+    found: list[float] = []
+    for value in sorted(values):
+        if not found or value - found[-1] > TOUCH:
+            found.append(value)
+    return found
+
+
+def _band(above: float, below: float, words: Sequence[Word], upright: Sequence[Rule]) -> Cells:
+    """The cells between two level rules."""
+    middle = (above + below) / 2
+    inside = [word for word in words if above <= _middle(word) < below]
+    bounds = _clusters(rule.at for rule in upright if rule.start - TOUCH <= middle <= rule.stop + TOUCH)
+    cells: Cells = [[] for _ in range(len(bounds) + 1)]
+    for word in inside:
+        cells[bisect_right(bounds, (word.left + word.right) / 2)].append(word)
+    # Outside of the outermost rules is no cell, unless the table is open on that side.
+    return [cell for number, cell in enumerate(cells) if cell or 0 < number < len(bounds)]
+
+
+def _band_rows(cells: Cells, number: int, bands: int) -> list[Cells]:
+    """A band is a row, but where there are no rules between rows it holds all of them."""
+    lines = [rows(cell) for cell in cells]
+    counts = {len(cell) for cell in lines if cell}
+    filled = sum(1 for cell in lines if cell)
+    deepest = max(counts, default=0)
+    if filled < 2 or deepest < 2 or (bands > 2 and deepest < 4) or (bands == 2 and number == 0):
+        return [cells]
+    bases = next([row[0].base for row in cell] for cell in lines if len(cell) == deepest)
+    placed = [[_at(cell, base) for cell in lines] for base in bases]
+    level = sum(len(row) for cells in placed for row in cells) == sum(len(cell) for cell in cells)
+    return placed if level and sum(1 for row in placed if sum(map(bool, row)) > 1) > 0.7 * deepest else [cells]
+
+
+def _at(lines: Sequence[list[Word]], base: float) -> list[Word]:
+    return next((row for row in lines if abs(row[0].base - base) < 0.3 * row[0].size), [])
+
+
+def _headers(found: Sequence[Cells]) -> int:
+    """1 where the first row names the columns: bold, or words above numbers, or unlike the others all words."""
+    if len(found) < 2 or sum(1 for cell in found[0] if cell) < 2:
+        return 0
+    first = [word for cell in found[0] for word in cell]
+    others = [word for row in found[1:] for cell in row for word in cell]
+    if all(word.bold for word in first):
+        return 1 if not others or sum(word.bold for word in others) < 0.5 * len(others) else 0
+    return int(not any(_is_number(cell) for cell in found[0]) and any(_is_number(c) for row in found[1:] for c in row))
+
+
+def _is_number(cell: Sequence[Word]) -> bool:
+    """Whether a cell holds mostly digits."""
+    text = "".join(word.text for word in cell)
+    return 2 * sum(character.isdigit() for character in text) >= len(text) > 0
+
+
+def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
+    """Tables without upright rules among rows of words: from which row, to which one, and the table."""
+    parts = [list(segments(row, 1.1 * _largest(row))) for row in found]
+    start = 0
+    while start < len(found):
+        stop = _reach(found, parts, start)
+        table = _aligned(found[start:stop], parts[start:stop], rules) if stop - start >= 2 else None
+        if table:
+            yield start, stop, table
+        start = stop if table else start + 1
+
+
+def _largest(row: Sequence[Word]) -> float:
+    return max(word.size for word in row)
+
+
+def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> int:
+    """The end of a run of rows with several parts; a row of one part goes with it where it continues a cell."""
+    if len(parts[start]) < 2:
+        return start + 1
+    stop = last = start + 1
+    left, right = found[start][0].left, max(word.right for word in found[start])
+    while stop < len(found):
+        row = found[stop]
+        if row[0].base - found[stop - 1][0].base > 3.0 * _largest(row):
+            break
+        if len(parts[stop]) > 1:
+            last = stop + 1
+            left, right = min(left, row[0].left), max(right, *(word.right for word in row))
+        elif row[-1].right - row[0].left > 0.6 * (right - left):
+            break
+        elif stop - last >= 3:
+            break
+        stop += 1
+    tail = last
+    while tail < stop and found[tail][0].left > left + 5 and _follows(found, tail):
+        tail += 1
+    return tail
+
+
+def _follows(found: Sequence[list[Word]], number: int) -> bool:
+    """Whether a row stands close below the one before it."""
+    return found[number][0].base - found[number - 1][0].base < 1.35 * _largest(found[number])
+
+
+def _aligned(found: Sequence[list[Word]], parts: Sequence[Cells], rules: Sequence[Rule]) -> Table | None:
+    left = min(row[0].left for row in found)
+    right = max(word.right for row in found for word in row)
+    bases = [row[0].base for row in found]
+    level = [r for r in rules if not r.upright and min(r.stop, right) - max(r.start, left) > 0.6 * (right - left)]
+    inner = [r.at for r in level if bases[0] < r.at < bases[-1]]
+    counts = Counter(len(row) for row in parts if len(row) > 1)
+    several = sum(counts.values())
+    usual = max(counts, key=lambda count: (counts[count], count))
+    columns = _columns([part for row in parts if len(row) == usual for part in row])
+    if len(columns) < 2 or several < (2 if inner or len(columns) > 2 else 3) or _is_list(parts, columns):
+        return None
+    cells = list(_merged(found, parts, columns))
+    ruled_off = sum(1 for base in bases if inner and base < inner[0])
+    headers = _headers(cells)
+    if ruled_off == 1 or (ruled_off and not headers and ruled_off < 3):
+        headers = 1
+    return Table(cells, headers, left, found[0][0].top, right, bases[-1])
+
+
+def _columns(parts: Sequence[Sequence[Word]]) -> list[tuple[float, float]]:
+    """The stretches that the parts of rows take, those that overlap as one."""
+    found: list[tuple[float, float]] = []
+    for left, right in sorted((part[0].left, max(word.right for word in part)) for part in parts):
+        if found and left < found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], right))
+        else:
+            found.append((left, right))
+    return found
+
+
+def _is_list(parts: Sequence[Cells], columns: Sequence[tuple[float, float]]) -> bool:
+    """Whether the first column holds no more than the marks of a list, or the rows are those of a table of contents."""
+    texts = [[" ".join(word.text for word in part) for part in row] for row in parts if len(row) > 1]
+    marks = sum(1 for row in texts if MARK.fullmatch(row[0]))
+    leaders = sum(1 for row in texts if any(LEADER.search(text) for text in row))
+    return (len(columns) == 2 and marks > 0.7 * len(texts)) or leaders > 0.5 * len(texts)
+
+
+def _merged(
+    found: Sequence[list[Word]], parts: Sequence[Cells], columns: Sequence[tuple[float, float]]
+) -> Iterator[Cells]:
+    """The rows of a table, with lines that continue a cell in the row that they continue."""
+    starts = [left for left, _ in columns]
+    bases = [words[0].base for words in found]
+    steps = [after - before for before, after, cells in zip(bases, bases[1:], parts[1:], strict=False) if len(cells) > 1]
+    usual = median(steps) if steps else 0.0
+    row: Cells = []
+    for number, words in enumerate(parts):
+        cells: Cells = [[] for _ in columns]
+        for part in words:
+            middle = (part[0].left + max(word.right for word in part)) / 2
+            inside = next((i for i, (left, right) in enumerate(columns) if left - 1 <= part[0].left <= right), None)
+            place = inside if inside is not None else max(0, bisect_right(starts, middle) - 1)
+            cells[place] = [*cells[place], *part]
+        closer = number > 0 and bases[number] - bases[number - 1] < 0.9 * usual
+        if row and not cells[0] and (closer or (len(words) == 1 and _follows(found, number))):
+            row = [[*before, *after] for before, after in zip(row, cells, strict=True)]
+        else:
+            if row:
+                yield row
+            row = cells
+    if row:
+        yield row
