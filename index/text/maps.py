@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from index.types import Span
 
 Numbers = NDArray[np.uint32]
+Floats = NDArray[np.float64]
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 from the top left of a page as it is displayed, in points
 
 
@@ -122,8 +123,8 @@ class PageMap(Struct, frozen=True, tag="page"):
 
     A line of a page has a direction, an upper and a lower bound; along it every code point goes from one edge to the
     next. A run is a stretch of text on one line; what was generated (the space between two lines) lies in none.
-    Arrays are packed little-endian. Edges are steps from the one before, so that the widths of letters, which come again
-    and again, compress well.
+    Arrays are packed little-endian. Edges are steps from the one before, so that the widths of letters, which come
+    again and again, compress well.
     """
 
     sizes: bytes  # float32 [pages, 2] width and height
@@ -148,7 +149,10 @@ class PageMap(Struct, frozen=True, tag="page"):
         for line, box in boxes.items():
             pages.setdefault(int(_numbers(self.line_pages)[line]), []).append(box)
         sizes = np.frombuffer(self.sizes, "<f4").reshape(-1, 2)
-        return [PageBoxes(page + 1, *(_rounded(side) for side in sizes[page]), found) for page, found in pages.items()]
+        return [
+            PageBoxes(page + 1, _rounded(sizes[page, 0]), _rounded(sizes[page, 1]), found)
+            for page, found in pages.items()
+        ]
 
     def label(self, span: Span) -> str | None:
         """The place in words: "page 3", "pages 3–4"."""
@@ -188,7 +192,7 @@ class PageMap(Struct, frozen=True, tag="page"):
 
 
 class PageMapBuilder:
-    """Collects the lines and runs of a PageMap, in the order of the text."""
+    """Collects the lines of a PageMap, and then makes it of its runs; both in the order of the text."""
 
     FINEST = 0.05  # points: a tenth of what anybody sees
 
@@ -198,8 +202,6 @@ class PageMapBuilder:
         self.unit = max(self.FINEST, largest / 16_000)  # so that any step fits, between edges a page apart
         self.lines: list[tuple[int, int]] = []
         self.bounds: list[tuple[float, float, float]] = []
-        self.runs: list[tuple[int, int, int]] = []
-        self.edges: list[bytes] = []
 
     def add_line(self, page: int, angle: int, upper: float, lower: float, origin: float) -> int:
         """A line of a page (from 0), in points of the page turned by `angle`; returns its number."""
@@ -207,25 +209,28 @@ class PageMapBuilder:
         self.bounds.append((upper, lower, origin))
         return len(self.lines) - 1
 
-    def add_run(self, start: int, line: int, edges: NDArray[np.float64]) -> None:
-        """Code points from `start`, each between two neighbours of the `edges` along the line."""
-        places = np.rint((edges - self.bounds[line][2]) / self.unit)
-        self.runs.append((start, len(edges) - 1, line))
-        self.edges.append(np.diff(places, prepend=0.0).astype("<i2").tobytes())
+    def build(self, starts: Sequence[int], lengths: Sequence[int], lines: Sequence[int], edges: Floats) -> PageMap:
+        """The map of runs: the first code point of each, how many it has, its line, and one edge more than those.
 
-    def build(self) -> PageMap:
-        lines = np.array(self.lines, np.uint32).reshape(-1, 2)
-        runs = np.array(self.runs, np.uint32).reshape(-1, 3)
+        `edges`: those of all runs one after the other, in points along their lines.
+        """
+        line_numbers = np.asarray(lines, np.int64)
+        counts = np.asarray(lengths, np.int64) + 1
+        origins = np.asarray(self.bounds, np.float64).reshape(-1, 3)[line_numbers, 2]
+        steps = np.diff(np.rint((edges - np.repeat(origins, counts)) / self.unit), prepend=0.0)
+        firsts = np.cumsum(counts) - counts
+        steps[firsts] = np.rint((edges[firsts] - origins) / self.unit)
+        pages_and_angles = np.asarray(self.lines, np.uint32).reshape(-1, 2)
         return PageMap(
             sizes=np.array(self.sizes, "<f4").tobytes(),
             recognised=np.array(self.recognised, np.uint8).tobytes(),
-            line_pages=lines[:, 0].astype("<u4").tobytes(),
-            line_angles=lines[:, 1].astype("<u2").tobytes(),
+            line_pages=pages_and_angles[:, 0].astype("<u4").tobytes(),
+            line_angles=pages_and_angles[:, 1].astype("<u2").tobytes(),
             line_bounds=np.array(self.bounds, "<f4").tobytes(),
-            run_starts=runs[:, 0].astype("<u4").tobytes(),
-            run_lengths=runs[:, 1].astype("<u4").tobytes(),
-            run_lines=runs[:, 2].astype("<u4").tobytes(),
-            edges=b"".join(self.edges),
+            run_starts=np.asarray(starts, "<u4").tobytes(),
+            run_lengths=np.asarray(lengths, "<u4").tobytes(),
+            run_lines=line_numbers.astype("<u4").tobytes(),
+            edges=steps.astype("<i2").tobytes(),
             unit=self.unit,
         )
 

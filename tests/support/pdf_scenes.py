@@ -69,26 +69,28 @@ def _in_columns(
     leading: float = 12,
 ) -> float:
     """Columns of paragraphs; the lines are drawn across the page, the next line of each column in turn."""
-    waiting = []
-    for number, (x, width) in enumerate(columns):
-        lines = [press.words(_take(text, 2)) for _ in range(paragraphs)]
-        waiting.append((x, width, lines, top - shift * number))
-    lowest = top
-    active = True
-    state = [(x, width, lines, y, True) for x, width, lines, y in waiting]
-    while active:
-        active = False
-        for number, (x, width, lines, y, fresh) in enumerate(state):
-            if not lines:
+    waiting = [[press.words(_take(text, 2)) for _ in range(paragraphs)] for _ in columns]
+    heights = [top - shift * number for number in range(len(columns))]
+    fresh = [True] * len(columns)
+    while any(waiting):
+        for number, (x, width) in enumerate(columns):
+            if not waiting[number]:
                 continue
-            active = True
-            indent = 12 if fresh and len(lines) < paragraphs else 0
-            y, rest = press.set(
-                lines[0], x, y, width, justify=justify, most=1, indent=indent, size=size, leading=leading
+            indent = 12 if fresh[number] and len(waiting[number]) < paragraphs else 0
+            heights[number], rest = press.set(
+                waiting[number][0],
+                x,
+                heights[number],
+                width,
+                justify=justify,
+                most=1,
+                indent=indent,
+                size=size,
+                leading=leading,
             )
-            lowest = min(lowest, y)
-            state[number] = (x, width, [rest, *lines[1:]] if rest else lines[1:], y, not rest)
-    return lowest
+            fresh[number] = not rest
+            waiting[number][:1] = [rest] if rest else []
+    return min(heights)
 
 
 def side_notes() -> Scene:
@@ -126,9 +128,8 @@ def footnotes() -> Scene:
         note = press.words([f"Note number {page + 1} of the board tells of lamp {page + 70}.", *_take(text, 1)])
         press.text(60, 98 + 3, str(page + 1), size=5)
         press.set(note, 64, 98, 460, size=8, leading=10)
-        if page < 2:
-            press.next_page()
-    press.set(going, 60, 300, 470)
+        press.next_page()
+    press.set(going, 60, 780, 470)
     return press.finished(), press.drawn
 
 
@@ -173,7 +174,10 @@ def ligatures() -> Scene:
     y = 780.0
     for number in range(8):
         plain = f"The official office of difficult affairs filed figure {number + 1} of the fleet. "
-        words = [w.replace("ffi", "\ufb03").replace("ff", "\ufb00").replace("fi", "\ufb01").replace("fl", "\ufb02") for w in plain.split()]
+        words = [
+            w.replace("ffi", "\ufb03").replace("ff", "\ufb00").replace("fi", "\ufb01").replace("fl", "\ufb02")
+            for w in plain.split()
+        ]
         sentence = press.sentence(plain.strip())
         y, _ = press.set([Word(word, sentence) for word in words], 60, y, 300, font=font)
         y, _ = press.set(press.words(_take(text, 1)), 60, y, 300, font=font)
@@ -186,21 +190,27 @@ def turned(quarters: int, *, upright: bool) -> Callable[[], Scene]:
 
     def scene() -> Scene:
         width, height = A4
-        to_display = {
-            0: lambda x, y: (x, height - y),
-            1: lambda x, y: (y, x),
-            2: lambda x, y: (width - x, y),
-            3: lambda x, y: (height - y, width - x),
-        }[quarters]
+        to_display: tuple[Callable[[float, float], tuple[float, float]], ...] = (
+            lambda x, y: (x, height - y),
+            lambda x, y: (y, x),
+            lambda x, y: (width - x, y),
+            lambda x, y: (height - y, width - x),
+        )
         # With `upright` the drawing is turned as well, so that it comes out straight.
-        matrix = {
-            0: (1, 0, 0, 1, 0, 0),
-            1: (0, 1, -1, 0, width, 0),
-            2: (-1, 0, 0, -1, width, height),
-            3: (0, -1, 1, 0, 0, height),
-        }[quarters] if upright else (1, 0, 0, 1, 0, 0)
+        matrix = (
+            {
+                0: (1, 0, 0, 1, 0, 0),
+                1: (0, 1, -1, 0, width, 0),
+                2: (-1, 0, 0, -1, width, height),
+                3: (0, -1, 1, 0, 0, height),
+            }[quarters]
+            if upright
+            else (1, 0, 0, 1, 0, 0)
+        )
         a, b, c, d, e, f = matrix
-        press = Press(place=lambda x, y: to_display(a * x + c * y + e, b * x + d * y + f))
+        # reportlab swaps the sides of a page that is turned by a quarter.
+        size = A4[::-1] if quarters % 2 else A4
+        press = Press(size, place=lambda x, y: to_display[quarters](a * x + c * y + e, b * x + d * y + f))
         text = sentences(20 + quarters + 10 * upright)
         press.canvas.setPageRotation(90 * quarters)
         press.canvas.transform(*matrix)
@@ -263,7 +273,9 @@ def lists() -> Scene:
     y, _ = press.set(press.words(_take(text, 2)), 60, 780, 470)
     for mark in ("•", "1."):
         y -= 8
-        y, _ = press.set(press.words([f"The following rules hold for {'lamps' if mark == '•' else 'boats'}:"]), 60, y, 470)
+        y, _ = press.set(
+            press.words([f"The following rules hold for {'lamps' if mark == '•' else 'boats'}:"]), 60, y, 470
+        )
         for number in range(4):
             press.text(70, y, mark if mark == "•" else f"{number + 1}.")
             y, _ = press.set(press.words(_take(text, 1)), 85, y, 300)
@@ -276,7 +288,12 @@ def tables() -> Scene:
     """A table with rules, one with rules between rows alone, and one without any."""
     press, text = Press(), sentences(10)
     y, _ = press.set(press.words(_take(text, 2)), 60, 790, 470)
-    rows = [["Station", "Built", "Lamps"], ["Torrance", "1812", "14"], ["Brindle North", "1840", "7"], ["Ushant", "1863", "22"]]
+    rows = [
+        ["Station", "Built", "Lamps"],
+        ["Torrance", "1812", "14"],
+        ["Brindle North", "1840", "7"],
+        ["Ushant", "1863", "22"],
+    ]
     y -= 20
     for number, row in enumerate(rows):
         for column, cell in enumerate(row):
@@ -289,13 +306,22 @@ def tables() -> Scene:
     y -= 20
     for rule in (y + 12, y - 4, y - 4 - 14 * 3):
         press.canvas.line(60, rule, 400, rule)
-    for row in [["Material", "Weight", "Price"], ["Brass", "12 kg", "40.50"], ["Glass", "3 kg", "120.00"], ["Iron", "90 kg", "8.25"]]:
+    for row in [
+        ["Material", "Weight", "Price"],
+        ["Brass", "12 kg", "40.50"],
+        ["Glass", "3 kg", "120.00"],
+        ["Iron", "90 kg", "8.25"],
+    ]:
         for column, cell in enumerate(row):
             press.text(64 + 120 * column, y, cell)
         y -= 14
     y, _ = press.set(press.words(_take(text, 2)), 60, y - 14, 470)
     y -= 10
-    for row in [["Monday", "closed", "no boats"], ["Tuesday", "9 to 17", "two boats"], ["Wednesday", "9 to 12", "one boat"]]:
+    for row in [
+        ["Monday", "closed", "no boats"],
+        ["Tuesday", "9 to 17", "two boats"],
+        ["Wednesday", "9 to 12", "one boat"],
+    ]:
         for column, cell in enumerate(row):
             press.text(60 + 140 * column, y, cell)
         y -= 13
@@ -314,7 +340,9 @@ def captions_and_contents() -> Scene:
     y, _ = press.set(press.words(_take(text, 3)), 60, y, 470)
     press.canvas.rect(60, y - 110, 300, 100)
     y -= 124
-    y, _ = press.set(press.words(["Figure 3: The lantern of the tower at Torrance as it was in 1812."]), 60, y, 470, size=9)
+    y, _ = press.set(
+        press.words(["Figure 3: The lantern of the tower at Torrance as it was in 1812."]), 60, y, 470, size=9
+    )
     press.set(press.words(_take(text, 3)), 60, y - 12, 470)
     return press.finished(), press.drawn
 

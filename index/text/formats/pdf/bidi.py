@@ -19,7 +19,7 @@ OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
 
 def is_rtl(text: str) -> bool:
     """Whether a line as a whole reads from right to left."""
-    return 2 * len(RTL.findall(text)) > len(LETTER.findall(text))
+    return not text.isascii() and 2 * len(RTL.findall(text)) > len(LETTER.findall(text))
 
 
 def logical(parts: Sequence[str]) -> list[int]:

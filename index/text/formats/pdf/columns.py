@@ -9,16 +9,20 @@ words.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
-from index.text.formats.pdf.glyphs import Flags, Ints
+from index.text.formats.pdf.glyphs import Flags, Floats
 from index.text.formats.pdf.words import RTL, Word, rows
+from index.text.maps import Box
 
 CELL = 2.0  # points
 NARROWEST = 0.7  # em: the narrowest gutter
+LARGE = 1.2  # of the size of the text: headings
 DEEPEST = 12  # cuts below each other, for a page made to be cut without end
 TRIES = 6  # strips of one region that are looked at
 
@@ -50,7 +54,7 @@ class Side(Struct, frozen=True):
         return len(self.rows) >= 3 and self.words_in_row >= 2.5 and self.fill >= 0.55
 
 
-def regions(words: Sequence[Word], obstacles: Sequence[tuple[float, float, float, float]] = ()) -> list[Region]:
+def regions(words: Sequence[Word], obstacles: Sequence[Box] = ()) -> list[Region]:
     """The regions of a page in the order of reading. No gutter crosses an obstacle (left, top, right, bottom)."""
     if not words:
         return []
@@ -58,9 +62,7 @@ def regions(words: Sequence[Word], obstacles: Sequence[tuple[float, float, float
     return list(_cut(list(words), obstacles, is_rtl=is_rtl, depth=0))
 
 
-def _cut(
-    words: list[Word], obstacles: Sequence[tuple[float, float, float, float]], *, is_rtl: bool, depth: int
-) -> Iterator[Region]:
+def _cut(words: list[Word], obstacles: Sequence[Box], *, is_rtl: bool, depth: int) -> Iterator[Region]:
     strip = _gutter(words, obstacles) if depth < DEEPEST and len(words) > 8 else None
     if strip is None:
         if words:
@@ -96,7 +98,7 @@ def _width(words: Sequence[Word]) -> float:
     return max(word.right for word in words) - min(word.left for word in words)
 
 
-def _gutter(words: list[Word], obstacles: Sequence[tuple[float, float, float, float]]) -> Strip | None:
+def _gutter(words: list[Word], obstacles: Sequence[Box]) -> Strip | None:
     """The strip with most text on both sides that parts columns; None where there is none."""
     size = median(word.size for word in words)
     grid = _Grid(words, obstacles, max(2, int(NARROWEST * size / CELL)))
@@ -106,7 +108,7 @@ def _gutter(words: list[Word], obstacles: Sequence[tuple[float, float, float, fl
             return None
         strip = _trimmed(strip, words)
         if _parts_columns(strip, words):
-            return strip
+            return _until_divider(strip, words, size)
         grid.fill(strip)
     return None
 
@@ -114,31 +116,32 @@ def _gutter(words: list[Word], obstacles: Sequence[tuple[float, float, float, fl
 class _Grid:
     """Which cells of a region have text."""
 
-    def __init__(
-        self, words: Sequence[Word], obstacles: Sequence[tuple[float, float, float, float]], narrowest: int
-    ) -> None:
-        self.left = min(word.left for word in words)
-        self.top = min(word.base - word.size for word in words)
-        width = max(word.right for word in words) - self.left
-        height = max(word.base for word in words) + CELL - self.top
+    def __init__(self, words: Sequence[Word], obstacles: Sequence[Box], narrowest: int) -> None:
+        boxes = np.asarray([(word.left, word.base - 0.65 * word.size, word.right, word.base) for word in words])
+        self.left, self.top = boxes[:, :2].min(axis=0).tolist()
+        width, height = (boxes[:, 2:].max(axis=0) - (self.left, self.top)).tolist()
         self.narrowest = narrowest
         self.filled: Flags = np.zeros((int(height / CELL) + 2, int(width / CELL) + 2), np.bool_)
-        for word in words:
-            self._fill(word.left, word.base - 0.65 * word.size, word.right, word.base)
-        for obstacle in obstacles:
-            self._fill(*obstacle)
+        self._fill(boxes)
         self.texts = self.filled.copy()
+        for obstacle in obstacles:
+            self._fill(np.asarray([obstacle]))
 
-    def _fill(self, left: float, top: float, right: float, bottom: float) -> None:
+    def _fill(self, boxes: Floats) -> None:
+        """Mark the cells that boxes touch: +1 where each starts, -1 where it ends, and sums of that."""
         rows, columns = self.filled.shape
-        x0, y0 = max(0, int((left - self.left) / CELL)), max(0, int((top - self.top) / CELL))
-        x1, y1 = min(columns, int((right - self.left) / CELL) + 1), min(rows, int((bottom - self.top) / CELL) + 1)
-        if x0 < x1 and y0 < y1:
-            self.filled[y0:y1, x0:x1] = True
+        first = np.clip(((boxes[:, :2] - (self.left, self.top)) / CELL).astype(np.int64), 0, (columns, rows))
+        last = np.clip(((boxes[:, 2:] - (self.left, self.top)) / CELL).astype(np.int64) + 1, 0, (columns, rows))
+        steps = np.zeros((rows + 1, columns + 1), np.int32)
+        np.add.at(steps, (first[:, 1], first[:, 0]), 1)
+        np.add.at(steps, (first[:, 1], last[:, 0]), -1)
+        np.add.at(steps, (last[:, 1], first[:, 0]), -1)
+        np.add.at(steps, (last[:, 1], last[:, 0]), 1)
+        self.filled |= steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
 
     def fill(self, strip: Strip) -> None:
         """Take a strip out of the search."""
-        self._fill(strip.left + CELL, strip.top, strip.right - CELL, strip.bottom)
+        self._fill(np.asarray([(strip.left + CELL, strip.top, strip.right - CELL, strip.bottom)]))
 
     def best(self, least: float) -> Strip | None:
         """The strip that has text on both sides for the greatest height, at least `least` points of it."""
@@ -153,6 +156,9 @@ class _Grid:
         columns = blocked.shape[1]
         on_left = text[:, :columns] > 0
         on_right = text[:, -1:] > text[:, self.narrowest : self.narrowest + columns]
+        between = ~blocked & on_left & on_right
+        if between.any(axis=1).sum() * CELL < least:
+            return None  # no rows with a gap in them, so no gutter: most pages
         score = np.minimum(_since(blocked, on_left), _since(blocked, on_right))
         row, column = divmod(int(score.argmax()), columns)
         if score[row, column] * CELL < least:
@@ -165,20 +171,18 @@ class _Grid:
         below = np.flatnonzero(blocked[row:])
         first = int(above[-1]) + 1 if len(above) else 0
         last = row + int(below[0]) if len(below) else len(blocked)
-        free = ~self.filled[first:last].any(axis=0)
+        free = ~np.asarray(self.filled[first:last].any(axis=0))
         start, stop = column, column + self.narrowest
         while start > 0 and free[start - 1]:
             start -= 1
         while stop < len(free) and free[stop]:
             stop += 1
-        return Strip(
-            self.left + start * CELL, self.left + stop * CELL, self.top + first * CELL, self.top + last * CELL
-        )
+        return Strip(self.left + start * CELL, self.left + stop * CELL, self.top + first * CELL, self.top + last * CELL)
 
 
-def _since(blocked: Flags, present: Flags) -> Ints:
+def _since(blocked: Flags, present: Flags) -> NDArray[np.int32]:
     """For each cell in how many cells above it `present` holds, counted from the last one blocked."""
-    counts = np.cumsum(present, axis=0, dtype=np.int32)
+    counts: NDArray[np.int32] = np.cumsum(present, axis=0, dtype=np.int32)
     return counts - np.maximum.accumulate(np.where(blocked, counts, 0), axis=0)
 
 
@@ -215,6 +219,28 @@ def _end(alone: Sequence[float], beyond: float, bases: Sequence[float]) -> float
             break
         previous, end = base, (base + following) / 2
     return end
+
+
+def _until_divider(strip: Strip, words: Sequence[Word], size: float) -> Strip:
+    """A strip as far as a heading across the page that is too short to reach over it.
+
+    Such a heading has nothing beside it, and the columns start again together below it.
+    """
+    inside = [word for word in words if strip.top <= word.base <= strip.bottom]
+    middle = (strip.left + strip.right) / 2
+    sides = [[w for w in inside if w.right <= middle], [w for w in inside if w.left >= middle]]
+    for word in sorted(inside, key=lambda word: word.base):
+        if word.size < LARGE * size:
+            continue
+        own, other = sides if word.right <= middle else sides[::-1]
+        above = [max((w.base for w in side if w.base < word.base - size), default=None) for side in (own, other)]
+        below = [min((w.base for w in side if w.base > word.base + 1), default=None) for side in (own, other)]
+        if None in above or None in below:
+            continue
+        is_free = (below[1] or 0) - (above[1] or 0) > 2.5 * word.size
+        if is_free and abs((below[0] or 0) - (below[1] or 0)) < 1.2 * size:
+            return Strip(strip.left, strip.right, strip.top, word.top)
+    return strip
 
 
 def _parts_columns(strip: Strip, words: Sequence[Word]) -> bool:
@@ -265,7 +291,7 @@ def _is_table(left: Side, right: Side) -> bool:
 def _starts(side: Side) -> list[float]:
     """The baselines of rows with more space above them than usual."""
     bases = [row[0].base for row in side.rows]
-    steps = [after - before for before, after in zip(bases, bases[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(bases)]
     if not steps:
         return bases
     usual = min(median(steps), 1.6 * side.size)

@@ -1,4 +1,4 @@
-"""Opening a PDF, with an error that names the fact where it cannot be read, and the limits that hold for all of them."""
+"""Opening a PDF, with an error that names the fact where it cannot be read, and the limits for all of them."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from index.text.formats.pdf import notes, parts
 from index.text.formats.pdf.layout import Column, Grid
 from index.text.formats.pdf.lines import Line
 from index.text.formats.pdf.parts import ENDS, Part
+from index.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,7 @@ class Flow:
             run = []
             self._groups += 1
             for number, cells in enumerate(item.rows):
-                kind: parts.BlockKind = "header" if number < item.headers else "row"
+                kind: BlockKind = "header" if number < item.headers else "row"
                 lines = [line for cell in cells for line in cell]
                 yield Part(kind=kind, page=page, lines=lines, cells=cells, group=-self._groups)
         yield from parts.split(run, page, self._leading)
@@ -113,5 +114,3 @@ def _goes_on(last: Part, first: Part, *, is_next: bool) -> bool:
 def _footnotes(lines: Sequence[Line], page: int) -> Iterator[Part]:
     for start, stop in pairwise([*notes.starts(lines), len(lines)]):
         yield Part(kind="paragraph", page=page, lines=list(lines[start:stop]), beside=True)
-
-

@@ -40,9 +40,7 @@ class Edge(Struct, frozen=True):
         return self.at_top, DIGITS.sub("#", self.text).casefold()
 
 
-def found(
-    pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]], body: float
-) -> list[set[int]]:
+def found(pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]], body: float) -> list[set[int]]:
     """For each page the `id`s of the words that are furniture.
 
     `bounds`: the top and the bottom of each page; `body`: the font size of most text.
@@ -104,7 +102,9 @@ def _is_number(edge: Edge, offsets: Counter[tuple[bool, int]], pages: int) -> bo
     number = page_number(edge.text)
     if number is None:
         return False
-    return offsets[edge.at_top, number - edge.page] >= 2 or (number == edge.page + 1 and (pages == 1 or edge.depth == 0))
+    return offsets[edge.at_top, number - edge.page] >= 2 or (
+        number == edge.page + 1 and (pages == 1 or edge.depth == 0)
+    )
 
 
 def page_number(text: str) -> int | None:
@@ -118,4 +118,6 @@ def page_number(text: str) -> int | None:
 
 def _roman(digits: str) -> int:
     values = [ROMAN[digit] for digit in digits]
-    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )

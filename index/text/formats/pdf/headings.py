@@ -9,7 +9,9 @@ from index.text.formats.pdf.parts import ENDS, Part
 
 LARGER = 1.12  # of the size of the text
 LONGEST = 200  # code points
-NUMBERED = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|(?:Chapter|Section|Kapitel|Part)\s+\w+[.:]?)\s+\S")
+NUMBERED = re.compile(
+    r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|(?:Chapter|Section|Kapitel|Part)\s+\w+[.:]?)\s+\S"
+)
 DEPTH = re.compile(r"\d{1,2}((?:\.\d{1,2})*)\.?\s")
 SPACE = re.compile(r"\s+")
 Key = tuple[float, bool, int]  # size, in steps of 4 %; whether it is not bold; depth of its number
@@ -27,7 +29,10 @@ def mark(parts: list[Part], body: float, outline: Iterable[str], *, bold_text: b
     for part in joined:
         if part.kind == "heading":
             part.level = levels[_key(part)]
-            path = [*(above for above in path if above[0] < part.level), (part.level, SPACE.sub(" ", part.text).strip())]
+            path = [
+                *(above for above in path if above[0] < part.level),
+                (part.level, SPACE.sub(" ", part.text).strip()),
+            ]
         part.headings = tuple(title for _, title in path)
     return joined
 
@@ -38,22 +43,25 @@ def _plain(title: str) -> str:
 
 def _is_heading(part: Part, following: Part | None, body: float, named: set[str], *, bold_text: bool) -> bool:
     text = part.text
-    if part.beside or part.cells or len(text) > LONGEST or len(part.lines) > 3:
+    if not _may_be(part, text) or part.size < 0.95 * body:
         return False
-    if part.kind not in ("paragraph", "step") or sum(character.isalpha() for character in text) < 2:
-        return False
-    if part.kind == "step" and not NUMBERED.match(text):
-        return False
-    if _plain(text) in named and part.size >= 0.95 * body:
+    is_sentence = ENDS.search(text) is not None and text[-1] not in "?!"
+    if _plain(text) in named:
         return True
     if part.size >= LARGER * body:
-        return not ENDS.search(text) or text[-1] in "?!" or len(part.lines) == 1
-    stands_alone = following is None or following.bold != part.bold or following.size < 0.97 * part.size
-    sentence = ENDS.search(text) is not None and text[-1] not in "?!"
-    if part.bold and not bold_text and part.size >= 0.95 * body:
-        return not sentence and len(part.lines) <= 2 and (stands_alone or NUMBERED.match(text) is not None)
-    letters = [character for character in text if character.isalpha()]
-    return len(part.lines) == 1 and len(letters) >= 4 and text.isupper() and not sentence and part.size >= 0.95 * body
+        return not is_sentence or len(part.lines) == 1
+    if part.bold and not bold_text:
+        stands_alone = following is None or following.bold != part.bold or following.size < 0.97 * part.size
+        return not is_sentence and len(part.lines) <= 2 and (stands_alone or NUMBERED.match(text) is not None)
+    letters = sum(character.isalpha() for character in text)
+    return len(part.lines) == 1 and letters >= 4 and text.isupper() and not is_sentence
+
+
+def _may_be(part: Part, text: str) -> bool:
+    """Whether a part is short, of words, and no item of a list or cell of a table."""
+    is_text = part.kind == "paragraph" or (part.kind == "step" and NUMBERED.match(text) is not None)
+    is_short = len(text) <= LONGEST and len(part.lines) <= 3
+    return is_text and is_short and not part.beside and sum(character.isalpha() for character in text) >= 2
 
 
 def _joined(parts: Iterable[Part]) -> Iterable[Part]:

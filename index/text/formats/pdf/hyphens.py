@@ -18,7 +18,9 @@ LAST_WORD = re.compile(r"([^\W_]+(?:[-\u2010][^\W_]+)*)[-\u2010\xad]$")
 FIRST_WORD = re.compile(r"[^\W_]+")
 CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
 # First parts that seldom stand in a word without their hyphen.
-ALWAYS = frozenset({"well", "self", "non", "ex", "cross", "half", "long", "short", "high", "low", "state", "so", "twenty"})
+ALWAYS = frozenset(
+    {"well", "self", "non", "ex", "cross", "half", "long", "short", "high", "low", "state", "so", "twenty"}
+)
 
 
 class Join(NamedTuple):
@@ -42,7 +44,7 @@ class Vocabulary:
         """How a line and the one that continues it come together."""
         if not line.is_hyphenated:
             last, first = line.text[-1:], following.text[:1]
-            closed = last in "\u2014" or first in "\u2014" or (CJK.match(last) and CJK.match(first))
+            closed = "\u2014" in {last, first} or (CJK.match(last) and CJK.match(first))
             return Join(drop=False, space=not closed)
         if line.text[-1] == "\xad":
             return Join(drop=True, space=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from index.text.formats.pdf.glyphs import HYPHEN
 from index.text.formats.pdf.words import ASCENT, DESCENT, RTL, Frame, Word
 
 NO_GLYPH = -1
+GAP = (NO_GLYPH,)
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 # Letters of Arabic and Latin that have a code point for each shape; `unicodedata` would change other things as well.
 SHAPES = (("\ufb00", "\ufb06"), ("\ufb50", "\ufdff"), ("\ufe70", "\ufefc"))
@@ -62,11 +63,12 @@ def line(words: Sequence[Word], frame: Frame) -> Line:
     size = _usual(words)
     base = next(word.base for word in words if word.size == size)
     parts, glyphs = _parts(words, base, size)
-    if any(RTL.search(part) for part in parts):
+    text = "".join(parts)
+    if not text.isascii() and RTL.search(text):
         order = bidi.logical(parts)
-        parts, glyphs = [parts[i] for i in order], [glyphs[i] for i in order]
-        parts = list(_split_again(bidi.mirrored("".join(parts)), parts))
-    text, numbers = _readable("".join(parts), [number for part in glyphs for number in part])
+        glyphs = [glyphs[number] for number in order]
+        text = bidi.mirrored("".join(parts[number] for number in order))
+    text, numbers = _readable(text, list(chain.from_iterable(glyphs)))
     right = max(word.right for word in words)
     return Line(text, numbers, frame, words[0].left, right, base, size, _is_bold(words))
 
@@ -83,34 +85,27 @@ def _once(words: Sequence[Word]) -> Sequence[Word]:
 
 def _usual(words: Iterable[Word]) -> float:
     """The size of most characters."""
-    sizes: Counter[float] = Counter()
+    sizes: dict[float, int] = {}
     for word in words:
-        sizes[word.size] += word.stop - word.start
-    return max(sizes, key=lambda size: (sizes[size], size))
+        sizes[word.size] = sizes.get(word.size, 0) + word.stop - word.start
+    return next(iter(sizes)) if len(sizes) == 1 else max(sizes, key=lambda size: (sizes[size], size))
 
 
-def _parts(words: Sequence[Word], base: float, size: float) -> tuple[list[str], list[list[int]]]:
+def _parts(words: Sequence[Word], base: float, size: float) -> tuple[list[str], list[Sequence[int]]]:
     """Texts and glyphs of the words and of the spaces between them, from left to right."""
     parts: list[str] = []
-    glyphs: list[list[int]] = []
+    glyphs: list[Sequence[int]] = []
     right = math.inf
     for word in words:
         gap = word.left - right
         if gap > word.gap or (word.spaced and gap > 0.05 * word.size):
             parts.append(" ")
-            glyphs.append([NO_GLYPH])
+            glyphs.append(GAP)
         is_raised = word.size < 0.85 * size and word.base < base - 0.15 * size
         parts.append(word.text.translate(SUPERSCRIPTS) if is_raised else word.text)
-        glyphs.append(list(range(word.start, word.stop)))
+        glyphs.append(range(word.start, word.stop))
         right = max(right, word.right) if right < math.inf else word.right
     return parts, glyphs
-
-
-def _split_again(text: str, parts: Sequence[str]) -> Iterable[str]:
-    start = 0
-    for part in parts:
-        yield text[start : start + len(part)]
-        start += len(part)
 
 
 def _readable(text: str, glyphs: list[int]) -> tuple[str, list[int]]:

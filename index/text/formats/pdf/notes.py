@@ -54,7 +54,9 @@ def starts(lines: Sequence[Line]) -> list[int]:
 
 def _is_next(line: Line, before: Line) -> bool:
     mark = MARK.match(line.text)
-    return mark is not None and (not mark[1].isdigit() or before.text[-1:] in ".!?)”\"'’]" or line.left < before.left - 3)
+    return mark is not None and (
+        not mark[1].isdigit() or before.text[-1:] in ".!?)”\"'’]" or line.left < before.left - 3
+    )
 
 
 def marks(lines: Sequence[Line]) -> set[str]:

@@ -105,21 +105,19 @@ def _starts(run: Sequence[Line]) -> list[int]:
     rtl = sum(is_rtl(line.text) for line in run) * 2 > len(run)
     near = [-line.right if rtl else line.left for line in run]
     far = [-line.left if rtl else line.right for line in run]
-    edge = max(far)
     indented = _indented(run, near)
     starts = [0]
     for number in range(1, len(run)):
         before, line = run[number - 1], run[number]
-        in_list = _marker(run[starts[-1]]) is not None
-        if _marker(line) and (in_list or ENDS.search(before.text) or near[number] != near[number - 1]):
-            starts.append(number)
-        elif CAPTION.match(line.text) and ENDS.search(before.text):
-            starts.append(number)
-        elif CONTENTS.fullmatch(before.text) or (indented is not None and number in indented and not in_list):
-            starts.append(number)
-        elif not _goes_on(before, line) and far[number - 1] + _first_word(line) < edge - 0.3 * line.size:
-            starts.append(number)
-        elif in_list and near[number] < near[starts[-1]] - INDENT * line.size:
+        first = starts[-1]
+        if _marker(run[first]):
+            further_out = near[number] < near[first] - INDENT * line.size
+            follows = bool(_marker(line)) or further_out
+        else:
+            opens = _marker(line) or CAPTION.match(line.text)
+            follows = number in indented or (opens is not None and ENDS.search(before.text) is not None)
+        has_room = far[number - 1] + _first_word(line) < max(far) - 0.3 * line.size
+        if follows or CONTENTS.fullmatch(before.text) or (has_room and not _goes_on(before, line)):
             starts.append(number)
     return starts
 
@@ -144,12 +142,12 @@ def _first_word(line: Line) -> float:
     return right - left + 0.25 * line.size
 
 
-def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int] | None:
+def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int]:
     """Lines that start a paragraph by where they start: further in than most, or where most are further in, not."""
     left = min(near)
     inner = [number for number, place in enumerate(near) if place > left + INDENT * run[number].size]
     if not inner or len({round(near[number] / 3) for number in inner}) > 3:
-        return None
+        return set()
     outer = [number for number in range(len(run)) if number not in inner]
     hanging = len(inner) > len(outer) or (len(inner) == len(outer) and 0 in outer)
     return set(outer) if hanging else set(inner)

@@ -18,7 +18,7 @@ from index.text.formats.pdf import documents, furniture, glyphs, groups, heading
 from index.text.formats.pdf.documents import MEDIA_TYPE, opened
 from index.text.formats.pdf.flow import Flow
 from index.text.formats.pdf.hyphens import Vocabulary
-from index.text.formats.pdf.layout import Column, Sheet, layout
+from index.text.formats.pdf.layout import Sheet, layout
 from index.text.formats.pdf.parts import Part
 from index.text.formats.pdf.writing import Writer
 from index.text.maps import PageMapBuilder, direction
@@ -52,7 +52,8 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted: 
         raise EmptyDocument(source=source, reason=_why_empty(pages))
     found, vocabulary = _parts(pages, outline)
     builder = PageMapBuilder([page.size for page in pages], [page.recognised for page in pages])
-    writer = Writer(vocabulary, builder, {id(s.frame): number for number, page in enumerate(pages) for s in page.sheets})
+    frames = [(number, sheet.frame) for number, page in enumerate(pages) for sheet in page.sheets]
+    writer = Writer(vocabulary, builder, frames)
     for part in found:
         writer.write(part)
     text, blocks, page_map = writer.finished()

@@ -44,4 +44,4 @@ def render(data: bytes, page: int, width: int, format: Format = "webp", source: 
             image.save(encoded, "webp", quality=80, method=2)
         else:
             image.save(encoded, "png", compress_level=3)
-        return Picture(encoded.getvalue(), f"image/{format}", *points, pages=len(document))
+        return Picture(encoded.getvalue(), f"image/{format}", points[0], points[1], len(document))

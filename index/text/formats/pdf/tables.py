@@ -23,6 +23,7 @@ Cells = list[list[Word]]
 TOUCH = 3.0  # points: rules this near to each other meet
 LONGEST_CELL = 150  # words; with more in a cell it is a page in a frame
 MARK = re.compile(r"\(?(?:[•‣◦▪·*–—-]|\d{1,3}|[A-Za-z]|[ivxIVX]+)[.)]?")
+NUMBER = re.compile(r"[^\w\s]*\s?\d[\d.,'\s]*\W*[A-Za-z]{0,3}\W*")  # "1,200.50", "€ 12", "40 kg", "(3 %)"
 LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 
 
@@ -146,13 +147,20 @@ def _headers(found: Sequence[Cells]) -> int:
     others = [word for row in found[1:] for cell in row for word in cell]
     if all(word.bold for word in first):
         return 1 if not others or sum(word.bold for word in others) < 0.5 * len(others) else 0
-    return int(not any(_is_number(cell) for cell in found[0]) and any(_is_number(c) for row in found[1:] for c in row))
+    if any(_is_number(cell) for cell in found[0]):
+        return 0
+    shares = [_numbers([row[number] for row in found[1:] if number < len(row)]) for number in range(len(found[0]))]
+    return int(max(shares) > 0.6)
+
+
+def _numbers(cells: Sequence[Sequence[Word]]) -> float:
+    """The share of the cells, those that are not empty, that are numbers."""
+    filled = [cell for cell in cells if cell]
+    return sum(_is_number(cell) for cell in filled) / max(1, len(filled))
 
 
 def _is_number(cell: Sequence[Word]) -> bool:
-    """Whether a cell holds mostly digits."""
-    text = "".join(word.text for word in cell)
-    return 2 * sum(character.isdigit() for character in text) >= len(text) > 0
+    return NUMBER.fullmatch(" ".join(word.text for word in cell)) is not None
 
 
 def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
@@ -184,9 +192,7 @@ def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> i
         if len(parts[stop]) > 1:
             last = stop + 1
             left, right = min(left, row[0].left), max(right, *(word.right for word in row))
-        elif row[-1].right - row[0].left > 0.6 * (right - left):
-            break
-        elif stop - last >= 3:
+        elif row[-1].right - row[0].left > 0.6 * (right - left) or stop - last >= 3:
             break
         stop += 1
     tail = last
@@ -245,7 +251,9 @@ def _merged(
     """The rows of a table, with lines that continue a cell in the row that they continue."""
     starts = [left for left, _ in columns]
     bases = [words[0].base for words in found]
-    steps = [after - before for before, after, cells in zip(bases, bases[1:], parts[1:], strict=False) if len(cells) > 1]
+    steps = [
+        after - before for before, after, cells in zip(bases, bases[1:], parts[1:], strict=False) if len(cells) > 1
+    ]
     usual = median(steps) if steps else 0.0
     row: Cells = []
     for number, words in enumerate(parts):

@@ -19,6 +19,7 @@ from index.text.maps import direction
 ASCENT, DESCENT = 0.78, 0.22  # em: a line is as high as its font size, whatever the font says of itself
 SPACE = 0.15  # em: a wider gap is a space even where none was drawn
 BACK = 0.4  # em: what starts so far to the left of the end of the last character does not follow it
+RAISED = 0.85  # of the size of its neighbours: an exponent, an index or the mark of a note is smaller
 TRACKING = 0.08  # em: letters with wider gaps between most of them are spaced out
 RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 RTL_RANGES = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
@@ -75,7 +76,7 @@ def _split(glyphs: Glyphs, angle: int) -> tuple[Frame, list[Word]]:
     gaps = np.empty(len(chosen))
     gaps[0], gaps[1:] = 0.0, left[1:] - right[:-1]
     allowed = (SPACE + _tracking(gaps, sizes, glyphs.objects[chosen])) * sizes
-    starts = np.flatnonzero(_breaks(frame, sizes, bold, spaced, gaps, allowed))
+    starts = np.flatnonzero(_breaks(frame, sizes, bold, gaps) | spaced | (gaps > allowed))
     stops = np.append(starts[1:], len(chosen))
     columns = zip(
         starts.tolist(),
@@ -119,16 +120,16 @@ def _tracking(gaps: Floats, sizes: Floats, objects: Ints) -> Floats:
     return np.where(tracked, sums / np.maximum(total, 1), 0.0)[objects]
 
 
-def _breaks(frame: Frame, sizes: Floats, bold: Flags, spaced: Flags, gaps: Floats, allowed: Floats) -> Flags:
-    """Where a word starts."""
+def _breaks(frame: Frame, sizes: Floats, bold: Flags, gaps: Floats) -> Flags:
+    """Where a character does not go on with the word before it, for all that there is no space."""
     codes = np.frombuffer(frame.text.encode("utf-32-le", "surrogatepass"), "<u4")
     rtl, marks = _among(codes, RTL_RANGES), _among(codes, MARK_RANGES)
-    breaks = spaced | (gaps > allowed) | (gaps < -BACK * sizes)
+    breaks = gaps < -BACK * sizes
     breaks[1:] |= np.abs(np.diff(frame.base)) > 0.1 * sizes[1:]
     breaks[1:] |= np.abs(np.diff(sizes)) > 0.05 * sizes[1:]
     breaks[1:] |= bold[1:] != bold[:-1]
     breaks[1:] |= rtl[1:] | rtl[:-1]  # these are put in order character by character
-    breaks &= ~marks | spaced | (gaps > allowed)
+    breaks &= ~marks
     breaks[0] = True
     return breaks
 
@@ -144,14 +145,14 @@ def _among(codes: Ints, ranges: Sequence[tuple[int, int]]) -> Flags:
 def rows(words: Sequence[Word]) -> list[list[Word]]:
     """Words on one baseline, from top to bottom, each row from left to right; raised and lowered words join theirs."""
     found: list[list[Word]] = []
-    small: list[Word] = []
     for word in sorted(words, key=lambda word: word.base):
         row = found[-1] if found else None
         if row and abs(word.base - row[0].base) <= 0.2 * min(word.size, row[0].size):
             row.append(word)
         else:
             found.append([word])
-    found, small = _without_raised(found)
+    sizes = [word.size for word in words]
+    found, small = _without_raised(found) if sizes and min(sizes) < RAISED * max(sizes) else (found, [])
     for word in small:
         _nearest(found, word).append(word)
     return [sorted(row, key=lambda word: (word.left, word.start)) for row in found]
@@ -166,7 +167,7 @@ def _without_raised(found: list[list[Word]]) -> tuple[list[list[Word]], list[Wor
         neighbours = [
             near
             for near in (*found[max(0, number - 2) : number], *found[number + 1 : number + 3])
-            if any(0.85 * word.size > smallest for word in near)
+            if any(RAISED * word.size > smallest for word in near)
         ]
         stay = [word for word in row if not any(_carries(other, word) for near in neighbours for other in near)]
         raised += [word for word in row if word not in stay] if len(stay) < len(row) else []
@@ -178,7 +179,7 @@ def _without_raised(found: list[list[Word]]) -> tuple[list[list[Word]], list[Wor
 def _carries(word: Word, raised: Word) -> bool:
     """Whether `raised` is an exponent, an index or the mark of a note at `word`."""
     return (
-        raised.size < 0.85 * word.size
+        raised.size < RAISED * word.size
         and word.base - 0.7 * word.size <= raised.base <= word.base + 0.3 * word.size
         and -0.3 * word.size <= max(raised.left - word.right, word.left - raised.right) <= 0.35 * word.size
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from index.text.formats.pdf import edges
+from index.text.formats.pdf.edges import Runs
 from index.text.formats.pdf.hyphens import Vocabulary
 from index.text.formats.pdf.lines import Line
 from index.text.formats.pdf.parts import Part
+from index.text.formats.pdf.words import Frame
 from index.text.maps import PageMap, PageMapBuilder
 from index.types import Block, Span
 
@@ -18,9 +19,11 @@ CLOSE = frozenset({"item", "step", "row", "header", "contents"})  # a line feed 
 class Writer:
     """Writes parts one after the other."""
 
-    def __init__(self, vocabulary: Vocabulary, builder: PageMapBuilder, pages: dict[int, int]) -> None:
-        """`pages`: the page of each frame, by its `id`, since a paragraph can go on over pages."""
-        self._vocabulary, self._builder, self._pages = vocabulary, builder, pages
+    def __init__(self, vocabulary: Vocabulary, builder: PageMapBuilder, frames: Sequence[tuple[int, Frame]]) -> None:
+        """`frames`: each with the number of its page, since a paragraph can go on over pages."""
+        self._vocabulary, self._builder = vocabulary, builder
+        self._pages = {id(frame): page for page, frame in frames}
+        self._runs = Runs([frame for _, frame in frames])
         self._pieces: list[str] = []
         self._length = 0
         self._blocks: list[Block] = []
@@ -32,13 +35,16 @@ class Writer:
             is_close = part.kind in CLOSE and last.kind in CLOSE and part.group == last.group
             self._add("\n" if is_close else "\n\n")
         start = self._length
+        levels: dict[float, int] = {}  # cells of one row stand on one line
         for number, cell in enumerate(part.cells or [part.lines]):
             self._add(CELL if number else "")
-            self._lines(cell)
+            self._lines(cell, levels if part.cells else None)
         self._block(part, start)
 
     def finished(self) -> tuple[str, tuple[Block, ...], PageMap]:
-        return "".join(self._pieces), tuple(self._blocks), self._builder.build()
+        runs = self._runs
+        page_map = self._builder.build(runs.starts, runs.lengths, runs.lines, runs.edges())
+        return "".join(self._pieces), tuple(self._blocks), page_map
 
     def _block(self, part: Part, start: int) -> None:
         """A block without the white space of empty cells at its ends."""
@@ -54,22 +60,25 @@ class Writer:
             )
         )
 
-    def _lines(self, lines: Sequence[Line]) -> None:
+    def _lines(self, lines: Sequence[Line], levels: dict[float, int] | None) -> None:
         for line, following in zip(lines, [*lines[1:], None], strict=True):
             if following is None:
-                self._line(line, len(line.text))
+                self._line(line, len(line.text), levels)
                 continue
             drop, space = self._vocabulary.join(line, following)
-            self._line(line, len(line.text) - drop)
+            self._line(line, len(line.text) - drop, levels)
             self._add(" " if space else "")
 
-    def _line(self, line: Line, length: int) -> None:
+    def _line(self, line: Line, length: int, levels: dict[float, int] | None) -> None:
         """The first `length` code points of a line, with their places."""
-        number = self._builder.add_line(
-            self._pages[id(line.frame)], line.frame.angle, line.top, line.bottom, line.left
-        )
-        for offset, places in edges.runs(line, length):
-            self._builder.add_run(self._length + offset, number, places)
+        level = round(line.base)
+        number = levels.get(level) if levels is not None else None
+        if number is None:
+            page = self._pages[id(line.frame)]
+            number = self._builder.add_line(page, line.frame.angle, line.top, line.bottom, line.left)
+        if levels is not None:
+            levels[level] = number
+        self._runs.add(line, length, self._length, number)
         self._add(line.text[:length])
 
     def _add(self, text: str) -> None:
