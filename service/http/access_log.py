@@ -1,6 +1,6 @@
-"""The outermost layer: a request gets its id, and is counted, timed and logged, whether it is answered or refused.
+"""The outermost middleware: gives each request an id, and counts, times and logs it, whatever the response.
 
-It goes by the template of its path, `/v1/documents/{source}`: neither logs nor metrics hold what a caller wrote.
+It uses the route template, `/v1/documents/{source}`, so neither logs nor metrics contain a caller's text.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from service.telemetry.metrics import SECONDS
 logger = logging.getLogger("pincite.access")
 
 UNMATCHED = "unmatched"
-HUNG_UP = 499  # what others log as well where the client went away before there was a response
+HUNG_UP = 499  # nginx's status for a client that disconnected before the response
 
 
 class Access:
-    """Wraps everything. `routes` is the application whose routes tell the template of a path."""
+    """Wraps the whole application. `routes`: the Litestar app whose routes give the path templates."""
 
     def __init__(self, app: ASGIApp, routes: Litestar) -> None:
         self._app: ASGIApp = Requests(app, PrometheusConfig(prefix="pincite", buckets=list(SECONDS)))
@@ -64,7 +64,7 @@ class Access:
 
 
 class Requests(PrometheusMiddleware):
-    """Litestar's own metrics. They are taken out here, where requests that find no route are seen as well."""
+    """Litestar's own request metrics, moved out here so that they also count requests without a route."""
 
     def _get_default_labels(self, request: Request[Any, Any, Any]) -> dict[str, str | int | float]:
         scope = request.scope
@@ -72,7 +72,7 @@ class Requests(PrometheusMiddleware):
 
 
 def template_of(app: Litestar, scope: HTTPScope) -> str:
-    """`/v1/documents/{source}`, or "unmatched" where nothing takes the path and the method."""
+    """The route template, such as `/v1/documents/{source}`, or "unmatched" if no route takes the path and method."""
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     try:
         return app.asgi_router.handle_routing(path=normalize_path(scope["path"]), method=method)[-1]
@@ -81,5 +81,5 @@ def template_of(app: Litestar, scope: HTTPScope) -> str:
 
 
 def method_of(scope: HTTPScope) -> str:
-    """A caller may make methods up."""
+    """The method, or "other": clients can invent methods."""
     return scope["method"] if scope["method"] in METHODS else "other"

@@ -1,4 +1,4 @@
-"""The only wiring: settings and an opened index in, an application out."""
+"""Wires the application together from settings and an open index."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from service.telemetry.tracing import Tracing
 
 logger = logging.getLogger("pincite")
 
-IN_FLIGHT = 4  # questions for each thread that reads: while some are read for, others search and compose
-LOOKING = 4  # other calls: next to no computing
-FORGET_S = 60  # seconds between two times that counts of requests which have run out are forgotten
+IN_FLIGHT = 4  # questions per reading thread: while some are read for, others search and compose
+LOOKING = 4  # other calls, which need little CPU
+FORGET_S = 60  # seconds between removals of expired rate-limit counters
 
 HANDLERS = (
     ask,
@@ -65,26 +65,26 @@ ON_A_DOCUMENT = (get_document, put_document, delete_document)
 
 
 async def forget_counts(counts: MemoryStore) -> None:
-    """Of requests, for rate limits, once they have run out."""
+    """Remove expired counters of the rate limits, forever."""
     while True:
         await asyncio.sleep(FORGET_S)
         await counts.delete_expired()
 
 
 def always(value: object) -> Provide:
-    """A dependency that is one and the same for every request."""
+    """A dependency with the same value for every request."""
     return Provide(lambda: value, sync_to_thread=False)
 
 
 def create_app(answering: Answering, settings: Settings) -> ASGIApp:
-    """The service as an ASGI application. It closes `answering` when it shuts down.
+    """The service as an ASGI application. It closes `answering` on shutdown.
 
-    Keys are those of the index, as they are made and revoked meanwhile.
+    Keys are read from the index; changes to them take effect while it runs.
     """
     keys = Keyring(answering.index and Layout(answering.index).keys)
     counts = MemoryStore()
     pages = Pages(settings.cors_origins, keys)
-    elsewhere = AT_ONCE if settings.chooser else 0  # while they wait for a language model, they keep nobody waiting
+    elsewhere = AT_ONCE if settings.chooser else 0  # waiting for a language model must not block other questions
     lanes = {
         "questions": Workers(IN_FLIGHT * settings.threads + elsewhere, settings.waiting),
         "workers": Workers(LOOKING, settings.waiting),
@@ -115,7 +115,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         closed = scope_of(request.route_handler, request.scope["path_template"]) is not None
         return answering.limited_to(request.user.collections) if closed else answering
 
-    without_plugin = hidden("litestar.plugins.opentelemetry")  # Litestar would load it; `tracing` does, if asked for
+    without_plugin = hidden("litestar.plugins.opentelemetry")  # `tracing` loads it on request instead
     app = without_plugin(Litestar)(
         route_handlers=[*HANDLERS, documents, *asset_routers()],
         dependencies={

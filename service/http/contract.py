@@ -1,4 +1,4 @@
-"""What the routes have in common: strict bodies, strict parameters, and how a route is documented."""
+"""What all routes share: strict request bodies, strict parameters, and helpers for their OpenAPI entries."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ EXAMPLE_ID = "0e8dca29-6c3c-4d52-9d2a-3f6a3c1c0f51"
 
 
 class JsonBody(AbstractDTO[T]):
-    """Decodes a body by `service.http.validation`; the framework's own way would take "3" for 3.
+    """Decodes a body with `service.http.validation`; Litestar's own decoder would accept "3" for 3.
 
-    The other methods are the interface of the framework, for models that it takes apart itself.
+    The other methods are Litestar's DTO interface, which is not used here.
     """
 
     def decode_bytes(self, value: bytes) -> T:  # noqa: ARG002
@@ -61,7 +61,7 @@ class JsonBody(AbstractDTO[T]):
 
     @classmethod
     def create_for_field_definition(cls, *_: object, **__: object) -> None:
-        """Make no decoder."""
+        """No decoder is needed."""
 
     @classmethod
     def create_openapi_schema(
@@ -82,13 +82,13 @@ class JsonBody(AbstractDTO[T]):
 
 
 def json_sent(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """A guard. Raises UnsupportedMedia unless the body is JSON in UTF-8, not compressed."""
-    given = connection.headers.get("content-type", "of no named type")
+    """A guard. Raises UnsupportedMedia unless the body is uncompressed JSON in UTF-8."""
+    given = connection.headers.get("content-type", "a missing type")
     media_type, _, parameters = given.lower().replace(" ", "").partition(";")
     if media_type != JSON or parameters.replace('"', "") not in ("", "charset=utf-8", "charset=utf8"):
         raise errors.UnsupportedMedia(given=given, expected=JSON)
     if (coding := connection.headers.get("content-encoding", "identity")) != "identity":
-        raise errors.UnsupportedMedia(given=coding, expected=f"{JSON}, not compressed")
+        raise errors.UnsupportedMedia(given=coding, expected=f"uncompressed {JSON}")
 
 
 async def json_decoded(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -100,7 +100,7 @@ async def json_decoded(connection: Connection, handler: BaseRouteHandler) -> Non
 
 
 def acceptable(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A guard. Raises NotAcceptable where the Accept header leaves out what the route produces."""
+    """A guard. Raises NotAcceptable if the Accept header excludes what the route produces."""
     produced = handler.opt.get("produces", JSON)
     accepted = connection.headers.get("accept", "*/*")
     names = [name.partition(";")[0].strip().lower() for name in accepted.split(",")]
@@ -109,21 +109,21 @@ def acceptable(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A guard. Raises BadParameter where the query has a parameter twice, or one that the route does not know."""
+    """A guard. Raises BadParameter if a query parameter is repeated or unknown to the route."""
     known = handler.opt.get("parameters", ())
     seen: set[str] = set()
     for name, _ in connection.query_params.multi_items():
         if name not in known:
-            raise errors.BadParameter(parameter=name, reason="is not known")
+            raise errors.BadParameter(parameter=name, reason="is unknown")
         if name in seen:
             raise errors.BadParameter(parameter=name, reason="is given more than once")
         seen.add(name)
 
 
 def problem_specs(*classes: type[Exception], closed: bool = True) -> dict[int, ResponseSpec]:
-    """For the documentation: the problems that a route answers with, besides those that every route may.
+    """OpenAPI: the problems of a route, in addition to those of every route.
 
-    `closed`: where there are keys, the route needs one.
+    `closed`: the route needs a key once keys exist.
     """
     by_status: dict[int, list[problems.Kind]] = {}
     everywhere = EVERYWHERE + CLOSED if closed else EVERYWHERE
@@ -147,7 +147,7 @@ def _example(kind: problems.Kind) -> dict[str, object]:
         "type": problems.TYPE + kind.name,
         "title": kind.title,
         "status": kind.status,
-        "detail": kind.detail or "What is wrong with this very request.",
+        "detail": kind.detail or "What is wrong with this request.",
         "instance": f"urn:uuid:{EXAMPLE_ID}",
     }
 
@@ -155,7 +155,7 @@ def _example(kind: problems.Kind) -> dict[str, object]:
 def success(
     container: type[Any] | None, description: str, example: object = None, media_type: str = JSON
 ) -> ResponseSpec:
-    """For the documentation: what a route answers when all is well."""
+    """OpenAPI: the successful response of a route."""
     examples = None if example is None else [Example(id="answer", value=example)]
     return ResponseSpec(
         container, generate_examples=False, description=description, media_type=media_type, examples=examples
@@ -163,7 +163,7 @@ def success(
 
 
 def problem_table() -> str:
-    """Every type of problem as a Markdown table, for the documentation."""
+    """All problem types as a Markdown table for the documentation."""
     kinds = sorted([*problems.KINDS.values(), problems.INTERNAL])
     rows = [f"| {kind.status} | `{problems.TYPE}{kind.name}` | {kind.title} | {_members(kind)} |" for kind in kinds]
     return "\n".join(["| status | type | title | further members |", "|---|---|---|---|", *rows])

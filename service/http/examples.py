@@ -1,6 +1,6 @@
-"""The examples of the documentation: calls, and what the service answered to them over the documents of seeds/.
+"""Examples for the documentation: requests, and the service's recorded responses over the documents of seeds/.
 
-`make examples` records the answers; a test asks again and compares.
+`make examples` records the responses; a test compares them with fresh ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The description of the HTTP interface, for programs and as a page that loads nothing from elsewhere."""
+"""The OpenAPI description, and Swagger UI without external resources."""
 
 from __future__ import annotations
 
@@ -51,30 +51,30 @@ WIRE = (
     VerifyRequest,
     VerifyResponse,
 )
-LONGEST_NAME = 255  # of a file, on every system
-INTERFACE = "1.0.0"  # of the calls under /v1, not of the program
+LONGEST_NAME = 255  # maximum length of a file name on all systems
+INTERFACE = "1.0.0"  # version of the interface under /v1, not of the program
 PAGE = Path(__file__).parent / "static" / "docs"
 
 DESCRIPTION = """\
-Answers to questions, quoted word for word from your own documents, each quotation with its exact place.
+Answers questions with verbatim quotations from your own documents, each with its exact position.
 
 **Positions** are half-open, count from 0, and come in three units: `codepoint` (Python), `utf16` (JavaScript, Java, C#)
 and `byte` (of the original file). `file[byte[0]:byte[1]]`, decoded as `encoding`, is the quotation.
 
 **Every response** carries `X-Request-Id`. **Every error** is a problem of RFC 9457 (`application/problem+json`):
 `type`, `title`, `status`, `detail`, `instance` (`urn:uuid:` and the request id), and the facts as further members.
-What is refused before it is understood is a line of text, and the connection is closed: 400 for what is not well-formed
-HTTP/1.1, 408 for what comes too slowly, 431 for a head that is too large, 503 where there are too many connections.
+Requests that cannot be parsed get one line of text, and the connection is closed: 400 for malformed HTTP/1.1,
+408 for a request that arrives too slowly, 431 for too large headers, 503 for too many connections.
 
-**Keys**, once there are any, are needed for every call under `/v1`: `Authorization: Bearer KEY`. A key has scopes
-(`ask`, `read`, `write`; `admin` has all, and is needed to make and drop collections), and may be for some collections
-only.
+**Keys**: once a key exists, every call under `/v1` needs one: `Authorization: Bearer KEY`. A key has scopes
+(`ask`, `read`, `write`; `admin` includes all, and is needed to create and drop collections). It can be limited to
+certain collections.
 
 """
 
 
 class Description(JsonRenderPlugin):
-    """The description with msgspec's own schemas of the wire structs: the framework's lack some of the limits."""
+    """Adds msgspec's own schemas of the wire structs: Litestar's schemas lack some limits."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         _, schemas = msgspec.json.schema_components(WIRE, ref_template="#/components/schemas/{name}")
@@ -84,7 +84,7 @@ class Description(JsonRenderPlugin):
 
 
 class Page(OpenAPIRenderPlugin):
-    """Swagger UI, from the package that brings its files along."""
+    """Swagger UI, with files from a Python package."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002
         return _page()
@@ -102,12 +102,12 @@ def openapi_config() -> OpenAPIConfig:
         description=DESCRIPTION + problem_table(),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes={"key": SecurityScheme("http", scheme="bearer")}),
-        security=[{}, {"key": []}],  # none is needed where none was ever made
+        security=[{}, {"key": []}],  # no key is needed before the first one is created
         path="/schema",
         tags=[
-            Tag("questions", "Ask, and find passages"),
-            Tag("citations", "What became of them"),
-            Tag("documents", "Read what is indexed"),
+            Tag("questions", "Ask questions and find passages"),
+            Tag("citations", "Verify citations"),
+            Tag("documents", "Read and change documents"),
             Tag("state", "The service itself"),
         ],
         render_plugins=[Description(), Page(path="/")],
@@ -116,13 +116,13 @@ def openapi_config() -> OpenAPIConfig:
 
 
 def asset_routers() -> list[Router]:
-    """Swagger UI's own files, and the page's script."""
+    """Serves Swagger UI's files and the page's script."""
     swagger = Path(str(files("mkdocs_swagger_ui_tag"))) / "swagger-ui"
     return [_static("/schema/assets", swagger), _static("/schema/page", PAGE)]
 
 
 def nameable(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """A guard. Raises UnknownPath for what cannot name a file; the framework leaves it to the file system to fail."""
+    """A guard. Raises UnknownPath for paths that cannot be file names, on which Litestar's file handler fails."""
     path = connection.scope["path"]
     if "\0" in path or max(map(len, path.split("/"))) > LONGEST_NAME:
         raise UnknownPath

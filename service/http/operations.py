@@ -1,4 +1,4 @@
-"""What the framework cannot derive from the routes: bodies read raw, headers, and which call leads to which."""
+"""Additions to the OpenAPI document that Litestar cannot derive: raw bodies, headers, links between operations."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 from service.http.examples import ANSWERS
 
 SOURCE = ANSWERS["document"]["source"]
-TEXT: dict[str, Any] = {"type": "string", "description": "The file as it is, in the encoding that it has"}
+TEXT: dict[str, Any] = {"type": "string", "description": "The file in its own encoding"}
 NAME = {"type": "string", "pattern": "^[a-z0-9-]{1,64}$"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "putDocument": {
         "required": False,
-        "description": "The file, which may be empty. The charset of Content-Type wins over what the file says.",
+        "description": "The file, which may be empty. A charset in Content-Type overrides the file's own.",
         "content": {kind: {"schema": TEXT, "example": "Owls hunt.\n"} for kind in ("text/plain", "text/markdown")},
     },
     "putCollection": {
         "required": False,
-        "description": "Which encoder; without a body, the default one.",
+        "description": "The encoder; without a body, the default.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/CollectionRequest"}, "example": {}}},
     },
 }
@@ -37,14 +37,14 @@ LINKS: dict[str, dict[str, dict[str, str]]] = {
     },
 }
 HEADERS = {
-    "X-Request-Id": {"description": "Names this request in the log", "schema": {"type": "string", "format": "uuid"}},
+    "X-Request-Id": {"description": "The request id in the log", "schema": {"type": "string", "format": "uuid"}},
 }
 HEADERS_BY_STATUS: dict[str, dict[str, Any]] = {
-    "206": {"Content-Range": {"description": "The bytes sent, and of how many", "schema": {"type": "string"}}},
-    "416": {"Content-Range": {"description": "How many bytes there are", "schema": {"type": "string"}}},
+    "206": {"Content-Range": {"description": "The range sent, and the size of the file", "schema": {"type": "string"}}},
+    "416": {"Content-Range": {"description": "The size of the file", "schema": {"type": "string"}}},
 }
-RETRY = {"Retry-After": {"description": "Seconds; where waiting helps", "schema": {"type": "integer", "minimum": 1}}}
-ETAG = {"ETag": {"description": "The document's SHA-256, quoted", "schema": {"type": "string"}}}
+RETRY = {"Retry-After": {"description": "Seconds after which to retry", "schema": {"type": "integer", "minimum": 1}}}
+ETAG = {"ETag": {"description": "The document's SHA-256 in quotation marks", "schema": {"type": "string"}}}
 WITH_ETAG = ("putDocument", "getFile", "getText")
 PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
     ("path", "source"): {"example": SOURCE},
@@ -56,7 +56,7 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
 
 
 def completed(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths of the OpenAPI document with all of that."""
+    """The paths of the OpenAPI document with these additions."""
     return {path: {method: _operation(found) for method, found in item.items()} for path, item in paths.items()}
 
 

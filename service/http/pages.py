@@ -1,4 +1,4 @@
-"""The page at `/`, the examples, and the components that other people's pages embed: files that are kept in memory."""
+"""The page at `/`, the examples, and the embeddable components, served from memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STRICT = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)  # in the page itself: a file of its own is painted later
+STYLE = re.compile(rb"<style>(.*?)</style>", re.DOTALL)  # inline, because a file of its own delays the first paint
 ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*"}
 
 
@@ -46,9 +46,9 @@ class Asset(Struct, frozen=True):
 
 @cache
 def asset(path: str, *, small: bool) -> Asset:
-    """What is served at a path of PATHS, compressed if `small`.
+    """The response for a path of PATHS, gzipped if `small`.
 
-    Pages of any origin may load what is to be embedded, and nothing else.
+    Only embeddable files may be loaded by pages of other origins.
     """
     file = STATIC / PATHS[path]
     content = plain = file.read_bytes()
@@ -66,7 +66,7 @@ def asset(path: str, *, small: bool) -> Asset:
 
 
 def policy(page: bytes) -> str:
-    """The Content-Security-Policy of a page: of the styles in it, only those that stand there now."""
+    """The Content-Security-Policy of a page. It allows only the inline styles in the page, by hash."""
     digests = (b64encode(sha256(style).digest()).decode() for style in STYLE.findall(page))
     return STRICT.format("".join(f" 'sha256-{digest}'" for digest in digests))
 
@@ -77,7 +77,7 @@ async def get_page(
     accepted: Annotated[str, HeaderParameter(name="Accept-Encoding")] = "",
     known: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[bytes]:
-    """A file, or 304 where the browser has it. Raises UnknownPath for `//`, which the framework takes for `/`."""
+    """A file, or 304 if the browser has it. Raises UnknownPath for `//`, which Litestar treats as `/`."""
     path = request.scope["path_template"]
     if request.scope["raw_path"].partition(b"?")[0] not in (path.encode(), b"/examples/"):
         raise UnknownPath

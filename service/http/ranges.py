@@ -1,4 +1,4 @@
-"""The headers that ask for a part of a file, or for nothing where the reader has it already (RFC 9110)."""
+"""Conditional and range requests (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from service.errors import RangeNotSatisfiable
 
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII | re.IGNORECASE)
-_LONGEST_NUMBER = 18  # digits; no file is longer
+_LONGEST_NUMBER = 18  # digits; enough for any file
 
 
 def matches(header: str | None, etag: str) -> bool:
-    """Whether an If-None-Match header names `etag`: by weak comparison, as the standard asks.
+    """Whether an If-None-Match header contains `etag` (weak comparison).
 
     >>> matches('"a", W/"b"', '"b"')
     True
@@ -24,8 +24,8 @@ def matches(header: str | None, etag: str) -> bool:
 def part_of(size: int, asked: str | None, condition: str | None, etag: str) -> tuple[int, int] | None:
     """The half-open range of bytes to send, or None for the whole file.
 
-    Several ranges, other units and what cannot be read are answered with the whole, as is a range whose If-Range
-    does not name this very version. Raises RangeNotSatisfiable.
+    Multiple ranges, other units, unreadable headers and a range whose If-Range names another version get the whole
+    file. Raises RangeNotSatisfiable.
 
     >>> part_of(10, "bytes=2-3", None, '"a"')
     (2, 4)

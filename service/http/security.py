@@ -1,4 +1,4 @@
-"""Who may ask at all, and the headers that every response carries."""
+"""Access without keys, and the security headers of every response."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ HEADERS = {
 
 
 class Perimeter:
-    """Wraps the application, so that what it does holds for unknown paths and failures as well.
+    """Outer middleware, so that its checks and headers also cover unknown paths and failures.
 
-    Where no key was ever made, and nobody said that anyone may ask, this machine alone is answered. Then Host and
-    Origin must be its own too, as a page of another site may send requests by way of its browser (DNS rebinding).
+    Until the first key is created, and unless anonymous access is allowed, only this machine gets answers. Host and
+    Origin must then name this machine too, because a web page can send requests through its visitor's browser (DNS
+    rebinding).
     """
 
     def __init__(self, app: ASGIApp, keys: Keyring, pages: Pages, *, allow_anonymous: bool) -> None:
@@ -62,31 +63,31 @@ class Perimeter:
         await app(seen, receive, _with_headers(send, headers_for(scope["path"])))
 
     def refused(self, scope: HTTPScope) -> RequestError | None:
-        """Why nothing of a request is looked at, if so."""
+        """The error that rejects a request before it is routed, or None."""
         unlisted = [origin for origin in headers_in(scope, b"origin") if not self.pages.is_origin_allowed(origin)]
         if not self.keys.configured and not self.allow_anonymous:
             if is_elsewhere(scope["client"]):
                 return ForeignRequest()
             if error := foreign(headers_in(scope, b"host"), unlisted):
                 return error
-        if unlisted and scope["method"] == "OPTIONS":  # the browser asks whether the page may ask
+        if unlisted and scope["method"] == "OPTIONS":  # a CORS preflight request
             return OriginNotListed()
         return None
 
 
 def as_get(scope: Scope) -> Scope:
-    """HEAD as the GET that it asks about; the server leaves the body out. Ranges are for GET alone (RFC 9110, 14.2)."""
+    """Treat HEAD as GET; the server drops the body. Range applies to GET only (RFC 9110, 14.2)."""
     headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
     return cast(Scope, {**scope, "method": "GET", "headers": headers})
 
 
 def headers_for(path: str) -> dict[str, str]:
-    """A page may load its own scripts and styles; nothing else may load anything."""
+    """Security headers. Pages may load their own scripts and styles; other responses may load nothing."""
     return HEADERS | {"Content-Security-Policy": PAGE if path in PAGES else NOTHING}
 
 
 def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
-    """Add `headers` to the response, where it does not have them already."""
+    """Add `headers` to the response, unless it already sets them."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -103,7 +104,7 @@ def headers_in(scope: Scope, wanted: bytes) -> list[str]:
 
 
 def foreign(hosts: list[str], origins: list[str]) -> ForeignRequest | None:
-    """What is foreign about a request, judged by its Host and Origin headers.
+    """The error for a foreign Host or Origin header, or None.
 
     >>> foreign(["localhost:8000"], [])
     >>> foreign(["evil.example"], [])
@@ -129,7 +130,7 @@ def is_this_machine(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only: `localhost`, `127.0.0.1`, `::1`."""
+    """Whether an address is reachable from this machine only: `localhost`, `127.0.0.1`, `::1`."""
     if host.lower() == "localhost":
         return True
     try:
@@ -139,7 +140,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_elsewhere(client: tuple[str, int] | None) -> bool:
-    """Whether a request came over the network; one through a socket of this machine has no such address."""
+    """Whether a request came over the network. Requests through a Unix socket have no client address."""
     try:
         return client is not None and not ipaddress.ip_address(client[0]).is_loopback
     except ValueError:

@@ -1,7 +1,8 @@
-"""From the bytes of a request to its struct, strictly, and with the limit that a value breaks as a fact.
+"""Decodes and validates request bodies, strictly, and reports the violated limit as a fact.
 
-msgspec tells a wrong type from a value out of range by its message only. So a body is first decoded into a copy of the
-struct without limits, where every failure is one of form (400), and then compared with the limits value by value (422).
+msgspec distinguishes a wrong type from a value out of range only in its message. So a body is first decoded into a copy
+of the struct without limits, where every failure is malformed input (400), and then each value is checked against its
+limits (422).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ async def decode_apart(body: bytes, kind: type[T]) -> T:
 def decode(body: bytes, kind: type[T]) -> T:
     """Decode JSON as `kind`.
 
-    Raises MalformedJson, BadField and RepeatedField (400), and what `check` raises.
+    Raises MalformedJson, BadField and RepeatedField (400), and the errors of `check`.
 
     >>> decode(b'{"question": "Who?", "max_answers": 0}', AskRequest)
     NumberOutOfRange: max_answers is 0; it must be 1 to 20.
@@ -58,7 +59,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def decode_text(raw: bytes | msgspec.Raw, field: str) -> str:
-    """A JSON string. Raises BadField where it is something else, MalformedJson where it cannot be read."""
+    """Decode a JSON string. Raises BadField if it is something else, MalformedJson if it is not JSON."""
     try:
         return msgspec.json.decode(raw, type=str)
     except msgspec.ValidationError as error:
@@ -68,7 +69,7 @@ def decode_text(raw: bytes | msgspec.Raw, field: str) -> str:
 
 
 def check(request: T) -> T:
-    """The request, every value within its limits.
+    """The request, if all values are within their limits.
 
     Raises NumberOutOfRange, LengthOutOfRange, BlankText and NulCharacter (422).
     """
@@ -80,7 +81,7 @@ def check(request: T) -> T:
 
 
 def check_value(value: object, kind: inspect.Type, field: str) -> None:
-    """Raise where `value` breaks a limit of `kind`; its type is right already."""
+    """Raise if `value`, whose type is right, violates a limit of `kind`."""
     if isinstance(kind, inspect.UnionType):
         for member in kind.types:
             if value is not None and not isinstance(member, inspect.NoneType):
@@ -124,7 +125,7 @@ def _limits(least: float | None, most: float | None) -> str:
 
 @cache
 def _without_limits(kind: type[Struct]) -> type[Struct]:
-    hints = get_type_hints(kind)  # leaves the limits out, as they are in Annotated
+    hints = get_type_hints(kind)  # drops limits given with Annotated
     fields: list[Any] = [
         (field.name, hints[field.name]) if field.required else (field.name, hints[field.name], field.default)
         for field in msgspec.structs.fields(kind)
@@ -133,15 +134,15 @@ def _without_limits(kind: type[Struct]) -> type[Struct]:
 
 
 class _Name(str):
-    """The name of a field, which msgspec hands to a hook."""
+    """A field name that msgspec passes to a hook."""
 
     __slots__ = ()
 
 
 def _refuse_repeated_fields(body: bytes | msgspec.Raw, kind: type[Struct], depth: int = 1) -> None:
-    """Readers differ in which value of a repeated field they take, so none is taken.
+    """Parsers differ in which value of a repeated field they use, so repeated fields are rejected.
 
-    Only names are handed to Python, and only those of objects that are read.
+    Python sees only the field names, and only those of objects that are part of the request type.
     """
     if depth > DEEPEST:
         raise RecursionError
@@ -177,7 +178,7 @@ def _objects_in(kind: type[Struct]) -> dict[str, tuple[type[Struct], bool]]:
 
 
 def _parts(message: str) -> dict[str, object]:
-    """The message of msgspec, with the field that it names as a fact of its own.
+    """Split msgspec's message into the reason and the field.
 
     >>> _parts("Expected `int`, got `str` - at `$.top_k`")
     {'reason': "Expected 'int', got 'str' - at 'top_k'", 'field': 'top_k'}

@@ -1,4 +1,4 @@
-"""The call that tells what became of citations."""
+"""The route that verifies citations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from service.schema import VerifyRequest, VerifyResponse
     status_code=200,
     response_headers=NO_STORE,
     responses={
-        200: success(VerifyResponse, "What became of each citation, in order", examples.answered("verify")),
+        200: success(VerifyResponse, "The status of each citation, in order", examples.answered("verify")),
         **problem_specs(
             errors.MalformedJson,
             errors.BadField,
@@ -50,18 +50,18 @@ async def verify_citations(
     answering: NamedDependency[Answering],
     workers: NamedDependency[Workers],
 ) -> VerifyResponse:
-    """Send citations as they were given; `source`, `sha256`, `range.codepoint` and `quote.exact` are enough.
+    """Send citations as you received them; `source`, `sha256`, `range.codepoint` and `quote.exact` are enough.
 
-    - `valid`: the document has the same bytes, and the quote stands where the citation says, in every unit given.
-    - `moved`: the bytes or the place are others, and the same whole sentences stand, word for word, in one place that
-      is certain: in the present version of the document, or in a document of another name with the bytes cited. Where
-      there are several places, `prefix`, `suffix` and `sentences` tell which one it is.
-    - `changed`: the document, or its content under another name, is there, and the quote has no certain place in it:
-      it was edited, became part of a longer sentence, has other line breaks inside, or stands in several places alike.
-      A citation that was never right comes out so too, if its quote stands nowhere.
-    - `deleted`: neither the document nor its content is there.
+    - `valid`: the document has the same bytes, and the quote is at the cited position in every unit given.
+    - `moved`: the bytes or the position changed, and the same whole sentences occur verbatim in exactly one certain
+      place: in the live version of the document, or in a document of another name with the cited bytes. If there are
+      several places, `prefix`, `suffix` and `sentences` decide.
+    - `changed`: the document, or its content under another name, exists, but the quote has no certain place in it: it
+      was edited, merged into a longer sentence, got other line breaks, or occurs several times in equal surroundings. A
+      citation that was never right is also `changed` if its quote occurs nowhere.
+    - `deleted`: neither the document nor its content exists.
 
-    `citation` is where it stands now, whole and up to date, with those of `also` that stand somewhere; null if it was
-    changed or deleted. Unknown members of a citation are ignored, so those of other versions of Pincite can be sent.
+    `citation` is the up-to-date citation, with those of `also` that still have a place; null if it was changed or
+    deleted. Unknown members of a citation are ignored, so citations of other versions of Pincite can be sent.
     """
     return await workers.run(partial(answering.verify, data))

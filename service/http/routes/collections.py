@@ -1,4 +1,4 @@
-"""Calls on collections: listing, making and dropping them."""
+"""Routes for collections: list, create, drop."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def list_collections(answering: NamedDependency[Answering], workers: Named
 @get(
     "/v1/collections/{collection:str}",
     operation_id="getCollection",
-    summary="Read what a collection holds",
+    summary="Read a collection's size and encoder",
     tags=["collections"],
     guards=GUARDS,
     opt={"scope": "read"},
@@ -81,12 +81,12 @@ async def get_collection(
 @put(
     "/v1/collections/{collection:str}",
     operation_id="putCollection",
-    summary="Make a collection",
+    summary="Create a collection",
     tags=["collections"],
     guards=GUARDS,
     opt={"scope": "admin"},
     responses={
-        200: success(CollectionInfo, "It is there already", EXAMPLE),
+        200: success(CollectionInfo, "It already exists", EXAMPLE),
         201: success(CollectionInfo, "Made", EXAMPLE),
         **problem_specs(
             errors.NotAcceptable,
@@ -105,9 +105,9 @@ async def get_collection(
 async def put_collection(
     *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
 ) -> Response[CollectionInfo]:
-    """The body may name an encoder: `{"encoder": "all-MiniLM-L6-v2"}`, which is what is used without one.
+    """The body can name an encoder: `{"encoder": "all-MiniLM-L6-v2"}`, which is also the default.
 
-    A collection that is there already, with that encoder, stays as it is.
+    Idempotent: an existing collection with that encoder is left unchanged.
     """
     body = await request.body()
     if body:
@@ -127,7 +127,7 @@ async def put_collection(
     opt={"scope": "admin"},
     response_headers=NO_STORE,
     responses={
-        204: success(None, "Dropped, with all its documents"),
+        204: success(None, "Dropped with all its documents"),
         **problem_specs(
             errors.NotAcceptable,
             errors.Overloaded,
@@ -142,5 +142,5 @@ async def put_collection(
 async def delete_collection(
     *, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
 ) -> None:
-    """`default` is always there: it answers 409."""
+    """The collection `default` cannot be dropped: 409."""
     await changers.commit(partial(answering.drop_collection, collection))

@@ -1,4 +1,4 @@
-"""Calls that read what is indexed: records, original files, texts."""
+"""Routes that read documents: records, original files, texts."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ from service.scheduling.workers import Workers
 from service.schema import DocumentList, DocumentRecord, Range, TextView
 
 LONGEST_PAGE = 1000
-UNTRUSTED = "default-src 'none'; sandbox"  # a document must not run, whatever is in it
+UNTRUSTED = "default-src 'none'; sandbox"  # whatever the document contains, it must not run
 
-SOURCE = "The source as listed: `/` as it is, every other reserved character percent-encoded once"
+SOURCE = "The source as listed, percent-encoded once; `/` may stay as it is"
 
-Collection = Annotated[str, QueryParameter(description="The collection to look in")]
+Collection = Annotated[str, QueryParameter(description="The collection")]
 Limit = Annotated[int, QueryParameter(description="Records", schema_extra={"minimum": 1, "maximum": LONGEST_PAGE})]
-Version = Annotated[str | None, QueryParameter(name="sha256", description="Ask for this very version")]
+Version = Annotated[str | None, QueryParameter(name="sha256", description="The SHA-256 of the version to get")]
 
 
 def source_of(
     request: AppRequest,
     source: Annotated[str, PathParameter(description=SOURCE)],  # noqa: ARG001  # declared for the documentation
 ) -> str:
-    """The source that the path names, from the path as it was sent: the framework would tidy it up.
+    """The source in the path, from the raw path, because Litestar normalises it.
 
-    Raises BadPath where it is not UTF-8.
+    Raises BadPath if it is not UTF-8.
     """
     prefix = request.route_handler.opt["prefix"].encode()
     sent = request.scope["raw_path"].partition(b"?")[0]
@@ -67,7 +67,7 @@ def record_of(document: Document) -> DocumentRecord:
 
 
 def whole_limit(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """A guard. Raises BadParameter where the limit is not written as a whole number; the framework takes 1e3."""
+    """A guard. Raises BadParameter unless the limit is written as a whole number; Litestar accepts 1e3."""
     if not re.fullmatch("-?[0-9]{1,18}", connection.query_params.get("limit", "1")):
         raise errors.BadParameter(parameter="limit", reason="does not have the right type")
 
@@ -81,7 +81,7 @@ def whole_limit(connection: Connection, _handler: BaseRouteHandler) -> None:
     opt={"scope": "read", "parameters": ("limit", "cursor", "collection")},
     response_headers=NO_STORE,
     responses={
-        200: success(DocumentList, "A page of records, by source", examples.answered("documents")),
+        200: success(DocumentList, "A page of records, ordered by source", examples.answered("documents")),
         **problem_specs(errors.NotAcceptable, errors.BadCursor, CollectionNotFound, errors.NumberOutOfRange),
     },
 )
@@ -89,10 +89,10 @@ async def list_documents(
     answering: NamedDependency[Answering],
     workers: NamedDependency[Workers],
     limit: Limit = 100,
-    cursor: Annotated[str | None, QueryParameter(description="`next` of the page before")] = None,
+    cursor: Annotated[str | None, QueryParameter(description="`next` of the previous page")] = None,
     collection: Collection = "default",
 ) -> DocumentList:
-    """Ask again with `next` as the cursor until it is null."""
+    """Repeat the request with `next` as the cursor until it is null."""
     check_limit(limit)
     after = None if cursor is None else place_of(cursor)
     return await workers.run(partial(page, answering, collection, after, limit))
@@ -112,13 +112,13 @@ def page(answering: Answering, collection: str, after: str | None, limit: int) -
 
 
 def cursor_at(source: str) -> str:
-    """An opaque cursor; the checksum tells one that was made up or cut off."""
+    """An opaque cursor, with a checksum to detect invented or truncated ones."""
     place = source.encode()
     return base64.urlsafe_b64encode(zlib.crc32(place).to_bytes(4) + place).decode().rstrip("=")
 
 
 def place_of(cursor: str) -> str:
-    """The source behind which a page begins. Raises BadCursor."""
+    """The source after which a page begins. Raises BadCursor."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         place = packed[4:].decode()
@@ -160,8 +160,8 @@ async def get_document(
     opt={"scope": "read", "parameters": ("collection", "sha256"), "prefix": "/v1/files/"},
     responses={
         200: success(bytes, "The bytes as indexed", media_type="text/plain"),
-        206: success(bytes, "The part that Range asks for", media_type="text/plain"),
-        304: success(None, "The version that If-None-Match names is still the present one"),
+        206: success(bytes, "The requested range", media_type="text/plain"),
+        304: success(None, "The version in If-None-Match is still current"),
         **problem_specs(
             errors.BadPath, CollectionNotFound, DocumentNotFound, errors.VersionGone, errors.RangeNotSatisfiable
         ),
@@ -174,11 +174,11 @@ async def get_file(
     workers: NamedDependency[Workers],
     version: Version = None,
     collection: Collection = "default",
-    asked: Annotated[str | None, HeaderParameter(name="Range", description="One range of bytes")] = None,
+    asked: Annotated[str | None, HeaderParameter(name="Range", description="A single range of bytes")] = None,
     condition: Annotated[str | None, HeaderParameter(name="If-Range", description="An ETag")] = None,
     known: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
 ) -> Response[bytes]:
-    """The original bytes as indexed, whatever lies on the disk today. HEAD gives the headers alone."""
+    """The original bytes as they were indexed, even if the file on disk has changed. HEAD returns the headers only."""
     document, file = await workers.run(partial(file_of, answering, collection, name, version))
     etag = f'"{document.sha256}"'
     headers = document_headers(etag) | {"Accept-Ranges": "bytes"}
@@ -194,9 +194,9 @@ async def get_file(
 
 
 def file_of(answering: Answering, collection: str, source: str, version: str | None) -> tuple[Document, bytes]:
-    """The present version, or the one asked for, if it was replaced of late. Raises DocumentNotFound and VersionGone.
+    """The live version, or the requested one if it was replaced recently. Raises DocumentNotFound and VersionGone.
 
-    A citation names a version that was there, so one that is not there any more is gone, not unknown.
+    A version that no longer exists is reported as gone, not as unknown, because citations refer to it.
     """
     searcher = answering.searcher(collection)
     if version is None:
@@ -214,7 +214,7 @@ def document_headers(etag: str) -> dict[str, str]:
 
 
 def charset(encoding: str) -> str:
-    """The name that the web knows a Python codec by.
+    """The name of a Python codec on the web.
 
     >>> charset("cp1252"), charset("utf-16-le")
     ('windows-1252', 'utf-16le')
@@ -232,8 +232,8 @@ def charset(encoding: str) -> str:
     guards=[known_parameters, acceptable],
     opt={"scope": "read", "parameters": ("collection",), "prefix": "/v1/texts/"},
     responses={
-        200: success(TextView, "The text, and where its sentences lie", examples.answered("text")),
-        304: success(None, "The version that If-None-Match names is still the present one"),
+        200: success(TextView, "The text and the positions of its sentences", examples.answered("text")),
+        304: success(None, "The version in If-None-Match is still current"),
         **problem_specs(errors.NotAcceptable, errors.BadPath, CollectionNotFound, DocumentNotFound),
     },
 )
@@ -244,7 +244,7 @@ async def get_text(
     collection: Collection = "default",
     known: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
 ) -> Response[bytes]:
-    """For a viewer: every sentence in three units."""
+    """For viewers: the text with the positions of all sentences in three units."""
     document = await workers.run(lambda: answering.searcher(collection).document(name))
     etag = f'"{document.sha256}"'
     if matches(known, etag):

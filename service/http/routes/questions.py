@@ -1,4 +1,4 @@
-"""Calls that ask: one question, many, for passages alone, or for a context for a model of the caller's own."""
+"""Routes for questions: one, a batch, passages only, or a context for the caller's own model."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def ask(
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],
 ) -> AskResponse:
-    """`status` tells whether there is an answer. Each answer is quoted from the documents word for word."""
+    """`status` says whether there is an answer. Each answer is a verbatim quotation from the documents."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
     patience = questions.patience(data.deadline_ms, request.scope["state"]["came"])
     work = partial(answering.ask, data, request.scope["state"]["request_id"], patience)
@@ -108,7 +108,7 @@ async def ask(
     responses={
         200: success(
             AskResponse,
-            "A line for each question, in order, as soon as it is answered: a response as of /v1/ask, or a problem",
+            "One line per question, in order, as soon as it is answered: a response as from /v1/ask, or a problem",
             examples.answered("ask"),
             LINES,
         ),
@@ -122,7 +122,7 @@ async def ask_batch(
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],
 ) -> Stream:
-    """A question that cannot be asked is a problem object on its own line; the others are answered."""
+    """A question that cannot be answered becomes a problem object on its own line; the other questions are answered."""
     check_length(len(data.questions), "items", 1, settings.max_batch, "questions")
     # An unknown collection fails the whole request, not each line.
     await questions.run(partial(answering.searcher, data.collection))
@@ -170,7 +170,7 @@ async def search(
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],
 ) -> SearchResponse:
-    """Retrieval alone, without reading."""
+    """Retrieval only, without reading."""
     check_length(len(data.query), "characters", 1, settings.max_question, "query")
     patience = questions.patience(None, request.scope["state"]["came"])
     work = partial(answering.search, data, patience)
@@ -180,7 +180,7 @@ async def search(
 @post(
     "/v1/context",
     operation_id="context",
-    summary="Pack passages for a model of one's own",
+    summary="Pack passages for your own model",
     tags=["questions"],
     dto=JsonBody[ContextRequest],
     return_dto=None,
@@ -189,7 +189,7 @@ async def search(
     status_code=200,
     response_headers=NO_STORE,
     responses={
-        200: success(ContextResponse, "A context and what its marks stand for", examples.answered("context")),
+        200: success(ContextResponse, "A context and the citations of its marks", examples.answered("context")),
         **problem_specs(*KINDS, errors.UnknownTokens),
     },
 )
@@ -200,7 +200,7 @@ async def context(
     questions: NamedDependency[Workers],
     settings: NamedDependency[Settings],
 ) -> ContextResponse:
-    """As much of the best passages as `max_tokens` hold, each under a mark, `[1]`, with a citation for each mark."""
+    """The best passages that fit into `max_tokens`, each under a mark such as `[1]`, with a citation for each mark."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
     patience = questions.patience(None, request.scope["state"]["came"])
     work = partial(answering.context, data, request.scope["state"]["request_id"], patience)

@@ -1,4 +1,4 @@
-"""Calls about the service itself: whether it lives, what it serves, how it fares."""
+"""Routes about the service itself: liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -26,38 +26,38 @@ OPEN = None  # needs no key
 @get(
     "/health",
     operation_id="health",
-    summary="Is it alive?",
+    summary="Liveness",
     tags=["state"],
     guards=GUARDS,
     opt={"scope": OPEN},
     response_headers=NO_STORE,
     responses={
-        200: success(Health, "It is alive", {"status": "alive"}),
+        200: success(Health, "The process runs", {"status": "alive"}),
         **problem_specs(errors.NotAcceptable, closed=False),
     },
 )
 async def health() -> Health:
-    """Answers as long as the process does; asks nothing of the index."""
+    """Answers as long as the process runs; does not use the index."""
     return Health(status="alive")
 
 
 @get(
     "/ready",
     operation_id="ready",
-    summary="Can it answer, and with what?",
+    summary="Readiness",
     tags=["state"],
     guards=GUARDS,
     opt={"scope": OPEN},
     response_headers=NO_STORE,
     responses={
-        200: success(Ready, "It can answer", examples.answered("ready")),
+        200: success(Ready, "The service can answer", examples.answered("ready")),
         **problem_specs(errors.NotAcceptable, IndexProblem, errors.KeysUnusable, closed=False),
     },
 )
 async def ready(request: AppRequest, answering: NamedDependency[Answering], workers: NamedDependency[Workers]) -> Ready:
     """The index and the models that answers come from.
 
-    Needs no key; collections are named to who may use them.
+    Needs no key; collections are listed only to callers who may use them.
     """
     if isinstance(request.auth, errors.KeysUnusable):
         raise request.auth
@@ -66,22 +66,22 @@ async def ready(request: AppRequest, answering: NamedDependency[Answering], work
 
 
 class Metrics(PrometheusController):
-    """Litestar's own, which has what was counted, and what the collections hold now."""
+    """Litestar's controller, plus gauges for what the collections hold."""
 
     @get(
         operation_id="metrics",
-        summary="How does it fare?",
+        summary="Metrics",
         tags=["state"],
         guards=GUARDS,
         opt={"produces": "text/plain", "scope": "read"},
         response_headers=NO_STORE,
         responses={
-            200: success(bytes, "Metrics in the text format of Prometheus", media_type="text/plain"),
+            200: success(bytes, "Metrics in the Prometheus text format", media_type="text/plain"),
             **problem_specs(errors.NotAcceptable, IndexProblem),
         },
     )
     async def get(self, answering: NamedDependency[Answering]) -> Response[bytes]:
-        """For Prometheus. It waits for no thread that computes: a service that is overloaded can be looked into."""
+        """For Prometheus. It needs no worker thread, so it also answers while the service is overloaded."""
         counted: Response[bytes] = await PrometheusController.get.fn(self)
         index = await asyncio.to_thread(lambda: index_metrics(answering.searchers()))
         return Response(counted.content + index, headers=counted.headers)

@@ -1,4 +1,4 @@
-"""Calls that change what is indexed: putting and deleting documents."""
+"""Routes that change documents: put and delete."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from service.http.routes.documents import Collection, document_headers, record_o
 from service.scheduling.workers import Changers, Uploads
 from service.schema import DocumentRecord
 
-IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be present")]
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if it is not there")]
+IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be live")]
+IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", description="`*`: only if it does not exist")]
 GUARDS = [known_parameters, acceptable]
-# A source of slashes alone is taken for the list of documents, which is only read.
+# A source of slashes alone is routed to the list of documents, which is read-only.
 STORAGE = (
     CollectionNotFound,
     errors.BadPath,
@@ -79,14 +79,14 @@ async def put_document(
     answering: NamedDependency[Answering],
     changers: NamedDependency[Changers],
     uploads: NamedDependency[Uploads],
-    title: Annotated[str | None, QueryParameter(description="Instead of the document's own")] = None,
+    title: Annotated[str | None, QueryParameter(description="Overrides the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
-    date: Annotated[str | None, QueryParameter(description="When it was")] = None,
+    date: Annotated[str | None, QueryParameter(description="The document's date")] = None,
     collection: Collection = "default",
     match: IfMatch = None,
     none_match: IfNoneMatch = None,
 ) -> Response[DocumentRecord]:
-    """The body is the file. Once this is answered, the document is on the disk, and the next question sees it."""
+    """The body is the file. The response means that the document is durable and visible to the next question."""
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise errors.UnsupportedMedia(given=coding, expected="not compressed")
     media_type, options = request.content_type
@@ -121,13 +121,13 @@ async def delete_document(
     collection: Collection = "default",
     match: IfMatch = None,
 ) -> None:
-    """Its bytes cannot be fetched any more, and leave the disk when the index is compacted."""
+    """The file is unavailable immediately; its bytes leave the disk at the next compaction."""
     writer = answering.collection(collection).writer
     await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Guard:
-    """Raises PreconditionFailed where the present document is not what the headers ask for (RFC 9110)."""
+    """A check that raises PreconditionFailed if the live document does not match the headers (RFC 9110)."""
 
     def check(present: Document | None) -> None:
         etag = None if present is None else f'"{present.sha256}"'
