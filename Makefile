@@ -25,7 +25,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -101,6 +101,9 @@ train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); 
 
 examples: $(VENV)/installed-dev  ## record the examples of the API's documentation anew: service/examples.json
 	$(BIN)/python -m eval.benchmarks.examples
+
+docs: $(VENV)/installed-dev  ## renew the generated parts of docs/
+	$(BIN)/python -m tests.support.documentation
 
 lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)

@@ -82,7 +82,7 @@ class Citation(Struct, frozen=True, kw_only=True):
     date: str | None
     media_type: str
     encoding: str
-    anchor: Literal["exact", "mapped", "page"]
+    anchor: Literal["exact", "mapped", "page", "block"]
     sentences: SentenceRange
     range: Range
     quote: Quote
@@ -226,7 +226,7 @@ class TextView(Struct, frozen=True):
     text: str
     encoding: str
     sha256: str
-    anchor: Literal["exact", "mapped", "page"]
+    anchor: Literal["exact", "mapped", "page", "block"]
     sentences: list[Range]
 
 

@@ -189,7 +189,7 @@ def test_the_image_takes_the_requirements_that_are_asked_for() -> None:
 
 
 def test_whoever_is_stopped_has_the_time_to_answer_what_is_in_flight() -> None:
-    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
+    note = (ROOT / "docs" / "deployment.md").read_text("utf-8")
     graces = [SERVICES["replica"]["stop_grace_period"].removesuffix("s")]
     graces += re.findall(r"terminationGracePeriodSeconds: (\d+)", note)
     before = re.findall(r'command: \[sleep, "(\d+)"\]', note)
@@ -198,8 +198,8 @@ def test_whoever_is_stopped_has_the_time_to_answer_what_is_in_flight() -> None:
 
 
 def test_the_note_on_kubernetes_names_metrics_that_there_are() -> None:
-    note = (ROOT / "service" / "KUBERNETES.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE))
+    note = (ROOT / "docs" / "deployment.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE))
     assert {name.removesuffix("_bucket") for name in re.findall(r"pincite_\w+", note)} <= documented
     for path in re.findall(r"`((?:eval|service)/[\w./]+)`", note):
         assert (ROOT / path).exists()

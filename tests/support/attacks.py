@@ -1,6 +1,6 @@
 """Attacks on keys, tokens, scopes, collections, paths and origins, each a request as it goes over the wire.
 
-SECURITY.md shows them as a table, which `python -m tests.support.attacks` writes. `test_attacks` makes
+docs/security.md shows them as a table, which `python -m tests.support.attacks` writes. `test_attacks` makes
 each.
 
 In a request, `{asker}` is that key in full, `{asker.id}`, `{asker.secret}` and `{asker.hash}` are parts of it, and
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-SECURITY = Path(__file__).parents[2] / "SECURITY.md"
+SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 BEGIN, END = "<!-- attacks -->\n", "<!-- /attacks -->\n"
 
 PAGE = "https://page.example"
@@ -465,7 +465,7 @@ attack("origins", "no keys: a preflight of another page of this machine", "OPTIO
 
 
 def table() -> str:
-    """As it stands in SECURITY.md."""
+    """As it stands in docs/security.md."""
     rows = [
         f"| {each.area} | {each.what.replace('|', '/')} | {' or '.join(dict.fromkeys(map(shown, each.answers)))} |"
         for each in ATTACKS

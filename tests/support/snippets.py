@@ -1,0 +1,128 @@
+"""The fenced blocks of a page of documentation, run in the order in which a reader meets them.
+
+One shell runs all `sh` blocks of a page, so that a variable set in one is there in the next. `make serve` is running already;
+`pincite serve` is started beside it, as a reader would in a second terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.support.commands import ROOT, serving
+
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FIRST, SECOND = "http://127.0.0.1:8000", "http://127.0.0.1:8001"  # of `make serve`, and of what a page starts
+SERVE = re.compile(r"^\.venv/bin/pincite serve (.*)$")
+INTERPRETERS = {"python": [sys.executable], "js": ["node", "--input-type=module"]}
+END = "--end-of-block--"
+LONGEST_S = 180
+
+
+class Ran(NamedTuple):
+    language: str
+    text: str
+    output: str
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The language and the text of each fenced block."""
+    return FENCE.findall(page)
+
+
+class Reader:
+    """Somebody who types what a page says, in a checkout that has seeds and a home with a folder of notes."""
+
+    def __init__(self, folder: Path, address: str, index: Path) -> None:
+        """`address`: a service over `index`, as `make serve` would have started it."""
+        self.folder = folder
+        self.home = folder / "home"
+        self.addresses = {FIRST: address}
+        self.services = ExitStack()
+        (self.home / "notes").mkdir(parents=True)
+        (self.home / "notes" / "house.txt").write_text("The rent is due on the first of each month.\n", "utf-8")
+        for name in ("seeds", "eval"):
+            (folder / name).symlink_to(ROOT / name)
+        (folder / ".pincite").symlink_to(index)
+        command = folder / ".venv" / "bin" / "pincite"
+        command.parent.mkdir(parents=True)
+        command.write_text(f'#!/bin/sh\nexec {sys.executable} -m pincite "$@"\n', encoding="utf-8")
+        command.chmod(0o755)
+        self.environment = os.environ | {"HOME": str(self.home), "PYTHONPATH": str(ROOT)}
+
+    def read(self, page: str) -> Iterator[Ran]:
+        """Run what the page shows; what each block printed. Raises AssertionError where one fails."""
+        shell = subprocess.Popen(
+            ["bash", "-euo", "pipefail"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        with self.services, shell:
+            for language, text in blocks(page):
+                if language == "sh":
+                    yield Ran(language, text, "".join(self.type_in(shell, part) for part in self.parts(text)))
+                elif language in INTERPRETERS and shutil.which(INTERPRETERS[language][0]):
+                    yield Ran(language, text, self.run(INTERPRETERS[language], text))
+
+    def parts(self, text: str) -> Iterator[str]:
+        """What is typed into the shell, cut where a service is started."""
+        typed: list[str] = []
+        for line in text.replace("\\\n", " ").splitlines():
+            if started := SERVE.match(line):
+                yield "\n".join(typed)
+                typed = []
+                self.serve(started[1].partition("#")[0].split())
+            elif not line.startswith("make "):
+                typed.append(line)
+        yield "\n".join(typed)
+
+    def serve(self, arguments: list[str]) -> None:
+        """Start what a page starts, on a free port; one without a port takes the place of `make serve`."""
+        words = [word.replace("~", str(self.home)) for word in arguments]
+        place = SECOND if "--port" in words else FIRST
+        if "--port" in words:
+            at = words.index("--port")
+            del words[at : at + 2]
+        _, self.addresses[place] = self.services.enter_context(serving(*words))
+
+    def placed(self, text: str) -> str:
+        for shown, address in self.addresses.items():
+            text = text.replace(shown, address)
+        return text
+
+    def type_in(self, shell: subprocess.Popen[str], text: str) -> str:
+        assert shell.stdin
+        assert shell.stdout
+        shell.stdin.write(f"{self.placed(text)}\necho {END}\n")
+        shell.stdin.flush()
+        output = ""
+        for line in shell.stdout:
+            if line.rstrip().endswith(END):
+                return output + line.rstrip().removesuffix(END)
+            output += line
+        raise AssertionError(f"{text}\nfailed:\n{output}")
+
+    def run(self, command: list[str], text: str) -> str:
+        done = subprocess.run(
+            command,
+            input=self.placed(text),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+        return done.stdout
