@@ -1,1 +1,5 @@
-"""The Python client of a running service. Start with `client.Pincite`."""
+"""The Python client of a running service. Start with `client`: `Pincite`, and `AsyncPincite` for an event loop."""
+
+from service.client.client import AsyncPincite, Pincite
+
+__all__ = ["AsyncPincite", "Pincite"]

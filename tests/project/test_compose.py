@@ -199,7 +199,9 @@ def test_whoever_is_stopped_has_the_time_to_answer_what_is_in_flight() -> None:
 
 def test_the_note_on_kubernetes_names_metrics_that_there_are() -> None:
     note = (ROOT / "docs" / "deployment.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert {name.removesuffix("_bucket") for name in re.findall(r"pincite_\w+", note)} <= documented
     for path in re.findall(r"`((?:eval|service)/[\w./]+)`", note):
         assert (ROOT / path).exists()

@@ -37,7 +37,9 @@ def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.
 def command_table() -> str:
     rows = []
     for name, command in commands(pincite):
-        arguments = [each.make_metavar(click.Context(command)) for each in command.params if each.param_type_name == "argument"]
+        arguments = [
+            each.make_metavar(click.Context(command)) for each in command.params if each.param_type_name == "argument"
+        ]
         summary = (command.help or "").split("\n\n")[0].replace("\n", " ").strip()
         rows.append((f"`{' '.join(['pincite', name, *arguments])}`", summary))
     return table(("command", "does"), rows)
@@ -78,17 +80,21 @@ def variable_table() -> str:
 
 
 def problem_table() -> str:
-    kinds = sorted({(kind.status, kind.name, kind.title, kind.facts) for kind in KINDS.values()})
-    return table(
-        ("status", "type `urn:pincite:problem:…`", "title", "facts"),
-        [(str(status), f"`{name}`", title, " ".join(f"`{fact}`" for fact in facts)) for status, name, title, facts in kinds],
-    )
+    kinds = {kind.name: kind for kind in KINDS.values()}
+    rows = [
+        (str(kind.status), f"`{kind.name}`", kind.title, " ".join(f"`{fact}`" for fact in kind.facts))
+        for kind in sorted(kinds.values())
+    ]
+    return table(("status", "type `urn:pincite:problem:…`", "title", "facts"), rows)
 
 
 def capacity(part: str) -> Callable[[], str]:
     def copied() -> str:
-        found = re.search(f"(?s)<!-- {part} -->\n(.*?)<!-- /{part} -->", (ROOT / "eval" / "CAPACITY.md").read_text("utf-8"))
-        assert found
+        found = re.search(
+            f"(?s)<!-- {part} -->\n(.*?)<!-- /{part} -->", (ROOT / "eval" / "CAPACITY.md").read_text("utf-8")
+        )
+        if found is None:
+            raise ValueError(f"eval/CAPACITY.md has no part {part!r}")
         return found[1]
 
     return copied

@@ -1,7 +1,7 @@
 """The fenced blocks of a page of documentation, run in the order in which a reader meets them.
 
-One shell runs all `sh` blocks of a page, so that a variable set in one is there in the next. `make serve` is running already;
-`pincite serve` is started beside it, as a reader would in a second terminal.
+One shell runs all `sh` blocks of a page, so that a variable set in one is there in the next. `make serve` is running
+already; `pincite serve` is started beside it, as a reader would in a second terminal.
 """
 
 from __future__ import annotations
@@ -59,16 +59,19 @@ class Reader:
 
     def read(self, page: str) -> Iterator[Ran]:
         """Run what the page shows; what each block printed. Raises AssertionError where one fails."""
-        shell = subprocess.Popen(
-            ["bash", "-euo", "pipefail"],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        with self.services, shell:
+        with (
+            self.services,
+            (self.folder / "stderr").open("w") as stderr,
+            subprocess.Popen(
+                ["bash", "-euo", "pipefail"],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            ) as shell,
+        ):
             for language, text in blocks(page):
                 if language == "sh":
                     yield Ran(language, text, "".join(self.type_in(shell, part) for part in self.parts(text)))
@@ -111,7 +114,7 @@ class Reader:
             if line.rstrip().endswith(END):
                 return output + line.rstrip().removesuffix(END)
             output += line
-        raise AssertionError(f"{text}\nfailed:\n{output}")
+        raise AssertionError(f"{text}\nfailed:\n{output}\n{(self.folder / 'stderr').read_text('utf-8')}")
 
     def run(self, command: list[str], text: str) -> str:
         done = subprocess.run(

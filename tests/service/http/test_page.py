@@ -410,9 +410,9 @@ def test_the_examples_work_as_pages_of_another_origin(world: World, page: Page, 
     assert axe(page) == []
 
 
-def test_the_page_of_the_readme_works_when_pasted(world: World, page: Page) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (html,) = re.findall(r"```html\n(.*?)```", readme, re.DOTALL)
+def test_the_page_of_the_documentation_works_when_pasted(world: World, page: Page) -> None:
+    guide = (ROOT / "docs" / "front-end.md").read_text(encoding="utf-8")
+    (html,) = re.findall(r"```html\n(.*?)```", guide, re.DOTALL)
     html = html.replace("http://127.0.0.1:8000", world.address).replace(
         " placeholder", f' token="{world.token}" placeholder'
     )

@@ -125,7 +125,9 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(index_fold
         told = client.get("/metrics").text
     families = {family.name for family in text_string_to_metric_families(told)}
     ours = {name for name in families if name.startswith("pincite_")}
-    documented = set(re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
+    )
     assert {name.removesuffix("_total").removesuffix("_info") for name in documented} == {
         name.removesuffix("_info") for name in ours
     }
