@@ -11,7 +11,6 @@ from eval.cli.commands import compare_command, eval_command
 from eval.training.calibrate import calibrate_command
 from index.cli.documents import build_command, delete_command, list_command, printable
 from index.cli.maintenance import backup_command, check_command, collections_command, restore_command
-from index.embedding.prefixes import config_of
 from index.errors import BadStore, OnlyInFolder, PinciteError
 from service.cli.ask import ask_command
 from service.cli.keys import keys_command
@@ -28,7 +27,7 @@ def pincite() -> None:
 
 
 COMMANDS = (
-    build_command(config_of),
+    build_command,
     serve_command,
     ask_command,
     list_command,
@@ -36,7 +35,7 @@ COMMANDS = (
     check_command,
     backup_command,
     restore_command,
-    collections_command(config_of),
+    collections_command,
     keys_command,
     eval_command,
     compare_command,

@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from index.collections import collections
 from index.collections.addresses import Address
-from index.collections.building import BuildReport, Configure, Progress
+from index.collections.build import Progress
 from index.collections.collection import Collection
-from index.collections.protocols import Home
-from index.collections.writer import build, delete
+from index.collections.document_writer import DocumentWriter
+from index.collections.protocols import Backend
+from index.collections.writer import build_writer, delete
 from index.errors import CollectionExists, CollectionNotMade, IndexNotFound, StoreUnavailable
 from index.maintenance.checking import Checked, check
 from index.storage.layout import Layout
 from index.storage.store import Store
 
-if TYPE_CHECKING:
-    from index.collections.ray_build import Fleet
 
-
-def home_of(index: Path, store: Address | None = None) -> Home:
+def open_backend(index: Path, store: Address | None = None) -> Backend:
     """The folder, or the store with this folder beside it. Raises StoreUnavailable.
 
     What speaks to Milvus is imported where it is asked for: it takes a second.
     """
     if store is None:
-        return Folder(index)
+        return FolderBackend(index)
     try:
-        from index.milvus.backend import MilvusHome
+        from index.milvus.backend import MilvusBackend
     except ModuleNotFoundError as error:
         raise StoreUnavailable(store=store, reason=f"{error.name} is not installed: requirements/scale.txt") from error
-    return MilvusHome(store, index)
+    return MilvusBackend(store, index)
 
 
-class Folder:
+class FolderBackend:
     """Collections in an index folder."""
 
     def __init__(self, index: Path) -> None:
@@ -56,10 +53,10 @@ class Folder:
             collections.place_of(self.index, name)
         return Collection.open(self.index, name, encoder)
 
-    def make(self, name: str, encoder: str | None, config: Configure) -> None:
-        collections.make(self.index, name, encoder, config)
+    def make(self, name: str, encoder: str | None = None) -> None:
+        collections.make(self.index, name, encoder)
 
-    def make_apart(self, name: str, encoder: str | None, _config: Configure, program: Sequence[str]) -> None:
+    def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
         options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
         command = [*program, "collections", "make", *options, "--", name]  # which may be --help
         made = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -84,27 +81,10 @@ class Folder:
     def sweep(self) -> None:
         collections.sweep(self.index)
 
-    def build(
-        self,
-        sources: Sequence[Path],
-        *,
-        collection: str,
-        encoder: str | None,
-        config: Configure,
-        replace: bool,
-        fleet: Fleet | None = None,
-        progress: Progress,
-    ) -> BuildReport:
-        return build(
-            sources,
-            self.index,
-            collection=collection,
-            encoder=encoder,
-            config=config,
-            replace=replace,
-            fleet=fleet,
-            progress=progress,
-        )
+    def build_writer(
+        self, collection: str = "default", encoder: str | None = None
+    ) -> AbstractContextManager[DocumentWriter]:
+        return build_writer(self.index, collection, encoder)
 
     def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]:
         return check(self.index, collection, repair=repair, progress=progress)

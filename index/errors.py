@@ -30,11 +30,11 @@ PinciteError
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
 ├── NotInstalled               an option needs what was not installed
-├── FleetProblem               encoding on many machines
-│   ├── BadFleet               an address that is none
-│   ├── FleetUnavailable
-│   ├── FleetMismatch          a worker has another version of Pincite
-│   └── FleetFailed
+├── RayProblem                 encoding on many machines
+│   ├── BadRayAddress          an address that is none
+│   ├── RayUnavailable
+│   ├── RayVersionMismatch     a worker has another version of Pincite
+│   └── RayFailed
 ├── BadStore                   an address that is none
 ├── OnlyInFolder               what a store does by means of its own
 ├── IndexProblem
@@ -205,23 +205,23 @@ class NotInstalled(PinciteError):
     )
 
 
-class FleetProblem(PinciteError):
+class RayProblem(PinciteError):
     message = "Other machines cannot be used."
 
 
-class BadFleet(FleetProblem):
+class BadRayAddress(RayProblem):
     message = "--ray {address} cannot be used: {reason}."
 
 
-class FleetUnavailable(FleetProblem):
+class RayUnavailable(RayProblem):
     message = "Ray cannot be used at {address}: {reason}. {way}."
 
 
-class FleetMismatch(FleetProblem):
+class RayVersionMismatch(RayProblem):
     message = "{machine} has another version of Pincite than this machine. Install the same on both."
 
 
-class FleetFailed(FleetProblem):
+class RayFailed(RayProblem):
     message = "The Ray cluster gave up: {reason}. What was committed stays; the same command goes on from there."
 
 

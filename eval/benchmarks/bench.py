@@ -28,11 +28,10 @@ from eval.runs.latency import TimeSummary, summary
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.run import ALL, Group, RunFolder
 from eval.runs.target import InProcess
-from index.collections.building import BuildReport
-from index.collections.writer import build
+from index.collections.build import BuildReport, build
+from index.collections.writer import build_writer
 from index.embedding import models
 from index.embedding.encoder import make_encoder
-from index.embedding.prefixes import config_of
 from index.storage.layout import Layout
 
 OWN = Path(__file__).parents[1] / "data"
@@ -114,7 +113,8 @@ def fresh_index(dataset: Dataset, index: Path) -> Built:
     encoder = make_encoder(model.name, Layout(index).encoder(model.sha256))
 
     def build_now() -> BuildReport:
-        return build([corpus], index, config=config_of)
+        with build_writer(index) as writer:
+            return build(writer, [corpus])
 
     report, seconds = timed(build_now)
     texts = [passage.text for passage in passages_of(index)]

@@ -12,8 +12,8 @@ import click
 import msgspec
 from litestar.testing import TestClient
 
-from index.collections.writer import build
-from index.embedding.prefixes import config_of
+from index.collections.build import build
+from index.collections.writer import build_writer
 from service.answering.answering import Answering
 from service.http.app import create_app
 from service.http.examples import CALLS, RECORDED
@@ -38,7 +38,8 @@ def recorded(index: Path) -> dict[str, object]:
 def main() -> None:
     """Build an index of seeds/, ask it, and write service/examples.json."""
     with TemporaryDirectory() as folder:
-        build([SEEDS], Path(folder), config=config_of)
+        with build_writer(Path(folder)) as writer:
+            build(writer, [SEEDS])
         answers = recorded(Path(folder))
     RECORDED.write_bytes(msgspec.json.format(msgspec.json.encode(answers), indent=2) + b"\n")
 

@@ -24,12 +24,12 @@ from eval.benchmarks.bench import DATA, OWN, timed
 from eval.datasets.dataset import write_corpus
 from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
-from index.collections.ray_build import joined
-from index.collections.writer import build
+from index.collections.build import BuildOptions, build
+from index.collections.ray_build import ray_workers
+from index.collections.writer import build_writer
 from index.cpus import cpus
 from index.embedding import models
 from index.embedding.encoder import make_encoder
-from index.embedding.prefixes import config_of
 from index.maintenance.checking import check
 from index.storage.layout import Layout
 from index.storage.store import Store
@@ -97,17 +97,22 @@ def fresh(folder: Path) -> Path:
 
 def ordinary(folder: Path, files: Sequence[Path]) -> Run:
     index = fresh(folder)
-    _, seconds = timed(lambda: build(files, index, config=config_of))
+    _, seconds = timed(lambda: build_index(files, index, BuildOptions()))
     return looked_at(f"in this process, {cpus()} threads", index, 0.0, seconds)
+
+
+def build_index(files: Sequence[Path], index: Path, options: BuildOptions) -> None:
+    with build_writer(index) as writer:
+        build(writer, files, options)
 
 
 def with_ray(folder: Path, files: Sequence[Path], number: int, *, kill: bool) -> Run:
     index = fresh(folder)
     killer = Killer()
     began = time.perf_counter()
-    with joined(f"local:{number}") as fleet:
+    with ray_workers(f"local:{number}") as ray:
         started = time.perf_counter()
-        build(files, index, config=config_of, fleet=fleet, progress=killer if kill else lambda *_: None)
+        build_index(files, index, BuildOptions(workers=ray, progress=killer if kill else lambda *_: None))
         ended = time.perf_counter()
     name = f"{number} worker{'s' * (number > 1)}{', one killed' * kill}"
     return looked_at(name, index, started - began, ended - started, killer.after)

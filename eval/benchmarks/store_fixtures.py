@@ -9,28 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from index.backends import home_of
+from index.backends import open_backend
 from index.collections.addresses import Address
-from index.collections.protocols import Home, Searcher
+from index.collections.protocols import Backend, Searcher
 
 KINDS = FOLDER, MILVUS = "folder", "Milvus"
 TOP = 10
 DEPTH = 20
 
 
-def fresh(work: Path, kind: str) -> Home:
-    """An empty home of its kind, with the encoder that was exported before."""
+def fresh(work: Path, kind: str) -> Backend:
+    """An empty backend of its kind, with the encoder that was exported before."""
     place = work / kind.lower()
     shutil.rmtree(place, ignore_errors=True)
     return again(work, kind)
 
 
-def again(work: Path, kind: str) -> Home:
+def again(work: Path, kind: str) -> Backend:
     place, encoders = work / kind.lower(), work / "encoders"
     place.mkdir(exist_ok=True)
     if not (place / "encoders").exists():
         (place / "encoders").symlink_to(encoders.resolve())
-    return home_of(place, Address.read(f"milvus+file:{place / 'engine'}") if kind == MILVUS else None)
+    return open_backend(place, Address.read(f"milvus+file:{place / 'engine'}") if kind == MILVUS else None)
 
 
 def searched(searcher: Searcher, questions: Sequence[str]) -> tuple[list[list[tuple[str, int, int]]], list[float]]:

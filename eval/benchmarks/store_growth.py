@@ -18,7 +18,6 @@ from eval.benchmarks.synthetic_corpus import PASSAGES, Copies, Real
 from eval.runs.results import markdown_table
 from index.collections.protocols import Searcher
 from index.collections.writer import Writer
-from index.embedding.prefixes import config_of
 from index.milvus.writer import MilvusWriter
 from index.storage.tables import NewDocument
 
@@ -38,9 +37,9 @@ class Grown(Struct, frozen=True):
 
 
 def on_copies(work: Path, kind: str, copies: Copies, size: int, originals: Real) -> Grown:
-    with closing(fresh(work, kind)) as home:
-        home.make("default", None, config_of)
-        collection = home.open("default")
+    with closing(fresh(work, kind)) as backend:
+        backend.make("default")
+        collection = backend.open("default")
         writer = collection.writer
         if not isinstance(writer, Writer | MilvusWriter):
             raise TypeError(writer)
@@ -51,7 +50,7 @@ def on_copies(work: Path, kind: str, copies: Copies, size: int, originals: Real)
             for new in batch:
                 vectors += [each.vector.astype(np.float32) for each in new.passages]
                 places += [(new.document.source, *each.passage.span) for each in new.passages]
-            build_s += timed(partial(writer.commit_encoded, batch, []))[1]
+            build_s += timed(partial(writer.commit, batch, [], {}))[1]
         build_s += timed(writer.finish)[1]
         collection.compact()
         searcher = collection.searcher()

@@ -38,6 +38,7 @@ from eval.datasets.dataset import Dataset, Question, write_corpus
 from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.training.fitting import holding
+from index.collections.build import build
 from index.collections.protocols import Searcher
 from index.embedding import models
 from index.embedding.encoder import make_encoder
@@ -58,7 +59,7 @@ MOST = 300  # questions of a test set
 COMMON, OURS = 60, 5  # constants for the engine's own fusion: the usual one, and that of `index/search/fusion.py`
 
 
-class Told(Struct, frozen=True):
+class Measurements(Struct, frozen=True):
     """What one store made of a test set."""
 
     passages: int
@@ -73,7 +74,7 @@ class Asked(Struct, frozen=True):
     """A test set in both stores. `engine`: what `engine_fusion` tells."""
 
     name: str
-    told: dict[str, Told]
+    measured: dict[str, Measurements]
     engine: dict[int, float]
 
 
@@ -103,36 +104,30 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], write: bool, test_sets:
 def on_both(work: Path, dataset: Dataset) -> Asked:
     """With questions from all over the set, MOST at most."""
     questions = dataset.questions[:: -(-len(dataset.questions) // MOST)]
-    told = {kind: on_set(work, kind, dataset, questions) for kind in KINDS}
-    return Asked(dataset.name, told, engine_fusion(work, questions, told[FOLDER].found))
+    measured = {kind: on_set(work, kind, dataset, questions) for kind in KINDS}
+    return Asked(dataset.name, measured, engine_fusion(work, questions, measured[FOLDER].found))
 
 
-def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question]) -> Told:
+def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question]) -> Measurements:
     corpus = write_corpus(dataset, work / f"{dataset.name}-corpus")
-    with closing(fresh(work, kind)) as home:
+    with closing(fresh(work, kind)) as backend:
         begun = time.monotonic()
-        home.build(
-            [corpus],
-            collection="default",
-            encoder=None,
-            config=config_of,
-            replace=False,
-            progress=lambda *_: None,
-        )
+        with backend.build_writer() as writer:
+            build(writer, [corpus])
         build_s = time.monotonic() - begun
-        collection = home.open("default")
+        collection = backend.open("default")
         searcher = collection.searcher()
         found, times = searched(searcher, [question.text for question in questions])
-        answering = Answering(Catalogue({"default": collection}), open_reader(None, home.index))
+        answering = Answering(Catalogue({"default": collection}), open_reader(None, backend.index))
         cited = [cited_by(answering, question.text) for question in track(questions, f"{kind}: {dataset.name}")]
         recalled = recall(searcher, questions)
         passages = searcher.passages
         answering.close()
-    return Told(passages, build_s, found, recalled, times, cited)
+    return Measurements(passages, build_s, found, recalled, times, cited)
 
 
 def cited_by(answering: Answering, question: str) -> list[Citation]:
-    """The citations of the answers, whatever their confidence; those in `also` are told by the others."""
+    """The citations of the answers, whatever their confidence; those in `also` are measured by the others."""
     response = answering.ask(AskRequest(question=question, min_confidence=0), "")
     return [replace(citation, also=[]) for answer in response.answers for citation in answer.citations]
 
@@ -151,8 +146,8 @@ def engine_fusion(
 ) -> dict[int, float]:
     """Of the engine's own hybrid search, by its constant: how much it has of a folder's first TOP."""
     shares: dict[int, list[float]] = {constant: [] for constant in (COMMON, OURS)}
-    with closing(again(work, MILVUS)) as home:
-        searcher = home.open("default").searcher()
+    with closing(again(work, MILVUS)) as backend:
+        searcher = backend.open("default").searcher()
         if not isinstance(searcher, MilvusSearcher):
             raise TypeError(searcher)
         part = searcher.part
@@ -204,12 +199,12 @@ def set_table(asked: Sequence[Asked]) -> str:
         "built, s, folder",
         "built, s, Milvus",
     ]
-    head = ["", *(f"{each.name}, {len(each.told[FOLDER].found)} questions" for each in asked)]
+    head = ["", *(f"{each.name}, {len(each.measured[FOLDER].found)} questions" for each in asked)]
     return markdown_table(head, [list(row) for row in zip(names, *map(set_column, asked), strict=True)])
 
 
 def set_column(asked: Asked) -> list[str]:
-    folder, milvus = asked.told[FOLDER], asked.told[MILVUS]
+    folder, milvus = asked.measured[FOLDER], asked.measured[MILVUS]
     return [
         f"{folder.passages:,}",
         f"{same(folder.cited, milvus.cited):.1%}",

@@ -22,7 +22,7 @@ from eval.runs.run import replace
 from index.config import IndexConfig
 from index.errors import DocumentError
 from index.storage.tables import NewDocument, NewPassage
-from index.text.preparation import Prepared, Told, prepare
+from index.text.preparation import Prepared, SenderMetadata, prepare
 from index.types import Document, Encoder, Passage, Span
 
 LEFT_OUT = ("pairs_", "qamr_")  # single sentences
@@ -58,7 +58,7 @@ def real(path: Path, data: Path, encoder: Encoder, config: IndexConfig) -> Real:
             if len(passages) >= share:
                 break
             try:
-                prepared = prepare(source, file, None, encoder, config, told=Told(title=title))
+                prepared = prepare(source, file, None, encoder, config, metadata=SenderMetadata(title=title))
             except DocumentError:
                 continue
             passages += sentences_of(prepared)

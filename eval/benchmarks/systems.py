@@ -12,8 +12,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from index.collections.build import build
 from index.collections.opening import open_searcher
-from index.collections.writer import build
+from index.collections.writer import build_writer
 from index.embedding.models import packaged
 from index.storage.layout import Layout
 from index.storage.store import Store
@@ -62,9 +63,9 @@ class Pincite:
         self._corpus, self._index = corpus, index
 
     def add(self, passages: Sequence[PassageText]) -> None:  # noqa: ARG002  ours makes them from the files
-        from index.embedding.prefixes import config_of
 
-        build([self._corpus], self._index, config=config_of)
+        with build_writer(self._index) as writer:
+            build(writer, [self._corpus])
         self._searcher = open_searcher(self._index)
 
     def search(self, question: str) -> list[str]:

@@ -27,10 +27,10 @@ from sklearn.model_selection import GroupKFold
 from eval.datasets.dataset import Dataset, Question
 from eval.datasets.loading import load
 from eval.metrics.selective import auroc, calibration_error
+from index.collections.build import build
 from index.collections.opening import open_searcher
 from index.collections.protocols import Searcher as AnySearcher
-from index.collections.writer import build
-from index.embedding.prefixes import config_of
+from index.collections.writer import build_writer
 from index.search.fusion import Fusion
 from index.search.searcher import Searcher
 from service.reader.baseline import READ_AHEAD, Support, confidence_features
@@ -238,7 +238,8 @@ def fingerprint(dataset: Dataset) -> str:
 def indexed(dataset: Dataset, index: Path) -> Searcher:
     if dataset.corpus is None:
         raise click.UsageError(f"{dataset.name} has no corpus folder.")
-    build([dataset.corpus], index, config=config_of)
+    with build_writer(index) as writer:
+        build(writer, [dataset.corpus])
     return open_searcher(index)
 
 

@@ -13,11 +13,9 @@ import click
 
 if TYPE_CHECKING:
     from index.collections.addresses import Address
-    from index.collections.building import BuildReport, Progress
+    from index.collections.build import BuildReport, Progress, Workers
     from index.collections.protocols import Searcher
-    from index.collections.ray_build import Fleet
-    from index.config import IndexConfig
-    from index.types import Document, Encoder
+    from index.types import Document
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -107,69 +105,62 @@ def replace_option(command: F) -> F:
     )(command)
 
 
-def build_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
-    """`pincite build`, for new collections configured by `config`."""
+@click.command(name="build")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@store_option
+@index_option
+@collection_option
+@encoder_option
+@replace_option
+@click.option(
+    "--ray",
+    envvar="PINCITE_RAY",
+    show_envvar=True,
+    metavar="ADDRESS",
+    help="Prepare and encode on a Ray cluster: local:N for N processes here, auto for the one that this machine "
+    "belongs to, or HOST:PORT.  [default: in this process]",
+)
+@click.option("--unreadable-status", hidden=True, default=UNREADABLE)
+@click.pass_context
+def build_command(
+    context: click.Context,
+    /,
+    *,
+    sources: tuple[Path, ...],
+    index: Path,
+    store: Address | None,
+    collection: str,
+    encoder: str | None,
+    replace: bool,
+    ray: str | None,
+    unreadable_status: int,
+) -> None:
+    """Make or update an index from files and folders.
 
-    @click.command(name="build")
-    @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-    @store_option
-    @index_option
-    @collection_option
-    @encoder_option
-    @replace_option
-    @click.option(
-        "--ray",
-        envvar="PINCITE_RAY",
-        show_envvar=True,
-        metavar="ADDRESS",
-        help="Prepare and encode on a Ray cluster: local:N for N processes here, auto for the one that this machine "
-        "belongs to, or HOST:PORT.  [default: in this process]",
-    )
-    @click.option("--unreadable-status", hidden=True, default=UNREADABLE)
-    @click.pass_context
-    def build_index(
-        context: click.Context,
-        /,
-        *,
-        sources: tuple[Path, ...],
-        index: Path,
-        store: Address | None,
-        collection: str,
-        encoder: str | None,
-        replace: bool,
-        ray: str | None,
-        unreadable_status: int,
-    ) -> None:
-        """Make or update an index from files and folders.
+    Unchanged files cost nothing. A file that cannot be read is named at the end, with the reason; the rest is
+    built, and the exit status is 1.
+    """
+    from index.backends import open_backend
+    from index.collections.build import BuildOptions, build
 
-        Unchanged files cost nothing. A file that cannot be read is named at the end, with the reason; the rest is
-        built, and the exit status is 1.
-        """
-        from index.backends import home_of
-
-        with fleet_of(ray) as fleet, closing(home_of(index, store)) as home, progress_bar() as progress:
-            report = home.build(
-                sources,
-                collection=collection,
-                encoder=encoder,
-                config=config,
-                replace=replace,
-                fleet=fleet,
-                progress=progress,
-            )
-        tell(report)
-        if report.failed:
-            context.exit(unreadable_status)
-
-    return build_index
+    with (
+        workers_at(ray) as workers,
+        closing(open_backend(index, store)) as backend,
+        progress_bar() as progress,
+        backend.build_writer(collection, encoder) as writer,
+    ):
+        report = build(writer, sources, BuildOptions(replace=replace, workers=workers, progress=progress))
+    print_report(report)
+    if report.failed:
+        context.exit(unreadable_status)
 
 
-def fleet_of(address: str | None) -> AbstractContextManager[Fleet | None]:
+def workers_at(address: str | None) -> AbstractContextManager[Workers | None]:
     if address is None:
         return nullcontext()
-    from index.collections.ray_build import joined
+    from index.collections.ray_build import ray_workers
 
-    return joined(address)
+    return ray_workers(address)
 
 
 @contextmanager
@@ -191,7 +182,7 @@ def progress_bar() -> Iterator[Progress]:
         yield show
 
 
-def tell(report: BuildReport) -> None:
+def print_report(report: BuildReport) -> None:
     """What was built, and by name what could not be."""
     changes = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed"
     click.echo(f"Documents: {report.documents} ({changes}). Passages: {report.passages}. Version: {report.version}.")
@@ -210,9 +201,9 @@ def list_command(index: Path, store: Address | None, collection: str) -> None:
 
     On a terminal as a table, elsewhere as lines with tabs between the values.
     """
-    from index.backends import home_of
+    from index.backends import open_backend
 
-    with closing(home_of(index, store)) as home, closing(home.open(collection)) as opened:
+    with closing(open_backend(index, store)) as backend, closing(backend.open(collection)) as opened:
         documents = list(listed(opened.searcher()))
     rows = [
         (
@@ -238,10 +229,10 @@ def delete_command(sources: tuple[str, ...], index: Path, store: Address | None,
 
     The index may be served meanwhile: no later answer cites them.
     """
-    from index.backends import home_of
+    from index.backends import open_backend
 
-    with closing(home_of(index, store)) as home:
-        home.delete(sources, collection)
+    with closing(open_backend(index, store)) as backend:
+        backend.delete(sources, collection)
     click.echo(f"Deleted: {len(sources)}")
 
 

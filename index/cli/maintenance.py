@@ -18,12 +18,8 @@ from index.cli.documents import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from index.collections.addresses import Address
-    from index.config import IndexConfig
     from index.maintenance.checking import Checked
-    from index.types import Encoder
 
 BACKUP = "Milvus has a tool for this: milvus-backup. Keys and exported encoders lie in the folder of --index."
 
@@ -68,12 +64,12 @@ def check_command(
     Every document against its hash, its sentences, passages and vectors against the document, dense and term search
     against the store. The index may be served meanwhile.
     """
-    from index.backends import home_of
+    from index.backends import open_backend
 
     if save_to is not None:
         only_in_folder(store, "check --save-to", "GET /v1/files/SOURCE gives the file of each document.")
-    with closing(home_of(index, store)) as home, progress_bar() as progress:
-        checked = home.check(collection, repair=repair, progress=progress)
+    with closing(open_backend(index, store)) as backend, progress_bar() as progress:
+        checked = backend.check(collection, repair=repair, progress=progress)
     for each in checked:
         tell(each)
     if save_to is not None:
@@ -150,53 +146,49 @@ def restore_command(backup: Path, index: Path, store: Address | None) -> None:
         tell(each)
 
 
-def collections_command(config: Callable[[Encoder], IndexConfig]) -> click.Command:
-    """`pincite collections`, with new ones configured by `config`."""
+@click.group(name="collections")
+def collections_command() -> None:
+    """List, make and drop the collections of an index, which may be served meanwhile."""
 
-    @click.group(name="collections")
-    def collections() -> None:
-        """List, make and drop the collections of an index, which may be served meanwhile."""
 
-    @collections.command(name="list")
-    @store_option
-    @index_option
-    def list_them(index: Path, store: Address | None) -> None:
-        """List the collections, with their encoders."""
-        from index.backends import home_of
+@collections_command.command(name="list")
+@store_option
+@index_option
+def list_collections(index: Path, store: Address | None) -> None:
+    """List the collections, with their encoders."""
+    from index.backends import open_backend
 
-        with closing(home_of(index, store)) as home:
-            for name, documents, encoder in home.listed():
-                click.echo(f"{name}\t{documents} documents\t{printable(encoder)}")
+    with closing(open_backend(index, store)) as backend:
+        for name, documents, encoder in backend.listed():
+            click.echo(f"{name}\t{documents} documents\t{printable(encoder)}")
 
-    @collections.command(name="make")
-    @click.argument("name")
-    @store_option
-    @index_option
-    @encoder_option
-    @click.option(
-        "--exist-ok", envvar="PINCITE_EXIST_OK", show_envvar=True, is_flag=True, help="It may be there already."
-    )
-    def make_it(name: str, index: Path, store: Address | None, encoder: str | None, exist_ok: bool) -> None:  # noqa: FBT001
-        """Make the empty collection NAME."""
-        from index.backends import home_of
 
-        with closing(home_of(index, store)) as home:
-            if exist_ok and home.has(name):
-                home.open(name, encoder).close()
-                return
-            home.make(name, encoder, config)
-        click.echo(f"Made: {name}")
+@collections_command.command(name="make")
+@click.argument("name")
+@store_option
+@index_option
+@encoder_option
+@click.option("--exist-ok", envvar="PINCITE_EXIST_OK", show_envvar=True, is_flag=True, help="It may be there already.")
+def make_collection(name: str, index: Path, store: Address | None, encoder: str | None, exist_ok: bool) -> None:  # noqa: FBT001
+    """Make the empty collection NAME."""
+    from index.backends import open_backend
 
-    @collections.command(name="drop")
-    @click.argument("name")
-    @store_option
-    @index_option
-    def drop_it(name: str, index: Path, store: Address | None) -> None:
-        """Drop the collection NAME with all its documents."""
-        from index.backends import home_of
+    with closing(open_backend(index, store)) as backend:
+        if exist_ok and backend.has(name):
+            backend.open(name, encoder).close()
+            return
+        backend.make(name, encoder)
+    click.echo(f"Made: {name}")
 
-        with closing(home_of(index, store)) as home:
-            home.drop(name)
-        click.echo(f"Dropped: {name}")
 
-    return collections
+@collections_command.command(name="drop")
+@click.argument("name")
+@store_option
+@index_option
+def drop_collection(name: str, index: Path, store: Address | None) -> None:
+    """Drop the collection NAME with all its documents."""
+    from index.backends import open_backend
+
+    with closing(open_backend(index, store)) as backend:
+        backend.drop(name)
+    click.echo(f"Dropped: {name}")

@@ -1,4 +1,4 @@
 """A collection that is searched while it changes: building it, writing to it, opening it.
 
-Start with `building.build` for documents and `collection.Collection` for questions.
+Start with `build.build` for documents and `collection.Collection` for questions.
 """

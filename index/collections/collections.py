@@ -9,7 +9,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from index.collections.building import Configure
 from index.collections.writer import open_writer
 from index.errors import (
     BadCollectionName,
@@ -40,7 +39,7 @@ def place_of(index: Path, name: str) -> CollectionLayout:
     return layout.collection(name)
 
 
-def make(index: Path, name: str, encoder: str | None, config: Configure) -> None:
+def make(index: Path, name: str, encoder: str | None) -> None:
     """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
     check_name(name)
     layout = Layout(index)
@@ -50,7 +49,7 @@ def make(index: Path, name: str, encoder: str | None, config: Configure) -> None
         with FileLock(place.lock):
             if place.store.exists():
                 raise CollectionExists(collection=name)
-            open_writer(layout, place, encoder, config).close()
+            open_writer(layout, place, encoder).close()
     except OSError as error:
         raise refused_by_disk(error, index) from error
 

@@ -36,17 +36,17 @@ class Change:
         return not self.settled
 
 
-class Changes:
+class GroupCommit:
     """The changes that wait for their turn. Safe in many threads at once."""
 
-    def __init__(self, make: Callable[[Sequence[Change]], None]) -> None:
-        """`make` settles the first of the changes that it is given, and of the others as many as it can, or raises."""
-        self._make = make
+    def __init__(self, commit: Callable[[Sequence[Change]], None]) -> None:
+        """`commit` settles the first of its changes, and of the others as many as it can, or raises."""
+        self._commit = commit
         self._turn = threading.Lock()
         self.waiting: list[Change] = []
         self._listed = threading.Lock()
 
-    def bring(self, change: Change) -> None:
+    def commit(self, change: Change) -> None:
         """Have a change made. Raises what its check raises, and what `make` does."""
         with self._listed:
             self.waiting.append(change)
@@ -55,6 +55,6 @@ class Changes:
                 with self._listed:
                     others = [each for each in self.waiting if each is not change]
                     self.waiting = []
-                self._make([change, *others])  # where it fails, the others come themselves when it is their turn
+                self._commit([change, *others])  # where it fails, the others come themselves when it is their turn
         if change.refused is not None:
             raise change.refused

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.collections.building import BuildReport, Configure, Guard, Progress
+from index.collections.build import Progress
+from index.collections.document_writer import DocumentWriter
 from index.config import IndexConfig
 from index.maintenance.checking import Checked
 from index.search.vectors import Dense
 from index.storage.contents import Content
-from index.storage.tables import NewDocument
 from index.text.positions import PositionMap
-from index.text.preparation import Told
 from index.types import Document, Encoder, Hit, Span, Vectors
-
-if TYPE_CHECKING:
-    from index.collections.ray_build import Fleet
 
 
 class Searcher(Protocol):
@@ -71,19 +68,9 @@ class Searcher(Protocol):
     def content(self, number: int) -> Content: ...
 
 
-class Writer(Protocol):
-    def ready(self, source: str, data: bytes, told: Told) -> NewDocument: ...
-
-    def place_document(self, new: NewDocument, guard: Guard) -> tuple[Document, bool]: ...
-
-    def put(self, source: str, data: bytes, told: Told, guard: Guard) -> tuple[Document, bool]: ...
-
-    def delete(self, sources: Sequence[str], guard: Guard = ...) -> None: ...
-
-
 class Collection(Protocol):
     @property
-    def writer(self) -> Writer: ...
+    def writer(self) -> DocumentWriter: ...
 
     @property
     def config(self) -> IndexConfig: ...
@@ -100,7 +87,7 @@ class Collection(Protocol):
     def close(self) -> None: ...
 
 
-class Home(Protocol):
+class Backend(Protocol):
     """Where collections lie. `index` is a folder of this machine for what is its own: exported encoders and keys."""
 
     @property
@@ -114,10 +101,10 @@ class Home(Protocol):
     def open(self, name: str, encoder: str | None = None) -> Collection:
         """Raises CollectionNotFound, for a bad name as well, IndexNotFound, EncoderMismatch or another PinciteError."""
 
-    def make(self, name: str, encoder: str | None, config: Configure) -> None:
+    def make(self, name: str, encoder: str | None = None) -> None:
         """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
 
-    def make_apart(self, name: str, encoder: str | None, config: Configure, program: Sequence[str]) -> None:
+    def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
         """The same, with what needs torch in a process of its own; `program` runs the `pincite` command.
 
         Raises CollectionNotMade as well.
@@ -135,17 +122,10 @@ class Home(Protocol):
     def sweep(self) -> None:
         """Erase what is left of dropped collections."""
 
-    def build(
-        self,
-        sources: Sequence[Path],
-        *,
-        collection: str,
-        encoder: str | None,
-        config: Configure,
-        replace: bool,
-        fleet: Fleet | None = None,
-        progress: Progress,
-    ) -> BuildReport: ...
+    def build_writer(
+        self, collection: str = "default", encoder: str | None = None
+    ) -> AbstractContextManager[DocumentWriter]:
+        """For `build`; the collection is made if it is not there. Raises EncoderMismatch, IndexLocked or another."""
 
     def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]: ...
 

@@ -28,19 +28,21 @@ import numpy as np
 from msgspec import Struct
 
 from index import errors
+from index.collections.build import Outcome
+from index.collections.document_writer import Origin
 from index.config import IndexConfig
 from index.cpus import cpus
 from index.embedding.encoder import open_encoder
 from index.embedding.onnx_encoder import CARD, MODEL, TOKENIZER, OnnxEncoder
 from index.errors import (
-    BadFleet,
+    BadRayAddress,
     DocumentError,
     DocumentTooLarge,
     EncoderMismatch,
-    FleetFailed,
-    FleetMismatch,
-    FleetUnavailable,
     NotInstalled,
+    RayFailed,
+    RayUnavailable,
+    RayVersionMismatch,
     UnreadableFile,
 )
 from index.storage.tables import NewDocument, NewPassage
@@ -49,7 +51,6 @@ from index.text.sources import FoundFile
 from index.types import Encoder
 
 Row = dict[str, Any]  # bytes, under one name
-Outcome = NewDocument | DocumentError | None  # of a file; None: the index holds just this already
 
 BLOCK = 64 * 1024  # bytes of documents that a worker takes at a time, or one document where it is larger
 LISTED = 1000  # files read by one task
@@ -88,7 +89,7 @@ class Read(Struct, frozen=True):
     data: bytes | Failed
 
 
-class Made(Struct, frozen=True):
+class Result(Struct, frozen=True):
     """One of the two. `vectors`: float16 [passages, dimension], as bytes."""
 
     source: str
@@ -97,45 +98,45 @@ class Made(Struct, frozen=True):
     vectors: bytes = b""
 
 
-class Fleet:
-    """The workers of a cluster, for as long as `joined` lasts."""
+class RayWorkers:
+    """The workers of a cluster, for as long as `ray_workers` lasts."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
 
-    def outcomes(
+    def encode_files(
         self,
         files: Sequence[FoundFile],
-        known: Mapping[str, tuple[str | None, str]],
+        existing: Mapping[str, Origin],
         encoder: Encoder,
         config: IndexConfig,
     ) -> Iterator[tuple[FoundFile, Outcome]]:
-        """What becomes of each file, once for each. `known`: origin and hash of what the index holds.
+        """The outcome of each file, once for each.
 
-        Raises FleetFailed; what was given out before is good.
+        Raises RayFailed; what was given out before is good.
         """
         import ray
 
         waiting: dict[str, FoundFile] = {}
         for file in files:
-            if holds(known.get(file.source), file):
+            if is_unchanged(file, existing.get(file.source)):
                 yield file, None
             else:
                 waiting[file.source] = file
         if not waiting:
             return
         try:
-            for row in self._made(list(waiting.values()), encoder, config):
-                made = msgspec.msgpack.decode(row["made"], type=Made)
-                came = waiting.pop(made.source, None)  # a block that was done twice may come twice
-                if came is not None:
-                    yield came, outcome(made, config)
+            for row in self._rows(list(waiting.values()), encoder, config):
+                result = msgspec.msgpack.decode(row["result"], type=Result)
+                finished = waiting.pop(result.source, None)  # a block that was done twice may come twice
+                if finished is not None:
+                    yield finished, outcome(result, config)
         except ray.exceptions.RayError as error:
-            raise FleetFailed(reason=reason_of(error)) from error
+            raise RayFailed(reason=reason_of(error)) from error
         if waiting:
-            raise FleetFailed(reason=f"{len(waiting)} documents did not come back")
+            raise RayFailed(reason=f"{len(waiting)} documents did not come back")
 
-    def _made(self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig) -> Iterator[Row]:
+    def _rows(self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig) -> Iterator[Row]:
         import ray
         from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
         from ray.util.annotations import RayDeprecationWarning
@@ -148,8 +149,8 @@ class Fleet:
             read, compute=TaskPoolStrategy(size=1), num_cpus=0, label_selector=here
         )
         with catch_warnings(action="ignore", category=RayDeprecationWarning):  # of the last option
-            made = documents.map(
-                Encoding,  # type: ignore[arg-type]  # the class: Ray makes one in each worker
+            results = documents.map(
+                EncodingActor,  # type: ignore[arg-type]  # the class: Ray makes one in each worker
                 compute=ActorPoolStrategy(
                     min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=2
                 ),
@@ -157,15 +158,15 @@ class Fleet:
                 num_cpus=1,
                 max_task_retries=RETRIES,
             )
-        return iter(made.iter_rows())
+        return iter(results.iter_rows())
 
 
-class Encoding:
+class EncodingActor:
     """What a worker keeps: the encoder. Given a file that was read, it prepares and encodes the document."""
 
     def __init__(self, name: str, model: dict[str, bytes], code: str, config: IndexConfig) -> None:
         if code != code_sha256():
-            raise FleetMismatch(machine=socket.gethostname())
+            raise RayVersionMismatch(machine=socket.gethostname())
         with TemporaryDirectory(prefix="pincite-encoder-") as folder:
             for file, data in model.items():
                 Path(folder, file).write_bytes(data)
@@ -176,26 +177,26 @@ class Encoding:
 
     def __call__(self, row: Row) -> Row:
         given = msgspec.msgpack.decode(row["read"], type=Read)
-        return {"made": pack(self.make(given))}
+        return {"result": pack(self.encode(given))}
 
-    def make(self, given: Read) -> Made:
+    def encode(self, given: Read) -> Result:
         if isinstance(given.data, Failed):
-            return Made(given.source, failed=given.data)
+            return Result(given.source, failed=given.data)
         try:
             prepared = prepare(given.source, given.data, given.origin, self.encoder, self.config)
         except DocumentError as error:
-            return Made(given.source, failed=failed(error))
+            return Result(given.source, failed=failed(error))
         texts = dict(zip(prepared.keys, prepared.embedded, strict=True))
         vectors = dict(zip(texts, self.encoder.encode(list(texts.values())).astype(np.float16), strict=True))
         together = b"".join(vectors[key].tobytes() for key in prepared.keys)
-        return Made(given.source, prepared=msgspec.structs.replace(prepared, embedded=[]), vectors=together)
+        return Result(given.source, prepared=msgspec.structs.replace(prepared, embedded=[]), vectors=together)
 
 
 @contextmanager
-def joined(address: str) -> Iterator[Fleet]:
+def ray_workers(address: str) -> Iterator[RayWorkers]:
     """The workers at an address: `local` for one on each CPU here, `local:N`, `auto`, or `HOST:PORT`.
 
-    Raises NotInstalled, BadFleet or FleetUnavailable.
+    Raises NotInstalled, BadRayAddress or RayUnavailable.
     """
     number = local_workers(address)
     for name, value in (LOCAL if number else ANYWHERE).items():  # read when Ray is imported
@@ -215,8 +216,8 @@ def joined(address: str) -> Iterator[Fleet]:
         start(address, "local" if number else address, **options)
         workers = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if not workers:
-            raise FleetUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
-        yield Fleet(workers)
+            raise RayUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
+        yield RayWorkers(workers)
 
 
 def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
@@ -227,7 +228,7 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
         try:
             socket.create_connection((found[1], int(found[2])), PATIENCE_S).close()
         except OSError as error:
-            raise FleetUnavailable(address=given, reason=reason_of(error), way=START) from error
+            raise RayUnavailable(address=given, reason=reason_of(error), way=START) from error
     for left in reversed(range(STARTS if address == "local" else 1)):
         try:
             with silent():
@@ -236,7 +237,7 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
             ray.shutdown()
             if not left:
                 way = "Try again when this machine has less to do" if address == "local" else START
-                raise FleetUnavailable(address=given, reason=reason_of(error), way=way) from error
+                raise RayUnavailable(address=given, reason=reason_of(error), way=way) from error
         else:
             return
 
@@ -255,7 +256,7 @@ def silent() -> Iterator[None]:
 
 
 def local_workers(address: str) -> int | None:
-    """How many workers to start here; None for a cluster that runs already. Raises BadFleet.
+    """How many workers to start here; None for a cluster that runs already. Raises BadRayAddress.
 
     >>> local_workers("local:2")
     2
@@ -263,23 +264,23 @@ def local_workers(address: str) -> int | None:
     if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", address):
         return int(found[1] or cpus())
     if address.startswith("ray://"):
-        raise BadFleet(
+        raise BadRayAddress(
             address=address,
             reason="Ray Data cannot stream through its client. Let this machine join (ray start --address HOST:6379 "
             "--num-cpus 0), and give auto",
         )
     elsewhere = re.fullmatch(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address)
     if address != "auto" and (address.startswith("local:") or not elsewhere):
-        raise BadFleet(address=address, reason="it is none of local, local:N, auto, HOST:PORT")
+        raise BadRayAddress(address=address, reason="it is none of local, local:N, auto, HOST:PORT")
     return None
 
 
-def holds(known: tuple[str | None, str] | None, file: FoundFile) -> bool:
+def is_unchanged(file: FoundFile, existing: Origin | None) -> bool:
     """Whether the index holds a file as it is now."""
-    if known is None or known[0] != file.origin:
+    if existing is None or existing[0] != file.origin:
         return False
     try:
-        return sha256(file.path.read_bytes()).hexdigest() == known[1]
+        return sha256(file.path.read_bytes()).hexdigest() == existing[1]
     except OSError:
         return False  # told by whoever reads it next
 
@@ -299,13 +300,13 @@ def read(row: Row) -> Row:
     return {"read": pack(Read(job.source, job.origin, data))}
 
 
-def outcome(made: Made, config: IndexConfig) -> NewDocument | DocumentError:
-    prepared = made.prepared
+def outcome(result: Result, config: IndexConfig) -> NewDocument | DocumentError:
+    prepared = result.prepared
     if prepared is None:
-        assert made.failed  # noqa: S101  # a worker of ours sends one of the two
-        error: DocumentError = getattr(errors, made.failed.kind)(**made.failed.facts)
+        assert result.failed  # noqa: S101  # a worker of ours sends one of the two
+        error: DocumentError = getattr(errors, result.failed.kind)(**result.failed.facts)
         return error
-    vectors = np.frombuffer(made.vectors, np.float16).reshape(len(prepared.passages), config.dimension)
+    vectors = np.frombuffer(result.vectors, np.float16).reshape(len(prepared.passages), config.dimension)
     passages = map(NewPassage, prepared.passages, prepared.keys, vectors)
     return NewDocument(prepared.document, prepared.origin, prepared.file, prepared.spans, list(passages))
 

@@ -7,16 +7,16 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from index.collections.building import Building, BuildReport, Configure, Origin, Progress
+from index.collections.document_writer import DocumentWriter, Origin
 from index.collections.opening import open_collection
 from index.embedding import models
 from index.embedding.encoder import encoder_of, make_encoder
+from index.embedding.prefixes import config_of
 from index.errors import IndexLocked
 from index.maintenance.repair import rebuild
 from index.search.derived import make_anew, save_terms, save_vectors
@@ -26,35 +26,22 @@ from index.storage.store import Store
 from index.storage.tables import NewDocument
 from index.types import Document, Encoder
 
-if TYPE_CHECKING:
-    from index.collections.ray_build import Fleet
-
 ROOM = 4  # bytes on the disk for each byte of a document: the file itself, its passages, vectors and terms, twice
 
 
-def build(
-    sources: Sequence[Path],
-    index: Path,
-    *,
-    collection: str = "default",
-    encoder: str | None = None,
-    config: Configure,
-    replace: bool = False,
-    fleet: Fleet | None = None,
-    progress: Progress = lambda *_: None,
-) -> BuildReport:
-    """Make or update a collection from files and folders; a file that cannot be read is reported, the rest is built.
+@contextmanager
+def build_writer(index: Path, collection: str = "default", encoder: str | None = None) -> Iterator[Writer]:
+    """A writer for a build, alone with a collection that is made if it is not there.
 
-    `encoder` is a model's name or folder (None: the collection's own, or the packaged one); `config` gives the
-    configuration of a new collection; a `fleet` prepares and encodes elsewhere. Raises SourceConflict, UploadExists,
-    EncoderMismatch, IndexLocked or another PinciteError, before anything is written; FleetFailed may come later.
+    `encoder` is a model's name or folder; None: the collection's own, or the packaged one. Raises EncoderMismatch,
+    IndexLocked or another PinciteError.
     """
     layout = Layout(index)
     place = layout.collection(collection)
     try:
         make_folder(place.path)
-        with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder, config)) as writer:
-            return writer.build(sources, replace=replace, fleet=fleet, progress=progress)
+        with FileLock(place.lock, timeout=0), closing(open_writer(layout, place, encoder)) as writer:
+            yield writer
     except Timeout as error:
         raise IndexLocked(path=index) from error
     except OSError as error:
@@ -68,17 +55,17 @@ def delete(sources: Sequence[str], index: Path, collection: str = "default") -> 
         writer.delete(sources)
 
 
-def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None, config: Configure) -> Writer:
+def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None) -> Writer:
     """A writer on the collection in `place`, which is made if it is not there."""
     if place.store.exists():
         store = Store(place.store)
         return Writer(place, store, encoder_of(layout, store.config, encoder))
     model = models.find(encoder or models.DEFAULT)
     made = make_encoder(model.name, layout.encoder(model.sha256))
-    return Writer(place, Store.create(place.store, config(made), uuid.uuid4().hex[:12]), made)
+    return Writer(place, Store.create(place.store, config_of(made), uuid.uuid4().hex[:12]), made)
 
 
-class Writer(Building):
+class Writer(DocumentWriter):
     """The one writer of a collection, for as long as its lock is held."""
 
     def __init__(self, place: CollectionLayout, store: Store, encoder: Encoder) -> None:
@@ -89,8 +76,8 @@ class Writer(Building):
     def close(self) -> None:
         self.store.close()
 
-    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
-        """Make a change, in the store and in term search: both or neither."""
+    def apply(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+        """Commit to the store and to term search: both or neither."""
         if put:
             require_room(self.place.path, ROOM * sum(len(new.file) for new in put))
         change = self.store.commit(put, remove, at=time.time())

@@ -5,19 +5,20 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from index.collections.addresses import Address
-from index.collections.building import BuildReport, Configure, Progress
+from index.collections.build import Progress
 from index.collections.collections import DEFAULT, NAME, check_name
 from index.config import IndexConfig
 from index.embedding import models
 from index.embedding.encoder import encoder_of, open_encoder
 from index.embedding.export_process import export_apart
+from index.embedding.prefixes import config_of
 from index.errors import CollectionExists, CollectionNotFound, DefaultCollection
 from index.maintenance.checking import Checked
 from index.milvus.checking import check_collection
@@ -36,18 +37,16 @@ from index.milvus.tables import (
     passages_table,
     quoted,
 )
+from index.milvus.writer import MilvusWriter
 from index.storage.layout import Layout
 from index.types import Encoder
-
-if TYPE_CHECKING:
-    from index.collections.ray_build import Fleet
 
 DROPPED = "dropped/"
 REMEMBERED_S = 3600  # seconds in which a dropped collection is swept: a writer may have been active
 COUNTERS = dict.fromkeys(COLLECTIONS.numbers, 0)
 
 
-class MilvusHome:
+class MilvusBackend:
     """The collections of a store. `index`: a local folder for exported encoders and keys."""
 
     def __init__(self, address: Address, index: Path) -> None:
@@ -85,17 +84,17 @@ class MilvusHome:
         opened = encoder_of(Layout(self.index), config, encoder)
         return Bound(Part(self._engine, row["collection"], table, opened, config), name, self.names)
 
-    def make(self, name: str, encoder: str | None, config: Configure) -> None:
+    def make(self, name: str, encoder: str | None = None) -> None:
         check_name(name)
         if self.has(name):
             raise CollectionExists(collection=name)
-        made = config(self._encoder(encoder or models.DEFAULT))
+        made = config_of(self._encoder(encoder or models.DEFAULT))
         self._engine.make(passages_table(made.encoder_sha256, made.dimension))
         row = {"key": name, "collection": secrets.token_hex(6), "config": msgspec.json.encode(made).decode()}
         self._engine.upsert(COLLECTIONS.name, [row | COUNTERS | {"vector": NOTHING}])
 
-    def make_apart(self, name: str, encoder: str | None, config: Configure, _program: Sequence[str]) -> None:
-        self.make(name, encoder, config)
+    def make_in_subprocess(self, name: str, encoder: str | None, _program: Sequence[str]) -> None:
+        self.make(name, encoder)
 
     def _encoder(self, name: str) -> Encoder:
         model = models.find(name)
@@ -147,20 +146,11 @@ class MilvusHome:
         if keys:
             self._engine.delete_where(COLLECTIONS.name, among("key", keys))
 
-    def build(
-        self,
-        sources: Sequence[Path],
-        *,
-        collection: str,
-        encoder: str | None,
-        config: Configure,
-        replace: bool,
-        fleet: Fleet | None = None,
-        progress: Progress,
-    ) -> BuildReport:
+    @contextmanager
+    def build_writer(self, collection: str = DEFAULT, encoder: str | None = None) -> Iterator[MilvusWriter]:
         if not self.has(collection):
-            self.make(collection, encoder, config)
-        return self.bound(collection, encoder).writer.build(sources, replace=replace, fleet=fleet, progress=progress)
+            self.make(collection, encoder)
+        yield self.bound(collection, encoder).writer
 
     def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]:
         names = self.names()

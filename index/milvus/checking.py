@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import numpy as np
 
-from index.collections.building import Progress
+from index.collections.build import Progress
 from index.maintenance.checking import UNIT, Checked, Finding, in_order, matches
 from index.milvus.collection import Bound
 from index.milvus.contents import Whole

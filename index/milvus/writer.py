@@ -23,7 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from index.collections.building import Building, Origin
+from index.collections.document_writer import DocumentWriter, Origin
 from index.milvus.contents import pieces_of
 from index.milvus.engine import batches
 from index.milvus.partition import Part
@@ -89,7 +89,7 @@ class Present(Struct, frozen=True):
 FIELDS = [*DOCUMENTS.texts, *DOCUMENTS.numbers][1:]
 
 
-class MilvusWriter(Building):
+class MilvusWriter(DocumentWriter):
     """Changes of one process to one collection. Thread-safe."""
 
     def __init__(self, part: Part, require_present: Callable[[], object]) -> None:
@@ -138,7 +138,7 @@ class MilvusWriter(Building):
             self._require_present()
             yield
 
-    def make(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
+    def apply(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
         """Commit a change. Raises BeyondStore before anything is written, StoreUnavailable or StoreRefused."""
         if not put and not remove:
             return

@@ -33,7 +33,7 @@ class Prepared(Struct, frozen=True):
     keys: list[bytes]  # of each passage, the hash of that
 
 
-class Told(Struct, frozen=True):
+class SenderMetadata(Struct, frozen=True):
     """What the sender of a document said about it; it wins over what the file says."""
 
     media_type: str | None = None
@@ -43,18 +43,24 @@ class Told(Struct, frozen=True):
     date: str | None = None
 
 
-NOTHING_TOLD = Told()
+NO_METADATA = SenderMetadata()
 
 
 def prepare(
-    source: str, data: bytes, origin: str | None, encoder: Encoder, config: IndexConfig, *, told: Told = NOTHING_TOLD
+    source: str,
+    data: bytes,
+    origin: str | None,
+    encoder: Encoder,
+    config: IndexConfig,
+    *,
+    metadata: SenderMetadata = NO_METADATA,
 ) -> Prepared:
     """Read and split a file. Raises DocumentError."""
     if len(data) > LARGEST_DOCUMENT:
         raise DocumentTooLarge(source=source, bytes=len(data), limit=LARGEST_DOCUMENT)
-    extracted = extract(data, source, told.media_type, told.charset)
+    extracted = extract(data, source, metadata.media_type, metadata.charset)
     text = extracted.text
-    title = told.title or extracted.title or stem(source)
+    title = metadata.title or extracted.title or stem(source)
     sentences = split_sentences(text, extracted.blocks)
 
     @cache
@@ -82,8 +88,8 @@ def prepare(
         media_type=extracted.media_type,
         anchor=extracted.anchor,
         title=title,
-        url=told.url or extracted.url,
-        date=told.date or extracted.date,
+        url=metadata.url or extracted.url,
+        date=metadata.date or extracted.date,
         sentences=len(sentences),
         updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )

@@ -10,7 +10,7 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from index.backends import home_of
+from index.backends import open_backend
 from index.collections.addresses import Address
 from index.collections.protocols import Collection, Searcher
 from index.cpus import cpus
@@ -78,7 +78,7 @@ class Answering:
         read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
         `cache_bytes`. It closes a `chooser`.
         """
-        catalogue = Catalogue.open(home_of(index, store), collection, encoder, program)
+        catalogue = Catalogue.open(open_backend(index, store), collection, encoder, program)
         opened = open_reader(reader, index, threads, device)
         return cls(catalogue, opened, AnswerCache(cache_bytes), chooser, IN_STORE if store else None)
 

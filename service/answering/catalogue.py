@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from index.collections.collections import check_name
-from index.collections.protocols import Collection, Home
+from index.collections.protocols import Backend, Collection
 from index.embedding import models
-from index.embedding.prefixes import config_of
 from index.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -29,46 +28,46 @@ class Catalogue:
     """Safe in many threads at once."""
 
     def __init__(
-        self, collections: Mapping[str, Collection], home: Home | None = None, program: Sequence[str] = ()
+        self, collections: Mapping[str, Collection], backend: Backend | None = None, program: Sequence[str] = ()
     ) -> None:
-        """Without a `home` the collections stay what they are. `program` runs the `pincite` command."""
+        """Without a `backend` the collections stay what they are. `program` runs the `pincite` command."""
         self._collections = dict(collections)
-        self._home = home
+        self._backend = backend
         self._program = program
         self._opening = threading.Lock()
 
     @classmethod
-    def open(cls, home: Home, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
+    def open(cls, backend: Backend, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
         """Open the collection `served`, or raise what opening it raises. Others are opened when asked for.
 
         `encoder` is that of the collection served.
         """
-        return cls({served: home.open(served, encoder)}, home, program)
+        return cls({served: backend.open(served, encoder)}, backend, program)
 
     @property
     def index(self) -> Path | None:
         """The folder of this machine that goes with them."""
-        return self._home.index if self._home else None
+        return self._backend.index if self._backend else None
 
     def __getitem__(self, name: str) -> Collection:
         """The collection of that name as it is now. Raises CollectionNotFound, or what opening it raises."""
         known = self._collections.get(name)
-        if known is not None and (self._home is None or known.current):
+        if known is not None and (self._backend is None or known.current):
             return known
-        if self._home is None:
+        if self._backend is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         with self._opening:
             known = self._collections.get(name)
             if known is not None and known.current:
                 return known
             self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
-            opened = self._home.open(name)
+            opened = self._backend.open(name)
             self._collections = self._collections | {name: opened}
             return opened
 
     def present(self) -> dict[str, Collection]:
         """All that can be used now; the log names the others."""
-        names = sorted(self._collections) if self._home is None else self._home.names()
+        names = sorted(self._collections) if self._backend is None else self._backend.names()
         found: dict[str, Collection] = {}
         for name in names:
             try:
@@ -93,11 +92,11 @@ class Catalogue:
                 sha256 = models.find(encoder).sha256
             except ModelNotFound as error:
                 raise UnknownEncoder(encoder=encoder) from error
-        if self._home is None:
+        if self._backend is None:
             raise CollectionNotMade(collection=name, reason="this service has no index folder")
-        if not self._home.has(name):
+        if not self._backend.has(name):
             try:
-                self._home.make_apart(name, encoder, config_of, self._program)
+                self._backend.make_in_subprocess(name, encoder, self._program)
             except CollectionExists:
                 pass  # made by another in this instant
             else:
@@ -108,20 +107,20 @@ class Catalogue:
 
     def drop(self, name: str) -> None:
         """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
-        if self._home is None:
+        if self._backend is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
-        self._home.drop(name)
+        self._backend.drop(name)
 
     def sweep(self) -> None:
         """Erase what is left of dropped collections, where a crash came in between."""
-        if self._home is not None:
-            self._home.sweep()
+        if self._backend is not None:
+            self._backend.sweep()
 
     def close(self) -> None:
         for collection in self._collections.values():
             collection.close()
-        if self._home is not None:
-            self._home.close()
+        if self._backend is not None:
+            self._backend.close()
 
 
 class Limited:

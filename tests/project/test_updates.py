@@ -13,10 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from index.collections.build import build
 from index.collections.collection import Collection
 from index.maintenance.checking import check
 from index.search import derived, vectors
 from index.types import Vectors
+from tests.support.building import write_texts
 from tests.support.damage import again, created
 from tests.support.fakes import FakeEncoder
 
@@ -62,9 +64,7 @@ class Updates(RuleBasedStateMachine):
     )
     def change_many(self, put: dict[str, str], gone: Sequence[str], *, compacted: bool) -> None:
         left = sorted({source for source in gone if source in self.texts and source not in put})
-        writer = self.collection.writer
-        writer.known = self.collection.store.origins()
-        writer.commit([writer.prepare(source, f"{text}.".encode(), None) for source, text in put.items()], left)
+        write_texts(self.collection.writer, {source: f"{text}." for source, text in put.items()}, left)
         self.texts |= put
         for source in left:
             del self.texts[source]
@@ -81,7 +81,7 @@ class Updates(RuleBasedStateMachine):
 
     @rule()
     def build(self) -> None:
-        self.collection.writer.build([], replace=False, progress=lambda *_: None)
+        build(self.collection.writer, [])
 
     @rule()
     def compact(self) -> None:

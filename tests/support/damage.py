@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+from index.collections.build import build
 from index.collections.collection import Collection
 from index.config import IndexConfig
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from tests.support.fakes import FakeEncoder
 
 TEXTS = {f"{animal}.txt": f"The {animal} sleeps at night. By day it hunts." for animal in ("cat", "dog", "owl", "hen")}
@@ -19,9 +20,9 @@ def made(folder: Path, name: str = "default") -> Collection:
     """A collection of TEXTS, with every derived file on the disk."""
     collection = created(folder, name)
     for source, text in TEXTS.items():
-        collection.writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None)
+        collection.writer.put(source, text.encode(), NO_METADATA, lambda _: None)
     collection.writer.delete(["hen.txt"])
-    collection.writer.build([], replace=False, progress=lambda *_: None)
+    build(collection.writer, [])
     return collection
 
 

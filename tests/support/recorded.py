@@ -15,8 +15,9 @@ from random import Random
 import msgspec
 
 from index.collections import collections
+from index.collections.build import BuildOptions, build
 from index.maintenance.backup import backup
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from tests.support.damage import again, created, found
 
 MARKS = "marks"
@@ -59,7 +60,7 @@ class Run:
     def put(self) -> None:
         source, text = f"{self.random.randrange(12)}.txt", self.sentence()
         writer = self.collection.writer
-        self.change(lambda: writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None), documents={source: text})
+        self.change(lambda: writer.put(source, text.encode(), NO_METADATA, lambda _: None), documents={source: text})
 
     def delete(self) -> None:
         if self.texts:
@@ -76,8 +77,7 @@ class Run:
         new: dict[str, str | None] = {f"b{n}.txt": self.sentence() for n in range(4)}
         for source, text in new.items():
             (given / source).write_text(text or "")
-        building = self.collection.writer.build
-        self.change(lambda: building([given], replace=True, progress=lambda *_: None), documents=new)
+        self.change(lambda: build(self.collection.writer, [given], BuildOptions(replace=True)), documents=new)
 
     def birds(self) -> None:
         self.change(lambda: created(self.root, "birds").close(), collections={"birds": True})

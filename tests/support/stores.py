@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from litestar.testing import TestClient
 
-from index.backends import home_of
+from index.backends import open_backend
 from index.collections.addresses import Address
-from index.collections.protocols import Home
+from index.collections.build import build
+from index.collections.protocols import Backend
 from index.embedding import models
-from index.embedding.prefixes import config_of
 from index.storage.layout import Layout
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
@@ -25,7 +25,7 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 
 
 class Served(NamedTuple):
-    home: Home
+    backend: Backend
     answering: Answering
     client: TestClient[Any]
 
@@ -36,9 +36,10 @@ def served(folder: Path, exported: Path, store: Address | None) -> Iterator[Serv
     encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)
     encoder.symlink_to(exported)
-    home = home_of(folder, store)
-    home.build([SEEDS], collection="default", encoder=None, config=config_of, replace=False, progress=lambda *_: None)
-    answering = Answering(Catalogue({"default": home.open("default")}, home), open_reader(None, folder))
+    backend = open_backend(folder, store)
+    with backend.build_writer() as writer:
+        build(writer, [SEEDS])
+    answering = Answering(Catalogue({"default": backend.open("default")}, backend), open_reader(None, folder))
     settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous=True)
     with TestClient(create_app(answering, settings)) as client:
-        yield Served(home, answering, client)
+        yield Served(backend, answering, client)

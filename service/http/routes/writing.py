@@ -9,7 +9,7 @@ from litestar import Response, delete, put
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
-from index.collections.building import Guard
+from index.collections.document_writer import Precondition
 from index.errors import (
     BadSource,
     CollectionNotFound,
@@ -21,7 +21,7 @@ from index.errors import (
     StoreUnavailable,
     UndecodableFile,
 )
-from index.text.preparation import Told
+from index.text.preparation import SenderMetadata
 from index.types import Document
 from service import errors
 from service.answering.answering import Answering
@@ -90,12 +90,12 @@ async def put_document(
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise errors.UnsupportedMedia(given=coding, expected="not compressed")
     media_type, options = request.content_type
-    told = Told(media_type, options.get("charset"), title, url, date)
+    metadata = SenderMetadata(media_type, options.get("charset"), title, url, date)
     writer = answering.collection(collection).writer
     guard = expecting(name, match, none_match)
     with uploads.one_more():
-        ready = await changers.prepare(partial(writer.ready, name, await request.body(), told))
-        document, new = await changers.commit(partial(writer.place_document, ready, guard))
+        ready = await changers.prepare(partial(writer.prepare_upload, name, await request.body(), metadata))
+        document, new = await changers.commit(partial(writer.commit_upload, ready, guard))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 
@@ -126,7 +126,7 @@ async def delete_document(
     await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
 
 
-def expecting(source: str, match: str | None, none_match: str | None) -> Guard:
+def expecting(source: str, match: str | None, none_match: str | None) -> Precondition:
     """A check that raises PreconditionFailed if the live document does not match the headers (RFC 9110)."""
 
     def check(present: Document | None) -> None:

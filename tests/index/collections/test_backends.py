@@ -15,9 +15,10 @@ import pytest
 from litestar.testing import TestClient
 
 from index.collections.addresses import Address
-from index.embedding.prefixes import config_of
+from index.collections.build import BuildOptions
+from index.collections.build import build as index_files
 from index.errors import DocumentNotFound, SourceConflict, UploadExists
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from service.schema import AskRequest, AskResponse
 from tests.support.stores import Served, served
 
@@ -52,7 +53,7 @@ def made(store: Served, request: pytest.FixtureRequest) -> Callable[[str], str]:
     """Makes an empty collection for one test: the query that names it."""
 
     def make(name: str) -> str:
-        store.home.make(name, None, config_of)
+        store.backend.make(name)
         request.addfinalizer(lambda: store.client.delete(f"/v1/collections/{name}"))
         return f"?collection={name}"
 
@@ -185,8 +186,8 @@ def test_documents_are_listed_in_order_and_found_by_any_name(store: Served, made
     ],
 )
 def test_a_filter_lets_through_what_matches(store: Served, patterns: list[str], expected: list[str]) -> None:
-    if not store.home.has("filtered"):
-        store.home.make("filtered", None, config_of)
+    if not store.backend.has("filtered"):
+        store.backend.make("filtered")
         for name in NAMES:
             put(store.client, name, f"This is told of {name}.", "?collection=filtered")
     assert sorted(each["source"] for each in found(store.client, "told", "filtered", sources=patterns)) == sorted(
@@ -260,7 +261,7 @@ def test_collections_are_apart(store: Served, made: Callable[[str], str]) -> Non
     assert client.post("/v1/search", json=body).status_code == 404
     assert client.put(f"/v1/documents/a.txt{first}", content=b"Late.").status_code == 404
     assert [each["text"] for each in found(client, "bees", "two")] == ["The second keeps bees."]
-    store.home.make("one", None, config_of)
+    store.backend.make("one")
     assert found(client, "bees", "one") == []
     assert client.get(f"/v1/documents/a.txt{first}").status_code == 404
     assert client.delete("/v1/collections/default").status_code == 409
@@ -272,9 +273,8 @@ def test_a_build_takes_what_changed_and_leaves_uploads(
     where = made("built")
 
     def build(replace: bool = False) -> tuple[int, int, int, int, int]:
-        report = store.home.build(
-            [tmp_path], collection="built", encoder=None, config=config_of, replace=replace, progress=lambda *_: None
-        )
+        with store.backend.build_writer("built") as writer:
+            report = index_files(writer, [tmp_path], BuildOptions(replace=replace))
         return report.added, report.updated, report.unchanged, report.removed, report.documents
 
     for name in ("a.txt", "b.txt", "c.txt"):
@@ -292,10 +292,8 @@ def test_a_build_takes_what_changed_and_leaves_uploads(
     other = tmp_path.parent / f"{tmp_path.name}-other"
     other.mkdir()
     (other / "a.txt").write_text("From elsewhere.")
-    with pytest.raises(SourceConflict):
-        store.home.build(
-            [other], collection="built", encoder=None, config=config_of, replace=False, progress=lambda *_: None
-        )
+    with pytest.raises(SourceConflict), store.backend.build_writer("built") as writer:
+        index_files(writer, [other])
 
 
 def test_several_are_deleted_or_none(store: Served, made: Callable[[str], str]) -> None:
@@ -303,9 +301,9 @@ def test_several_are_deleted_or_none(store: Served, made: Callable[[str], str]) 
     for name in ("a.txt", "b.txt", "c.txt"):
         put(store.client, name, f"Told in {name}.", where)
     with pytest.raises(DocumentNotFound):
-        store.home.delete(["a.txt", "x.txt"], "several")
+        store.backend.delete(["a.txt", "x.txt"], "several")
     assert len(found(store.client, "told", "several")) == 3
-    store.home.delete(["a.txt", "b.txt"], "several")
+    store.backend.delete(["a.txt", "b.txt"], "several")
     assert [each["source"] for each in found(store.client, "told", "several")] == ["c.txt"]
 
 
@@ -317,13 +315,13 @@ def test_a_question_sees_the_old_version_or_the_new_and_never_half(store: Served
         kind: "\n\n".join(f"Boat {n} of the fleet is {kind} and fast. {'Row. ' * 60}" for n in range(6))
         for kind in kinds
     }
-    ready = {kind: writer.ready("fleet.txt", text.encode(), NOTHING_TOLD) for kind, text in texts.items()}
-    writer.place_document(ready["red"], lambda _: None)
+    ready = {kind: writer.prepare_upload("fleet.txt", text.encode(), NO_METADATA) for kind, text in texts.items()}
+    writer.commit_upload(ready["red"], lambda _: None)
     done = threading.Event()
 
     def change() -> None:
         for turn in range(12):
-            writer.place_document(ready[kinds[(turn + 1) % 2]], lambda _: None)
+            writer.commit_upload(ready[kinds[(turn + 1) % 2]], lambda _: None)
         done.set()
 
     def ask() -> list[tuple[int, set[str]]]:
@@ -354,5 +352,5 @@ def test_what_was_acknowledged_the_next_question_sees(store: Served, made: Calla
 
 
 def test_check_finds_all_well(store: Served) -> None:
-    for each in store.home.check(None, repair=False, progress=lambda *_: None):
+    for each in store.backend.check(None, repair=False, progress=lambda *_: None):
         assert each.findings == [], each.collection

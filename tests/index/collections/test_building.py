@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from index.collections.building import BuildReport
+from index.collections.build import BuildOptions, BuildReport, build
 from index.collections.opening import open_searcher
-from index.collections.writer import Writer, build
+from index.collections.writer import Writer
 from index.config import IndexConfig
 from index.errors import (
     CollectionNotFound,
@@ -30,7 +30,8 @@ from index.search.searcher import Searcher
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
 from index.storage.tables import FORMAT
-from index.types import Encoder, Vectors
+from index.types import Vectors
+from tests.support.building import build_index, write_texts
 from tests.support.fakes import FakeEncoder
 
 
@@ -64,7 +65,7 @@ class Corpus:
     def build(self, *given: Path, replace: bool = False) -> BuildReport:
         self.encoder.encoded.clear()
         writer = Writer(self.place, self.store, self.encoder)
-        return writer.build(given or [self.files], replace=replace, progress=lambda *_: None)
+        return build(writer, given or [self.files], BuildOptions(replace=replace))
 
     def search(self, question: str, sources: list[str] | None = None) -> list[str]:
         searcher = Searcher.of(self.place, Store(self.place.store), self.encoder)
@@ -140,7 +141,7 @@ def test_a_file_built_alone_may_later_be_built_with_its_folder(corpus: Corpus) -
 
 def test_an_upload_is_not_overwritten_unless_asked(corpus: Corpus) -> None:
     writer = Writer(corpus.place, corpus.store, corpus.encoder)
-    writer.commit([writer.prepare("a.txt", b"Uploaded.", origin=None)], [])
+    write_texts(writer, {"a.txt": "Uploaded."})
     corpus.write(a="Cats sleep.")
     with pytest.raises(UploadExists):
         corpus.build()
@@ -173,7 +174,7 @@ def test_derived_indexes_that_lag_behind_catch_up(corpus: Corpus) -> None:
     corpus.write(a="Cats sleep.", b="Dogs bark.")
     corpus.build()
     writer = Writer(corpus.place, corpus.store, corpus.encoder)
-    corpus.store.commit(writer.encoded([writer.prepare("c.txt", b"Cows moo.", origin=None)]), ["a.txt"], at=0)
+    corpus.store.commit(writer.encode([writer.prepare("c.txt", b"Cows moo.", origin=None)]), ["a.txt"], at=0)
     assert terms_covered(corpus.place) < corpus.store.change()
     assert set(corpus.search("cats dogs cows")) == {"Dogs bark.", "Cows moo."}
 
@@ -205,10 +206,6 @@ def test_vectors_are_stored_as_encoded(corpus: Corpus) -> None:
 # ---- opening what is not right
 
 
-def config_of(encoder: Encoder) -> IndexConfig:
-    return IndexConfig(encoder.name, encoder.sha256, encoder.dimension)
-
-
 @pytest.fixture
 def real(tmp_path: Path, exported: Path) -> Path:
     """An index made with the real encoder."""
@@ -217,7 +214,7 @@ def real(tmp_path: Path, exported: Path) -> Path:
     link = Layout(index).encoder("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db")
     link.parent.mkdir(parents=True)
     link.symlink_to(exported)
-    build([tmp_path / "a.txt"], index, config=config_of)
+    build_index([tmp_path / "a.txt"], index)
     return index
 
 
@@ -246,7 +243,7 @@ def test_another_encoder_is_refused(real: Path, tmp_path: Path) -> None:
     with pytest.raises(EncoderMismatch, match="all-MiniLM-L6-v2"):
         open_searcher(real, encoder=str(tmp_path / "model"))
     with pytest.raises(EncoderMismatch):
-        build([tmp_path / "a.txt"], real, encoder=str(tmp_path / "model"), config=config_of)
+        build_index([tmp_path / "a.txt"], real, encoder=str(tmp_path / "model"))
 
 
 @pytest.mark.parametrize(
@@ -261,4 +258,4 @@ def test_a_damaged_store_is_named(real: Path, damaged: Callable[[bytes], bytes])
 
 def test_a_second_writer_is_told_of_the_first(real: Path, tmp_path: Path) -> None:
     with FileLock(Layout(real).collection("default").lock), pytest.raises(IndexLocked):
-        build([tmp_path / "a.txt"], real, config=config_of)
+        build_index([tmp_path / "a.txt"], real)

@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from index.collections.build import build
 from index.collections.collection import Collection
 from index.config import IndexConfig
 from index.errors import DocumentNotFound
@@ -27,12 +28,13 @@ from index.search.vectors import Dense, Numbers, Read
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
 from index.storage.tables import KEPT_SECONDS
-from index.text.preparation import NOTHING_TOLD, Told
+from index.text.preparation import NO_METADATA, SenderMetadata
 from index.types import Vectors
 from pincite import run
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
 from service.reader.baseline import FittedReader
+from tests.support.building import write_texts
 from tests.support.damage import cut, flip, renewed
 from tests.support.fakes import FakeEncoder
 
@@ -49,7 +51,7 @@ def again(place: CollectionLayout) -> Collection:
     return Collection(place, Store(place.store), FakeEncoder())
 
 
-def put(collection: Collection, source: str, text: str, told: Told = NOTHING_TOLD) -> bool:
+def put(collection: Collection, source: str, text: str, told: SenderMetadata = NO_METADATA) -> bool:
     return collection.writer.put(source, text.encode(), told, lambda _: None)[1]
 
 
@@ -111,13 +113,13 @@ def test_unchanged_passages_of_a_changed_document_keep_their_vectors(
 def test_changes_that_come_together_are_made_together_and_each_is_judged_alone(collection: Collection) -> None:
     put(collection, "a.txt", "Cats sleep.")
     writer, before = collection.writer, collection.store.change()
-    ready = [writer.ready(f"{n}.txt", b"Dogs bark.", NOTHING_TOLD) for n in (1, 2, 2, 3)]
+    ready = [writer.prepare_upload(f"{n}.txt", b"Dogs bark.", NO_METADATA) for n in (1, 2, 2, 3)]
     with ThreadPoolExecutor(8) as threads:
         with FileLock(collection.place.change_lock):  # the first waits for it, and the others for the first
-            puts = [threads.submit(writer.place_document, new, lambda _: None) for new in ready]
+            puts = [threads.submit(writer.commit_upload, new, lambda _: None) for new in ready]
             gone = threads.submit(writer.delete, ["a.txt"])
             missing = threads.submit(writer.delete, ["b.txt"])
-            while len(writer.changes.waiting) < len(ready) + 1:
+            while len(writer.group.waiting) < len(ready) + 1:
                 time.sleep(0.01)
         assert [each.result()[1] for each in puts].count(True) == 3
         gone.result()
@@ -130,7 +132,7 @@ def test_changes_that_come_together_are_made_together_and_each_is_judged_alone(c
 def test_a_change_that_is_being_written_does_not_keep_questions_waiting(collection: Collection) -> None:
     put(collection, "a.txt", "Cats sleep.")
     collection.searcher()
-    new = collection.writer.encoded([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
+    new = collection.writer.encode([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
     with FileLock(collection.place.change_lock):
         collection.store.commit(new, [], at=0)
         answered: list[list[str]] = []
@@ -145,7 +147,7 @@ def test_a_change_that_a_crash_left_half_derived_is_finished_when_the_collection
     collection: Collection,
 ) -> None:
     put(collection, "a.txt", "Cats sleep.")
-    new = collection.writer.encoded([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
+    new = collection.writer.encode([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
     collection.store.commit(new, [], at=0)  # and no more: term search does not know it
     searcher = again(collection.place).searcher()
     assert [document.source for document in searcher.documents(None, 10)] == ["a.txt", "b.txt"]
@@ -154,8 +156,8 @@ def test_a_change_that_a_crash_left_half_derived_is_finished_when_the_collection
 
 def test_what_tantivy_was_about_to_commit_is_in_nobodys_way_after_a_crash(collection: Collection) -> None:
     place = collection.place
-    texts = {"a.txt": b"Cats sleep.", "b.txt": b"Cows graze."}
-    collection.writer.commit([collection.writer.prepare(*each, None) for each in texts.items()], [])
+    texts = {"a.txt": "Cats sleep.", "b.txt": "Cows graze."}
+    write_texts(collection.writer, texts)
     before = {path: path.read_bytes() for path in (place.terms_covered, *place.terms.glob("*.json"))}
     put(collection, "b.txt", "Dogs bark.")
     assert list(place.terms.glob("*.del"))
@@ -187,7 +189,7 @@ def test_a_replaced_version_is_kept_for_a_while_and_a_deleted_one_is_not(
 
 def test_deleted_bytes_are_in_no_file_after_compaction(collection: Collection) -> None:
     words = [b"xylophagous", b"quetzalcoatl", b"rhododendron"]
-    put(collection, "a.txt", "The xylophagous beetle met quetzalcoatl.", Told(title="rhododendron"))
+    put(collection, "a.txt", "The xylophagous beetle met quetzalcoatl.", SenderMetadata(title="rhododendron"))
     for number in range(30):
         put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
     collection.searcher()
@@ -261,10 +263,10 @@ def test_lists_are_searched_and_their_recall_is_told_once_there_is_much(
     monkeypatch.setattr("index.search.vectors.EXACT", 100)
     writer = collection.writer
     random = Random(3)  # noqa: S311
-    texts = {f"{number}.txt": " ".join(random.choices(WORDS, k=5)) for number in range(400)}
-    writer.commit([writer.prepare(source, f"{text}.".encode(), None) for source, text in texts.items()], [])
+    texts = {f"{number}.txt": f"{' '.join(random.choices(WORDS, k=5))}." for number in range(400)}
+    write_texts(writer, texts)
     assert collection.searcher().dense == Dense()
-    writer.build([], replace=False, progress=lambda *_: None)
+    build(writer, [])
     collection.compact()
     dense = collection.searcher().dense
     assert dense.count == 400
@@ -291,7 +293,7 @@ def test_damage_inside_a_large_file_is_found_and_mended_in_the_background(
 ) -> None:
     for number in range(20):
         put(collection, f"n{number}.txt", f"Cats number {number} sleep.")
-    collection.writer.build([], replace=False, progress=lambda *_: None)
+    build(collection.writer, [])
     place = collection.place
     monkeypatch.setattr("index.storage.checksums.SMALL", 0)
     collection.close()

@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from index.collections.collections import drop, sweep
 from index.embedding.onnx_encoder import OnnxEncoder
 from index.errors import CollectionNotFound
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from pincite import PROGRAM
 from service.answering.answering import Answering
 from service.http.app import create_app
@@ -97,7 +97,7 @@ def test_a_writer_of_a_dropped_collection_touches_nothing(tmp_path: Path) -> Non
 
         def put() -> None:
             try:
-                old.writer.put("new.txt", b"Late.", NOTHING_TOLD, lambda _: None)
+                old.writer.put("new.txt", b"Late.", NO_METADATA, lambda _: None)
             except CollectionNotFound as error:
                 waiting.append(error)
 

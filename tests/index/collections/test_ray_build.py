@@ -12,17 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from index.collections import building, ray_build
-from index.collections.building import BuildReport
-from index.collections.ray_build import Fleet, joined, local_workers
-from index.collections.writer import build
+from index.collections import ray_build
+from index.collections.build import BuildOptions, BuildReport
+from index.collections.ray_build import RayWorkers, local_workers, ray_workers
 from index.embedding import models
-from index.embedding.prefixes import config_of
-from index.errors import BadFleet, FleetFailed
+from index.errors import BadRayAddress, RayFailed
 from index.maintenance.checking import check
 from index.storage.layout import Layout
 from pincite import run
 from tests.conftest import FILES
+from tests.support.building import build_index
 
 DOCUMENTS = 60
 WORDS = ("heron", "quarry", "ferry", "copper", "lighthouse", "keeper", "winter", "market", "bridge", "letter", "valley")
@@ -39,9 +38,9 @@ class Stopped(Exception):
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Fleet]:
+def cluster() -> Iterator[RayWorkers]:
     before = set(psutil.Process().children(recursive=True))
-    with joined("local:2") as found:
+    with ray_workers("local:2") as found:
         yield found
         started = set(psutil.Process().children(recursive=True)) - before
     _, alive = psutil.wait_procs(started, 20)
@@ -102,7 +101,7 @@ def listening() -> set[str]:
 
 
 def test_with_a_worker_killed_every_document_is_there_once_and_the_same_to_the_last_bit(
-    cluster: Fleet, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    cluster: RayWorkers, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_build, "BLOCK", 3000)
     killed: list[psutil.Process] = []
@@ -115,8 +114,8 @@ def test_with_a_worker_killed_every_document_is_there_once_and_the_same_to_the_l
             killed.append(victim)
 
     here, there = index("here"), index("there")
-    ordinary = build([files], here, config=config_of)
-    report = build([files], there, config=config_of, fleet=cluster, progress=kill)
+    ordinary = build_index([files], here)
+    report = build_index([files], there, BuildOptions(workers=cluster, progress=kill))
     assert killed
     assert not killed[0].is_running()
     assert told(report) == told(ordinary)
@@ -124,28 +123,28 @@ def test_with_a_worker_killed_every_document_is_there_once_and_the_same_to_the_l
     assert truth(there) == truth(here)
     assert not [each for each in check(there) if each.findings]
 
-    again = build([files], there, config=config_of, fleet=cluster)
+    again = build_index([files], there, BuildOptions(workers=cluster))
     assert (again.added, again.updated, again.unchanged) == (0, 0, report.added)
     assert again.version == report.version
 
 
 def test_a_build_that_was_broken_off_goes_on_where_it_was(
-    cluster: Fleet, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    cluster: RayWorkers, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_build, "BLOCK", 3000)
-    monkeypatch.setattr(building, "BATCH", 20)
+    monkeypatch.setattr("index.collections.build.BATCH", 20)
 
     def stop(_stage: str, done: int, _total: int) -> None:
         if done == DOCUMENTS // 2:
             raise Stopped
 
     here, there = index("here"), index("there")
-    build([files], here, config=config_of)
+    build_index([files], here)
     with pytest.raises(Stopped):
-        build([files], there, config=config_of, fleet=cluster, progress=stop)
+        build_index([files], there, BuildOptions(workers=cluster, progress=stop))
     kept = len(truth(there))
     assert 0 < kept < DOCUMENTS
-    report = build([files], there, config=config_of, fleet=cluster)
+    report = build_index([files], there, BuildOptions(workers=cluster))
     assert (report.unchanged, report.added) == (kept, DOCUMENTS + len(FILES) + 2 - kept)
     assert truth(there) == truth(here)
     assert not [each for each in check(there) if each.findings]
@@ -153,7 +152,7 @@ def test_a_build_that_was_broken_off_goes_on_where_it_was(
 
 @pytest.mark.parametrize("address", ["", "local:0", "local:two", "somewhere", "host:port", "ray://127.0.0.1:10001"])
 def test_what_is_no_address_of_a_cluster_is_refused(address: str) -> None:
-    with pytest.raises(BadFleet):
+    with pytest.raises(BadRayAddress):
         local_workers(address)
 
 
@@ -180,14 +179,14 @@ def test_where_ray_is_not_installed_the_way_to_install_it_is_told(
 
 
 def test_a_worker_with_other_code_is_refused_by_name(
-    cluster: Fleet, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    cluster: RayWorkers, files: Path, index: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_build, "code_sha256", lambda: "of another version")
-    with pytest.raises(FleetFailed, match="another version of Pincite"):
-        build([files], index("there"), config=config_of, fleet=cluster)
+    with pytest.raises(RayFailed, match="another version of Pincite"):
+        build_index([files], index("there"), BuildOptions(workers=cluster))
 
 
 def test_an_error_is_the_same_in_another_process() -> None:
-    error = BadFleet(address="here", reason="it is not there")
+    error = BadRayAddress(address="here", reason="it is not there")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
-    assert (type(again), str(again), again.facts) == (BadFleet, str(error), error.facts)
+    assert (type(again), str(again), again.facts) == (BadRayAddress, str(error), error.facts)

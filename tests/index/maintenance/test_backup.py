@@ -24,7 +24,7 @@ def test_a_backup_taken_under_writes_is_one_version_and_answers_when_restored(tm
         while not stop.is_set():
             number += 1
             texts = [(f"twin{n}.txt", f"Round {number} of the race.".encode()) for n in (1, 2)]
-            new = collection.writer.encoded([collection.writer.prepare(*each, None) for each in texts])
+            new = collection.writer.encode([collection.writer.prepare(*each, None) for each in texts])
             with collection.writer.changing():
                 collection.store.commit(new, [], at=0)
 

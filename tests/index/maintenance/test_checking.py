@@ -15,7 +15,7 @@ from index.maintenance.salvage import salvage
 from index.search.vectors import Dense
 from index.storage.layout import CollectionLayout
 from index.storage.tables import FORMAT
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from pincite import run
 from tests.support.damage import TEXTS, again, cut, flip, found, made
 
@@ -124,7 +124,7 @@ def test_what_a_crash_left_half_written_is_in_nobodys_way(tmp_path: Path) -> Non
     place.terms_covered.unlink()
     opened = again(place)
     assert found(opened, "The owl sleeps at night.")
-    opened.writer.put("fox.txt", b"The fox sleeps at night.", NOTHING_TOLD, lambda _: None)
+    opened.writer.put("fox.txt", b"The fox sleeps at night.", NO_METADATA, lambda _: None)
     opened.writer.rebuild()
     opened.close()
     assert [each.findings for each in check(tmp_path)] == [[]]

@@ -19,11 +19,10 @@ from milvus_lite.adapter.grpc.server import start_server_in_thread
 
 from index.collections.addresses import Address
 from index.config import IndexConfig
-from index.embedding.prefixes import config_of
 from index.errors import BadStore, BeyondStore, StoreRefused, StoreUnavailable
 from index.milvus import bm25
 from index.milvus import engine as milvus
-from index.milvus.backend import MilvusHome
+from index.milvus.backend import MilvusBackend
 from index.milvus.collection import Bound
 from index.milvus.contents import Versions
 from index.milvus.engine import MOST_ROWS, Engine, by_size
@@ -45,7 +44,7 @@ from index.milvus.tables import (
 from index.milvus.writer import spelled
 from index.search.terms import TermIndex, words
 from index.storage.tables import KEPT_SECONDS
-from index.text.preparation import Told
+from index.text.preparation import SenderMetadata
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
 from service.http.app import create_app
@@ -56,7 +55,7 @@ from tests.support.fakes import FakeEncoder
 
 SECRET = "root:S3cret&word"  # noqa: S105  # of nothing
 LATER = KEPT_SECONDS + 120
-TOLD = Told()
+TOLD = SenderMetadata()
 
 
 class Fresh(NamedTuple):
@@ -65,7 +64,7 @@ class Fresh(NamedTuple):
     engine: Engine
     bound: Bound
 
-    def put(self, source: str, text: str, told: Told = TOLD) -> None:
+    def put(self, source: str, text: str, told: SenderMetadata = TOLD) -> None:
         self.bound.writer.put(source, text.encode(), told, lambda _: None)
 
     def found(self, question: str) -> list[str]:
@@ -224,7 +223,7 @@ def test_no_request_is_larger_than_the_engine_takes(sizes: list[int]) -> None:
 
 def test_a_heading_that_the_store_has_no_room_for_is_refused_before_anything_is_written(fresh: Fresh) -> None:
     with pytest.raises(BeyondStore) as refused:
-        fresh.put("a.md", "Some words.", Told(title="x" * 70_000))
+        fresh.put("a.md", "Some words.", SenderMetadata(title="x" * 70_000))
     assert refused.value.facts["limit"] == LARGEST_TEXT
     assert fresh.rows() == []
     assert fresh.rows(JOURNAL.name) == []
@@ -339,9 +338,9 @@ def test_a_service_says_so_while_the_engine_is_away_and_answers_when_it_is_back(
     address = Address.read(f"milvus+http://127.0.0.1:{port}/docs", SECRET)
     (tmp_path / "index" / "encoders").mkdir(parents=True)
     (tmp_path / "index" / "encoders" / "53aa51172d142c89").symlink_to(exported)
-    home = MilvusHome(address, tmp_path / "index")
-    home.make("default", None, config_of)
-    answering = Answering(Catalogue({"default": home.open("default")}, home), FittedReader())
+    backend = MilvusBackend(address, tmp_path / "index")
+    backend.make("default")
+    answering = Answering(Catalogue({"default": backend.open("default")}, backend), FittedReader())
     settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous=True)
     with TestClient(create_app(answering, settings)) as client:
         assert client.put("/v1/documents/a.txt", content=b"The ferry leaves at noon.").status_code == 201
@@ -416,9 +415,9 @@ def test_a_folder_needs_nothing_of_milvus(index_folder: Path) -> None:
 import sys
 from pathlib import Path
 import eval.cli
-from index.backends import home_of
-home = home_of(Path({str(index_folder)!r}))
-home.open("default").searcher().search("ferry", 3)
+from index.backends import open_backend
+backend = open_backend(Path({str(index_folder)!r}))
+backend.open("default").searcher().search("ferry", 3)
 print([name for name in ("pymilvus", "milvus_lite", "grpc", "pyarrow") if name in sys.modules])
 """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)

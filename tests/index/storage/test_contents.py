@@ -9,7 +9,7 @@ import pytest
 
 from index.collections.collection import Collection
 from index.storage.contents import Content, Contents
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from index.types import Document, Span
 from tests.support.damage import created
 
@@ -17,7 +17,7 @@ SENTENCES = 10_000
 
 
 def put(collection: Collection, source: str, text: str) -> Document:
-    collection.writer.put(source, text.encode(), NOTHING_TOLD, lambda _: None)
+    collection.writer.put(source, text.encode(), NO_METADATA, lambda _: None)
     return collection.searcher().document(source)
 
 

@@ -80,13 +80,13 @@ SQUEEZED = """
 import sys
 from pathlib import Path
 from index.errors import StorageFull
-from index.text.preparation import NOTHING_TOLD
+from index.text.preparation import NO_METADATA
 from tests.support.damage import found, made
 collection, room, refused = made(Path(sys.argv[1])), 0, 0
 while True:
     Path(sys.argv[2]).write_text(f"full {room}")
     try:
-        collection.writer.put("fox.txt", b"The fox sleeps.", NOTHING_TOLD, lambda _: None)
+        collection.writer.put("fox.txt", b"The fox sleeps.", NO_METADATA, lambda _: None)
         made_it = True
     except StorageFull:
         made_it, refused = False, refused + 1

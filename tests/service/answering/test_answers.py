@@ -9,11 +9,10 @@ import pytest
 from eval.datasets.loading import load
 from eval.runs.run import ALL
 from eval.runs.target import InProcess
-from index.collections.writer import build
 from index.embedding import models
-from index.embedding.prefixes import config_of
 from index.storage.layout import Layout
 from tests.conftest import ROOT
+from tests.support.building import build_index
 from tests.support.evaluating import evaluate
 
 DOCUMENTS = ROOT.parent / "shared" / "seeds"
@@ -24,7 +23,7 @@ def test_two_questions_in_three_are_answered_right_and_every_citation_is_exact(e
     encoder = Layout(tmp_path / "index").encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)
     encoder.symlink_to(exported)
-    build([DOCUMENTS], tmp_path / "index", config=config_of)
+    build_index([DOCUMENTS], tmp_path / "index")
     target = InProcess.open(tmp_path / "index")
     dataset = load(ROOT / "eval" / "data" / "shared_seeds")
     assert dataset.dropped == []

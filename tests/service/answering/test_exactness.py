@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from index.collections.build import build
 from index.collections.collection import Collection
 from index.collections.writer import Writer
 from index.config import IndexConfig
@@ -72,7 +73,7 @@ def answering_of(folder: Path, files: dict[str, bytes]) -> tuple[Answering, list
     place = Layout(folder / "index").collection("default")
     config = IndexConfig(encoder.name, encoder.sha256, encoder.dimension, budget=60)
     store = Store.create(place.store, config, "test")
-    report = Writer(place, store, encoder).build([corpus], replace=False, progress=lambda *_: None)
+    report = build(Writer(place, store, encoder), [corpus])
     return Answering(Catalogue({"default": Collection(place, store, encoder)}), FittedReader()), [
         str(error.facts["source"]) for error in report.failed
     ]

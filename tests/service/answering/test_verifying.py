@@ -13,6 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from index.collections.build import build
 from index.collections.collection import Collection
 from index.config import IndexConfig
 from index.search.searcher import Searcher
@@ -64,7 +65,7 @@ def searcher_of(folder: Path, files: dict[str, bytes]) -> Searcher:
     place = Layout(folder / "index").collection("default")
     store = Store.create(place.store, IndexConfig("fake", encoder.sha256, encoder.dimension, budget=100), "test")
     collection = Collection(place, store, encoder)
-    assert collection.writer.build([folder / "files"], replace=False, progress=lambda *_: None).failed == []
+    assert build(collection.writer, [folder / "files"]).failed == []
     return collection.searcher()
 
 
