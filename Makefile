@@ -112,7 +112,7 @@ lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.tom
 		pyproject.toml --output-file requirements/base.txt
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --no-emit-package torch \
-		--extra dev --extra bench --extra scale --constraints requirements/base.txt \
+		--extra dev --constraints requirements/base.txt \
 		pyproject.toml --output-file requirements/dev.txt
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --no-emit-package torch \

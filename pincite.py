@@ -1,48 +1,53 @@
-"""The `pincite` command, assembled from the commands of every package."""
+"""The `pincite` command, assembled from the commands of every package; each is imported when it is called for."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from eval.cli.commands import compare_command, eval_command
-from eval.training.calibrate import calibrate_command
-from index.cli.documents import build_command, delete_command, list_command, printable
-from index.cli.maintenance import backup_command, check_command, collections_command, restore_command
+from index.cli.printing import printable
 from index.errors import BadStore, OnlyInFolder, PinciteError
-from service.cli.ask import ask_command
-from service.cli.keys import keys_command
-from service.cli.serve import serve_command
 from service.errors import BadSetting, OpenToOthers, RequestError
 
 PROGRAM = (sys.executable, "-m", "pincite")
 USAGE_ERRORS = (RequestError, BadSetting, OpenToOthers, BadStore, OnlyInFolder)
+COMMANDS = {
+    "build": "index.cli.documents",
+    "serve": "service.cli.serve",
+    "ask": "service.cli.ask",
+    "list": "index.cli.documents",
+    "delete": "index.cli.documents",
+    "check": "index.cli.maintenance",
+    "backup": "index.cli.maintenance",
+    "restore": "index.cli.maintenance",
+    "collections": "index.cli.collections",
+    "keys": "service.cli.keys",
+    "eval": "eval.cli.commands",
+    "compare": "eval.cli.commands",
+    "calibrate": "eval.training.calibrate",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Finds the command NAME as `NAME_command` in its module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's own name, for its keyword
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pincite", message="%(package)s %(version)s")
 def pincite() -> None:
     """Answers to questions, quoted word for word from your own documents."""
-
-
-COMMANDS = (
-    build_command,
-    serve_command,
-    ask_command,
-    list_command,
-    delete_command,
-    check_command,
-    backup_command,
-    restore_command,
-    collections_command,
-    keys_command,
-    eval_command,
-    compare_command,
-    calibrate_command,
-)
-for command in COMMANDS:
-    pincite.add_command(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +60,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except PinciteError as error:
         click.echo(f"pincite: {printable(str(error))}", err=True)
         return 2 if isinstance(error, USAGE_ERRORS) else 1
+    except ModuleNotFoundError as error:
+        click.echo(
+            f"pincite: the package {error.name} is not installed. To evaluate, install Pincite with [eval]; "
+            "to calibrate a reader, with [train].",
+            err=True,
+        )
+        return 1
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:

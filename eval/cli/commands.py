@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli.documents import (
-    LOCAL,
-    collection_option,
-    encoder_option,
-    printable,
-    progress_bar,
-    store_option,
-)
+from index.cli.options import LOCAL, collection_option, encoder_option, store_option
+from index.cli.printing import printable, progress_bar
 from service.cli.options import reader_option
 
 if TYPE_CHECKING:
@@ -129,7 +123,7 @@ def tell_dropped(dataset: Dataset) -> None:
 
 def print_metrics(groups: Mapping[str, Group]) -> None:
     from eval.runs.run import ALL
-    from index.cli.documents import print_table
+    from index.cli.printing import print_table
 
     whole = groups[ALL]
     rows = [(name, f"{each.value:.3f}", f"{each.low:.3f} to {each.high:.3f}") for name, each in whole.metrics.items()]
@@ -160,7 +154,7 @@ def compare_command(context: click.Context, /, *, run_a: Path, run_b: Path, html
 
 
 def print_comparison(comparison: Comparison, show: int) -> None:
-    from index.cli.documents import print_table
+    from index.cli.printing import print_table
 
     rows = [
         (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli.documents import collection_option, encoder_option, index_option
+from index.cli.options import collection_option, encoder_option, index_option
 from service.cli.options import reader_option
 
 if TYPE_CHECKING:

@@ -1,108 +1,28 @@
-"""Commands that make and list an index. Heavy modules are imported where they are used, so that `--help` is quick."""
+"""Commands that build an index, list and delete its documents.
+
+Heavy modules are imported where they are used, so that `--help` is quick.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from index.cli.options import collection_option, encoder_option, index_option, replace_option, store_option
+from index.cli.printing import print_report, print_table, printable, progress_bar
+
 if TYPE_CHECKING:
     from index.collections.addresses import Address
-    from index.collections.build import BuildReport, Progress, Workers
+    from index.collections.build import Workers
     from index.collections.protocols import Searcher
     from index.types import Document
 
-F = TypeVar("F", bound=Callable[..., object])
-
-LOCAL = Path(".pincite")  # beside a store
 PAGE = 1000  # documents listed at a time
 UNREADABLE = 1  # exit status where some files could not be read
-
-
-def index_option(command: F) -> F:
-    return click.option(
-        "--index",
-        envvar="PINCITE_INDEX",
-        show_envvar=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        callback=folder,
-        help="The folder of the index; with --store, of what stays on this machine: keys, exported encoders, a "
-        "calibration.  [required; with --store: .pincite]",
-    )(command)
-
-
-def folder(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path:
-    if given is None and not (context.params.get("store") or os.environ.get("PINCITE_STORE")):
-        raise click.MissingParameter(ctx=context, param=parameter)
-    return given or LOCAL
-
-
-def store_option(command: F) -> F:
-    return click.option(
-        "--store",
-        envvar="PINCITE_STORE",
-        show_envvar=True,
-        is_eager=True,
-        metavar="URL",
-        callback=lambda _context, _parameter, given: given and address(given),
-        help="Keep collections in Milvus instead of the folder: milvus+http://HOST:19530/DATABASE, milvus+https://…, "
-        "or milvus+file:PATH for the engine in process. Its password or token: PINCITE_STORE_TOKEN.",
-    )(command)
-
-
-def address(given: str) -> Address:
-    """Raises BadStore."""
-    from index.collections.addresses import Address
-
-    return Address.read(given, os.environ.get("PINCITE_STORE_TOKEN", ""))
-
-
-def environment_of(store: Address | None) -> dict[str, str]:
-    """For a process of our own: an address may hold a secret, and arguments can be seen by all."""
-    return os.environ | ({"PINCITE_STORE": store.text, "PINCITE_STORE_TOKEN": store.secret} if store else {})
-
-
-def collection_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    """A collection is a folder of the index, so its name must not lead out of it."""
-    if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
-        raise click.BadParameter("1 to 64 lower-case letters, digits and hyphens.")
-    return name
-
-
-def collection_option(command: F) -> F:
-    return click.option(
-        "--collection",
-        envvar="PINCITE_COLLECTION",
-        show_envvar=True,
-        default="default",
-        show_default=True,
-        callback=collection_name,
-        help="The collection of documents.",
-    )(command)
-
-
-def encoder_option(command: F) -> F:
-    return click.option(
-        "--encoder",
-        envvar="PINCITE_ENCODER",
-        show_envvar=True,
-        help="The encoder model, by name or folder.  [default: the index's own, or the packaged one]",
-    )(command)
-
-
-def replace_option(command: F) -> F:
-    return click.option(
-        "--replace",
-        envvar="PINCITE_REPLACE",
-        show_envvar=True,
-        is_flag=True,
-        help="Overwrite uploaded documents of the same name.",
-    )(command)
 
 
 @click.command(name="build")
@@ -163,35 +83,6 @@ def workers_at(address: str | None) -> AbstractContextManager[Workers | None]:
     return ray_workers(address)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar for each stage on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage.capitalize(), total=total)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield show
-
-
-def print_report(report: BuildReport) -> None:
-    """What was built, and by name what could not be."""
-    changes = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed"
-    click.echo(f"Documents: {report.documents} ({changes}). Passages: {report.passages}. Version: {report.version}.")
-    if report.failed:
-        click.echo(f"Could not be read: {len(report.failed)}", err=True)
-    for error in report.failed:
-        click.echo(f"  {printable(str(error))}", err=True)
-
-
 @click.command(name="list")
 @store_option
 @index_option
@@ -242,36 +133,3 @@ def listed(searcher: Searcher) -> Iterator[Document]:
     while page := searcher.documents(after, PAGE):
         yield from page
         after = page[-1].source
-
-
-def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    if not console.is_terminal:
-        for row in (names, *rows):
-            click.echo("\t".join(row))
-        return
-    table = Table()
-    for name in names:
-        table.add_column(name, overflow="fold", justify="right" if name in ("sentences", "bytes") else "left")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
-
-
-def printable(text: str) -> str:
-    r"""`text` with spaces for line breaks and tabs, and nothing in it that could command a terminal. As long as before.
-
-    >>> printable("a\nb\x1b[2J")
-    'a b�[2J'
-    """
-    return "".join(_printable(character) for character in text)
-
-
-def _printable(character: str) -> str:
-    if character in "\t\n\r\v\f\u2028\u2029":
-        return " "
-    return "\ufffd" if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 else character

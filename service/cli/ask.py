@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import click
 
-from index.cli.documents import collection_option, encoder_option, index_option, store_option
+from index.cli.options import collection_option, encoder_option, index_option, store_option
 from service.cli.options import chooser_options, opened, reader_option
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli.documents import environment_of
+from index.cli.options import environment_of
 
 if TYPE_CHECKING:
     from index.collections.addresses import Address

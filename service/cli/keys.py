@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import click
 
-from index.cli.documents import collection_name, index_option, print_table, printable
+from index.cli.options import collection_name, index_option
+from index.cli.printing import print_table, printable
 from index.storage.layout import Layout
 from service.auth.keys import READ_ONLY, SCOPES, Key, Keyring, Scope
 

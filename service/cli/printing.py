@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from index.cli.documents import printable
+from index.cli.printing import printable
 from service.schema import (
     Answer,
     AskResponse,

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from index.cli.documents import (
-    collection_option,
-    encoder_option,
-    index_option,
-    replace_option,
-    store_option,
-)
+from index.cli.options import collection_option, encoder_option, index_option, replace_option, store_option
 from service.cli.first_build import build_first, build_options, make_default
 from service.cli.keys import keyring
 from service.cli.options import chooser_options, opened, reader_option

@@ -22,6 +22,7 @@ from service import schema
 from service.client import requests
 from service.client.errors import Refused, Unreachable
 from service.client.requests import AskOptions, Attempts, Batch, Call
+from service.version import VERSION
 
 T = TypeVar("T")
 
@@ -52,9 +53,7 @@ class Pincite:
         self.url = url.rstrip("/")
         self.collection = collection
         self._patience = patience
-        self._http = httpx.Client(
-            base_url=self.url, headers=authorization(key), timeout=limits(timeout), transport=transport
-        )
+        self._http = httpx.Client(base_url=self.url, headers=headers(key), timeout=limits(timeout), transport=transport)
 
     def ask(self, question: str | schema.AskRequest, **options: Unpack[AskOptions]) -> schema.AskResponse:
         return self._run(requests.asking(question, options, self.collection))
@@ -176,7 +175,7 @@ class AsyncPincite:
         self.collection = collection
         self._patience = patience
         self._http = httpx.AsyncClient(
-            base_url=self.url, headers=authorization(key), timeout=limits(timeout), transport=transport
+            base_url=self.url, headers=headers(key), timeout=limits(timeout), transport=transport
         )
 
     async def ask(self, question: str | schema.AskRequest, **options: Unpack[AskOptions]) -> schema.AskResponse:
@@ -279,8 +278,8 @@ class AsyncPincite:
             await asyncio.sleep(pause)
 
 
-def authorization(key: str | None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
+def headers(key: str | None) -> dict[str, str]:
+    return {"User-Agent": f"pincite/{VERSION}"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
 def limits(timeout: float) -> httpx.Timeout:

@@ -34,6 +34,7 @@ from service.schema import (
     VerifyRequest,
     VerifyResponse,
 )
+from service.version import VERSION
 
 WIRE = (
     AskRequest,
@@ -52,7 +53,6 @@ WIRE = (
     VerifyResponse,
 )
 LONGEST_NAME = 255  # maximum length of a file name on all systems
-INTERFACE = "1.0.0"  # version of the interface under /v1, not of the program
 PAGE = Path(__file__).parent / "static" / "docs"
 
 DESCRIPTION = """\
@@ -98,7 +98,7 @@ def _page() -> bytes:
 def openapi_config() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Pincite",
-        version=INTERFACE,
+        version=VERSION,
         description=DESCRIPTION + problem_table(),
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         components=Components(security_schemes={"key": SecurityScheme("http", scheme="bearer")}),

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, cast
+
+from service.version import VERSION
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
@@ -33,7 +34,7 @@ class Tracing:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        resource = Resource.create({"service.name": "pincite", "service.version": version("pincite")})
+        resource = Resource.create({"service.name": "pincite", "service.version": VERSION})
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         exporter = OTLPSpanExporter(endpoint=url.rstrip("/") + "/v1/traces", timeout=EXPORT_S)
         provider.add_span_processor(BatchSpanProcessor(exporter))

@@ -9,13 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
-from index.cli.documents import printable
+from index.cli.printing import printable
 from service.cli.printing import line_at
+from service.client.client import headers
+from service.http.openapi import openapi_config
+from service.version import VERSION
 from tests.support.commands import ROOT, pincite, serving
 
 HEAVY = ("pymilvus", "milvus_lite", "grpc", "torch", "transformers", "sentence_transformers")
@@ -34,6 +38,28 @@ def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:
             variable = "PINCITE_" + option.strip("-").replace("-", "_").upper()
             assert variable in re.sub(r"\s+", " ", told.stdout).replace("_ ", "_"), (command, option)
         assert {"--index", "--collection"} <= options
+
+
+def test_no_command_but_those_of_evaluation_loads_any_of_it() -> None:
+    loading = """
+import sys, pincite
+for name in pincite.pincite.list_commands(None):
+    if name not in ("eval", "compare", "calibrate"):
+        pincite.pincite.get_command(None, name)
+import index.backends, service.answering.answering, service.http.app
+unwanted = ("eval", "matplotlib", "ir_measures", "scipy", "sklearn")
+print([name for name in sys.modules if name.partition(".")[0] in unwanted])
+"""
+    loaded = subprocess.run([sys.executable, "-c", loading], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert loaded.stdout == "[]\n"
+
+
+def test_the_command_the_api_and_the_client_tell_one_version() -> None:
+    told = pincite("--version").stdout
+    assert told == f"pincite {tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}\n"
+    assert told == f"pincite {VERSION}\n"
+    assert headers(None)["User-Agent"] == f"pincite/{VERSION}"
+    assert openapi_config().version == VERSION
 
 
 def test_building_again_changes_nothing_and_prints_no_control_characters(index_folder: Path, documents: Path) -> None:

@@ -1,0 +1,74 @@
+"""What commands print: progress, reports, tables, and text from documents made harmless for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from index.collections.build import BuildReport, Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar for each stage on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage.capitalize(), total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def print_report(report: BuildReport) -> None:
+    """What was built, and by name what could not be."""
+    changes = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed"
+    click.echo(f"Documents: {report.documents} ({changes}). Passages: {report.passages}. Version: {report.version}.")
+    if report.failed:
+        click.echo(f"Could not be read: {len(report.failed)}", err=True)
+    for error in report.failed:
+        click.echo(f"  {printable(str(error))}", err=True)
+
+
+def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        for row in (names, *rows):
+            click.echo("\t".join(row))
+        return
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold", justify="right" if name in ("sentences", "bytes") else "left")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def printable(text: str) -> str:
+    r"""`text` with spaces for line breaks and tabs, and nothing in it that could command a terminal. As long as before.
+
+    >>> printable("a\nb\x1b[2J")
+    'a b�[2J'
+    """
+    return "".join(_printable(character) for character in text)
+
+
+def _printable(character: str) -> str:
+    if character in "\t\n\r\v\f\u2028\u2029":
+        return " "
+    return "\ufffd" if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 else character
