@@ -1,4 +1,4 @@
-"""Who asks, and what they may: from a request's headers to scopes and collections."""
+"""Authentication and authorization: from a request's headers to the caller's scopes and collections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 class Caller(Struct, frozen=True):
-    """`collections`: None for all. `key`: its id. `page`: whether the key is a token, in the hands of many."""
+    """`collections`: None for all. `key`: its id. `page`: whether the key is a page token, shared by many people."""
 
     scopes: frozenset[Scope]
     collections: frozenset[str] | None = None
@@ -38,7 +38,7 @@ class Caller(Struct, frozen=True):
     page: bool = False
 
     def may(self, scope: Scope) -> bool:
-        """An admin may do everything."""
+        """Whether the caller has this scope. An admin has all."""
         return scope in self.scopes or "admin" in self.scopes
 
     def sees(self, collection: str) -> bool:
@@ -46,14 +46,14 @@ class Caller(Struct, frozen=True):
 
 
 NOBODY = Caller(frozenset(), frozenset())
-EVERYONE = Caller(frozenset(SCOPES))  # where no key was ever made
-ANONYMOUS = Caller(frozenset(READ_ONLY))  # where there are keys, and anyone may ask
+EVERYONE = Caller(frozenset(SCOPES))  # no key was ever created
+ANONYMOUS = Caller(frozenset(READ_ONLY))  # keys exist, but anonymous access is allowed
 
 
 class Authentication(AbstractAuthenticationMiddleware):
-    """Puts a Caller where the framework keeps the user, or what is wrong with the key where it keeps `auth`.
+    """Puts a Caller into Litestar's `user`, or the problem with the key into `auth`.
 
-    It refuses nothing itself: who is refused counts for rate limits, and some calls are open to all.
+    It rejects nothing itself, because rejected requests count towards rate limits, and some routes are open to all.
     """
 
     def __init__(self, app: ASGIApp, keys: Keyring, *, allow_anonymous: bool) -> None:
@@ -68,10 +68,10 @@ class Authentication(AbstractAuthenticationMiddleware):
             return AuthenticationResult(NOBODY, error)
 
     def caller(self, connection: Connection) -> Caller:
-        """Raises KeyMissing, KeyUnknown, KeyExpired, OriginForbidden or KeysUnusable."""
+        """The caller of a request. Raises KeyMissing, KeyUnknown, KeyExpired, OriginForbidden or KeysUnusable."""
         if not self._keys.configured:
             return EVERYONE
-        self._keys.present()  # who comes without a key is not let in either while they cannot be read
+        self._keys.present()  # while the key file is unreadable, anonymous callers are rejected too
         given = connection.headers.getall("authorization", [])
         if not given and self._allow_anonymous:
             return ANONYMOUS
@@ -88,22 +88,22 @@ class Authentication(AbstractAuthenticationMiddleware):
 
 
 def scope_of(handler: BaseRouteHandler, path: str) -> Scope | None:
-    """The scope that a route names as `scope` in its `opt`; None: it is open to all.
+    """The scope in a route's `opt`; None if the route is open to all.
 
-    One that names nothing is for admins, but for the documentation, whose routes are the framework's.
+    Routes without a scope need `admin`, except the documentation, whose routes are Litestar's own.
     """
     named: Scope | None = handler.opt.get("scope", None if path.startswith("/schema") else "admin")
     return named
 
 
 async def allowed(connection: Connection, handler: BaseRouteHandler) -> None:
-    """The guard of every route. Raises what is wrong with the key, or ScopeMissing.
+    """The guard of every route. Raises the problem with the key, or ScopeMissing.
 
-    Collections are not its business: a route gets an Answering that has those of the caller alone. (A plain function
-    would run in a thread.)
+    It does not check collections: a route gets an Answering limited to the caller's collections. (It is async, because
+    Litestar would run a plain function in a thread.)
     """
     scope = scope_of(handler, connection.scope["path_template"])
-    if scope is None or method_of(connection) == "OPTIONS":  # which tells of methods alone
+    if scope is None or method_of(connection) == "OPTIONS":  # which only lists methods
         return
     if connection.auth is not None:
         raise connection.auth

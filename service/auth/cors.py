@@ -1,4 +1,4 @@
-"""The pages that may ask: origins listed by whoever runs the service, and those that tokens are for."""
+"""CORS: origins listed in the configuration, and the origins of valid page tokens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ EXPOSED = ["ETag", "Content-Range", "Retry-After", "X-Request-Id"]
 
 
 class Pages(CORSConfig):
-    """CORS, closed but for `listed` origins and those of tokens that are good now.
+    """A CORS policy that allows only the `listed` origins and those of valid page tokens.
 
-    Methods and headers are left open: what a request may do depends on its key alone. There are no cookies.
+    Methods and headers are not restricted: what a request may do depends on its key alone. There are no cookies.
     """
 
     def __init__(self, listed: Sequence[str], keys: Keyring) -> None:

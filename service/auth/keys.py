@@ -1,12 +1,10 @@
-"""The keys of an index: who may ask, what, and until when.
+"""The API keys of an index: scopes, collections and expiry.
 
-A key is `pincite_ID_SECRET`: a public id to find it by, and 256 random bits. Its hash alone is kept. A password needs a
-slow, salted hash because it can be guessed; nobody guesses 256 bits, so one SHA-256 protects a key as well, and a
-request costs microseconds.
+A key is `pincite_ID_SECRET`: a public id for look-up, and 256 random bits. Only its hash is stored. Passwords need a
+slow, salted hash because they can be guessed; 256 random bits cannot, so SHA-256 is as safe and takes microseconds.
 
-A token for pages is a key too. It reads, for pages of one origin, for a short time. Since it is kept like any other, it
-can be revoked on its own, preflight requests are answered from the same list, and there is no secret on this machine
-that could make another.
+A page token is a key that can only read, for pages of one origin, for a short time. It is stored like any key, so it
+can be revoked, preflight requests are answered from the same list, and there is no signing secret to steal.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ Stamp = tuple[int, int, int, int]
 
 
 class Key(Struct, frozen=True, kw_only=True):
-    """`hash`: SHA-256 of the whole key. `collections`: None for all. `origin`: that of the pages it is for."""
+    """`hash`: SHA-256 of the whole key. `collections`: None for all. `origin`: of the pages that a token is for."""
 
     id: str
     hash: str
@@ -53,26 +51,26 @@ class Key(Struct, frozen=True, kw_only=True):
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `keys.json` holds."""
+    """The contents of `keys.json`."""
 
     format: Literal[1]
     keys: tuple[Key, ...]
 
 
 class Keyring:
-    """The keys in a file that several processes read and change. Safe in many threads at once.
+    """The keys in a file that several processes read and change. Thread-safe.
 
-    What another process changes holds from the next call on.
+    Changes by another process take effect at the next call.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Without a `path` there are no keys, and none can be made."""
+        """Without a `path` there are no keys, and none can be created."""
         self.path = path
         self._read: tuple[Stamp, dict[str, Key]] | None = None
 
     @property
     def configured(self) -> bool:
-        """Whether keys are needed: from the first on, also when all are revoked, or the file is damaged or vanishes."""
+        """Whether keys are required: from the first key on, even if all are revoked or the file is damaged or lost."""
         try:
             self.present()
         except KeysUnusable:
@@ -80,7 +78,7 @@ class Keyring:
         return self._read is not None
 
     def find(self, text: str) -> Key:
-        """The key that reads `text`. Raises KeyUnknown, KeyExpired or KeysUnusable."""
+        """The key with this text. Raises KeyUnknown, KeyExpired or KeysUnusable."""
         matched = KEY.fullmatch(text)
         key = self.present().get(matched[1]) if matched else None
         if key is None or not hmac.compare_digest(key.hash, hash_of(text)):
@@ -90,7 +88,7 @@ class Keyring:
         return key
 
     def has_page(self, origin: str) -> bool:
-        """Whether a token is for pages of this origin, now."""
+        """Whether a valid page token exists for this origin."""
         now = datetime.now(UTC)
         try:
             return any(key.origin == origin and not key.expired(now) for key in self.present().values())
@@ -98,7 +96,7 @@ class Keyring:
             return False
 
     def listed(self) -> list[Key]:
-        """The oldest first. Raises KeysUnusable."""
+        """All keys, oldest first. Raises KeysUnusable."""
         return sorted(self.present().values(), key=lambda key: (key.made, key.id))
 
     def make(
@@ -110,7 +108,7 @@ class Keyring:
         name: str = "",
         expires: datetime | None = None,
     ) -> tuple[str, Key]:
-        """A new key, and its text, which cannot be had again. Raises KeysUnusable, StorageFull or StorageReadOnly."""
+        """Create a key and return its text, which is not stored. Raises KeysUnusable and the disk's errors."""
         number = secrets.token_hex(8)
         text = f"pincite_{number}_{secrets.token_urlsafe(32)}"
         key = Key(
@@ -127,11 +125,11 @@ class Keyring:
         return text, key
 
     def revoke(self, number: str) -> None:
-        """Raises KeyNotFound, KeysUnusable, StorageFull or StorageReadOnly."""
+        """Revoke a key. Raises KeyNotFound, KeysUnusable, StorageFull or StorageReadOnly."""
         self._change(remove=number)
 
     def present(self) -> dict[str, Key]:
-        """The keys by their ids, read again if the file is another. Raises KeysUnusable."""
+        """The keys by id, re-read if the file changed. Raises KeysUnusable."""
         if self.path is None:
             return {}
         try:
@@ -149,9 +147,9 @@ class Keyring:
         return self._read[1]
 
     def _change(self, *, add: Key | None = None, remove: str | None = None) -> None:
-        """Put another file in the place of the present one, at once. Tokens that have expired are left out."""
+        """Replace the file atomically, without expired tokens."""
         if self.path is None:
-            raise KeysUnusable(path="no folder", reason="this index is not on the disk")
+            raise KeysUnusable(path="no folder", reason="the index is in memory only")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(self.path.with_suffix(".lock")):
@@ -166,7 +164,7 @@ class Keyring:
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file, whole or not at all, readable by its owner alone."""
+    """Replace a file atomically, readable by its owner only."""
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

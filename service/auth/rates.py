@@ -1,4 +1,4 @@
-"""How often one may ask: limits for each key, and for each address that comes without one."""
+"""Rate limits per key, and per address for requests without a key."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from service.auth.callers import Caller, scope_of
 from service.limits import Rate
 
 STORE = "rates"
-HOME = 64  # bits of an IPv6 address that one subscriber keeps
+HOME = 64  # network prefix of one IPv6 subscriber
 
 AnyRequest = Request[Any, Any, Any]
 
 
 def limits(keys: Rate | None, addresses: Rate | None) -> list[DefineMiddleware]:
-    """The framework's own limits, each process counting for itself. What is open to all is not counted.
+    """Litestar's rate limits, counted per process. Routes that are open to all are not limited.
 
-    A token for pages is in many hands, so that its addresses are counted, as are those of requests that are refused.
+    Page tokens are shared by many people, so they are counted by address, as are rejected requests.
     """
     made = []
     if keys is not None:
@@ -50,9 +50,9 @@ def has_own_key(caller: Caller) -> bool:
 
 
 def address_of(request: AnyRequest) -> str:
-    """Where a request comes from, as the network says; headers such as X-Forwarded-For could be made up.
+    """The client's network address. Headers such as X-Forwarded-For can be forged and are ignored.
 
-    Of an IPv6 address the part that one subscriber keeps: 2001:db8::1 -> 2001:db8::/64
+    IPv6 addresses are reduced to a subscriber's prefix: 2001:db8::1 -> 2001:db8::/64
     """
     if request.client is None:
         return "this machine"

@@ -1,12 +1,12 @@
-"""A client for a running service: `Pincite`, and `AsyncPincite` for an event loop. Both make the calls of `calls`.
+"""The clients of a running service: `Pincite`, and `AsyncPincite` for asyncio.
 
     with Pincite("http://127.0.0.1:8000") as pincite:
         answer = pincite.ask("Who holds the G-7 presidency this year?").answers[0]
         quoted = answer.citations[0]
         assert pincite.file(quoted.source, part=quoted.range.byte).decode(quoted.encoding) == quoted.quote.exact
 
-What is busy or away is asked again for `patience` seconds, as Retry-After says. Every method raises the errors of
-`client_errors`: Refused, with the facts of the problem; Unreachable; NotPincite.
+Requests are retried for `patience` seconds if the service is busy or unreachable, following Retry-After. Methods raise
+the errors of `service.client.errors`: Refused, with the facts of the problem; Unreachable; NotPincite.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from service.version import VERSION
 T = TypeVar("T")
 
 HERE = "http://127.0.0.1:8000"
-TIMEOUT_S = 120.0  # for one answer
+TIMEOUT_S = 120.0  # per answer
 CONNECT_S = 10.0
 PATIENCE_S = 60.0
 PAGE = 1000
-ENCODING = "cl100k_base"  # in which tokens are counted
+ENCODING = "cl100k_base"  # that tokens are counted in
 
 Part = tuple[int, int] | None  # bytes, half-open
 BatchAnswer = schema.AskResponse | Refused
 
 
 class Pincite:
-    """Safe in many threads at once. `key` is sent as a bearer token; `collection` is where all calls look."""
+    """A thread-safe client. `key` is sent as a bearer token; `collection` is used by all calls."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Pincite:
         return self._run(requests.asking(question, options, self.collection))
 
     def ask_batch(self, questions: Sequence[str], **options: Unpack[AskOptions]) -> Iterator[BatchAnswer]:
-        """The answers in order, each as soon as it is there. A question that was refused is an error, not raised."""
+        """The answers in order, each as soon as it arrives. A rejected question yields its error."""
         response = self._send(requests.asking_batch(questions, options, self.collection), stream=True)
         batch = Batch(questions, response)
         try:
@@ -77,11 +77,11 @@ class Pincite:
     def context(
         self, question: str, max_tokens: int, encoding: str = ENCODING, sources: list[str] | None = None
     ) -> schema.ContextResponse:
-        """Passages for a model of your own, and what the marks in them cite."""
+        """Passages for your own model, and the citations of their marks."""
         return self._run(requests.packing(question, max_tokens, encoding, sources, self.collection))
 
     def documents(self) -> Iterator[schema.DocumentRecord]:
-        """All of them, by source; fetched page by page."""
+        """All documents, ordered by source, fetched page by page."""
         cursor = None
         while True:
             page = self._run(requests.listing(self.collection, cursor, PAGE))
@@ -104,7 +104,7 @@ class Pincite:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> schema.DocumentRecord:
-        """Add or replace a document. Once it returns, the document is on the disk, and the next question sees it."""
+        """Add or replace a document. On return, it is durable and visible to the next question."""
         told = {"collection": self.collection, "title": title, "url": url, "date": date}
         guards = {"If-Match": if_match, "If-None-Match": if_none_match}
         return self._run(requests.putting(source, file, media_type, guards, told))
@@ -113,7 +113,7 @@ class Pincite:
         self._run(requests.deleting(source, self.collection, if_match))
 
     def file(self, source: str, *, sha256: str | None = None, part: Part = None) -> bytes:
-        """The original file as indexed; of a version that was replaced less than ten minutes ago with its `sha256`."""
+        """The original file as indexed; with `sha256`, also a version replaced less than ten minutes ago."""
         return self._run(requests.fetching(source, self.collection, sha256, part))
 
     def text(self, source: str) -> schema.TextView:
@@ -159,7 +159,7 @@ class Pincite:
 
 
 class AsyncPincite:
-    """As `Pincite`, for an event loop."""
+    """Like `Pincite`, for asyncio."""
 
     def __init__(
         self,

@@ -1,11 +1,11 @@
-"""What can go wrong for the client of a service.
+"""Errors of the client.
 
 PinciteError
 └── ClientError
-    ├── Unreachable      no connection, or it broke off
+    ├── Unreachable      no connection, or it was lost
     ├── NotPincite       something else answers at this address
-    └── Refused          the service said what is wrong; `facts` has all that it said
-        ├── BadRequest   400, 405, 406, 413, 415, 416, 422: the caller can put it right
+    └── Refused          the service returned a problem; `facts` has all its members
+        ├── BadRequest   400, 405, 406, 413, 415, 416, 422: the caller can correct the request
         ├── NotAllowed   401, 403
         ├── NotFound     404
         ├── Conflict     409, 412
@@ -34,11 +34,11 @@ class Unreachable(ClientError):
 
 
 class NotPincite(ClientError):
-    message = "{url} answered {status} to {path}, and not as Pincite does: {reason}"
+    message = "{url} answered {status} to {path}, but not as Pincite does: {reason}"
 
 
 class Refused(ClientError):
-    """`facts` has `status`, `name`, `title`, `detail`, `request_id`, and what else the problem tells.
+    """`facts` has `status`, `name`, `title`, `detail`, `request_id`, and the problem's other members.
 
     >>> error.facts["name"], error.facts["source"]
     ('unknown-document', 'news/a.txt')
@@ -88,7 +88,7 @@ KINDS: dict[int, type[Refused]] = {
 
 
 def refusal(status: int, body: bytes) -> Refused:
-    """The error for a response: a problem of the service, or whatever stands in between and speaks for itself."""
+    """The error for a response: a problem of the service, or a response of a proxy in between."""
     try:
         told = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeDecodeError):

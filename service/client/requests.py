@@ -1,4 +1,4 @@
-"""The calls of a client, without any I/O: requests built, answers decoded, and when to try again."""
+"""The client's protocol without I/O: builds requests, decodes responses, decides on retries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
 
 
 class AskOptions(TypedDict, total=False):
-    """What may be asked for besides the question; `AskRequest` says what each is without it."""
+    """Options of a question; `AskRequest` documents their defaults."""
 
     max_answers: int
     passages: int
@@ -43,7 +43,7 @@ class Call(Struct, Generic[T], frozen=True, kw_only=True):
 
     @property
     def reads(self) -> bool:
-        """Whether it changes nothing, so that it may be sent again though an answer may be on its way."""
+        """Whether the request is read-only, so that it can be repeated even if a response may be under way."""
         return self.method in ("GET", "POST")
 
 
@@ -91,7 +91,7 @@ def recording(source: str, collection: str) -> Call[schema.DocumentRecord]:
 def putting(
     source: str, file: bytes, media_type: str | None, guards: Mapping[str, str | None], told: Mapping[str, str | None]
 ) -> Call[schema.DocumentRecord]:
-    """`told`: parameters, `guards`: If-Match and If-None-Match."""
+    """`told`: query parameters. `guards`: If-Match and If-None-Match."""
     return Call(
         method="PUT",
         path=f"/v1/documents/{escaped(source)}",
@@ -113,7 +113,7 @@ def deleting(source: str, collection: str, if_match: str | None) -> Call[None]:
 
 
 def fetching(source: str, collection: str, sha256: str | None, part: tuple[int, int] | None) -> Call[bytes]:
-    """`part`: bytes, half-open, as a citation's `range.byte` has them."""
+    """`part`: bytes, half-open, as in a citation's `range.byte`."""
     asked = None if part is None else f"bytes={part[0]}-{part[1] - 1}"
     return Call(
         method="GET",
@@ -153,12 +153,12 @@ def looking() -> Call[schema.Ready]:
 
 
 def given(**values: str | None) -> dict[str, str]:
-    """Those that are not None."""
+    """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
 
 def escaped(source: str) -> str:
-    """A source in a path. A segment of dots would be taken for a step up, and lead to another call.
+    """Escape a source for a path. A segment of dots would be normalised away and lead to another route.
 
     >>> escaped("a/b c.txt"), escaped("../x")
     ('a/b%20c.txt', '%2E%2E/x')
@@ -183,7 +183,7 @@ def not_pincite(response: httpx.Response, reason: str) -> NotPincite:
 
 
 class Lines:
-    r"""Lines as they come in; httpx would also cut where a text has U+2028.
+    r"""Splits a stream into lines; httpx would also split at U+2028.
 
     >>> lines = Lines(); lines.add(b'{"a": 1}\n{"b"'), lines.add(b": 2}\n")
     ([b'{"a": 1}'], [b'{"b": 2}'])
@@ -198,7 +198,7 @@ class Lines:
 
 
 class Batch:
-    """The answers to a batch, from the parts of the body as they come in."""
+    """Decodes the answers to a batch from parts of the body."""
 
     def __init__(self, questions: Sequence[str], response: httpx.Response) -> None:
         self._left = len(questions)
@@ -213,7 +213,7 @@ class Batch:
     def end(self) -> None:
         """Raise Unreachable if answers are missing."""
         if self._left:
-            raise Unreachable(url=str(self._response.url), reason=f"it broke off with {self._left} answers missing")
+            raise Unreachable(url=str(self._response.url), reason=f"it was cut off with {self._left} answers missing")
 
     def _answer(self, line: bytes) -> schema.AskResponse | Refused:
         try:
@@ -226,7 +226,7 @@ class Batch:
 
 
 class Attempts:
-    """How often a call is tried: with growing pauses, for so many seconds in all."""
+    """Decides on retries: growing pauses, for a limited time in all."""
 
     def __init__(self, url: str, call: Call[T], seconds: float) -> None:
         self._url = url
@@ -235,9 +235,9 @@ class Attempts:
         self._pause = FIRST_PAUSE_S
 
     def after_error(self, error: httpx.TransportError) -> float:
-        """Seconds to wait before the next try. Raises Unreachable where there is none.
+        """Seconds to wait before the next try. Raises Unreachable if there is none.
 
-        What changes something is sent again only if it never arrived.
+        A request that changes something is repeated only if it never arrived.
         """
         unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
         pause = self._next(0.0)
@@ -246,7 +246,7 @@ class Attempts:
         return pause
 
     def after_answer(self, response: httpx.Response) -> float:
-        """Seconds to wait before the next try. Raises what was refused where there is none."""
+        """Seconds to wait before the next try. Raises the service's error if there is none."""
         pause = self._next(seconds(response.headers.get("retry-after"))) if response.status_code in BUSY else None
         if pause is None:
             raise refusal(response.status_code, response.content)
@@ -259,7 +259,7 @@ class Attempts:
 
 
 def seconds(retry_after: str | None) -> float:
-    """The Retry-After header, which is a number of seconds or a date.
+    """The Retry-After header in seconds; it is a number or a date.
 
     >>> seconds("3"), seconds("soon")
     (3.0, 0.0)

@@ -1,9 +1,8 @@
-"""Choosing: a language model may say which sentences stand beside the reader's answer, by their numbers, and no more.
+"""Lets a language model choose, by number, which sentences to show beside the reader's answer, and nothing else.
 
-It is asked where a question seems to need several sentences: the reader has an answer, and other sentences, which it
-gives some chance, have words of the question that the answer leaves out. The reader's sentence stays whatever the model
-says, and so does the confidence, which is of that sentence. What the model writes is a list of given numbers or counts
-for nothing.
+It is asked only if a question seems to need several sentences: the reader has an answer, and other likely sentences
+contain words of the question that the answer lacks. The reader's sentence stays whatever the model says, and so does
+the confidence, which belongs to that sentence. A reply that is not a list of given numbers is ignored.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ from service.settings import AT_ONCE, ChooserSettings
 from service.telemetry.instrumentation import stage
 from service.telemetry.metrics import CHOICES, LEFT_ALONE
 
-NEEDED = 0.05  # the share of the question's words that other sentences must add for the model to be asked
-LONGER = 2.0  # times what it was given: what the model is taken to need where that was not enough
-LONGEST = 200  # characters of a reply: white space and numbers need no more
+NEEDED = 0.05  # share of the question's words that other sentences must add before the model is asked
+LONGER = 2.0  # times the given time: what the model is assumed to need if that was not enough
+LONGEST = 200  # characters of a reply; numbers need no more
 CHOSEN, NONE = "chosen", "none"
 BUSY, DEADLINE, ALONE = "busy", "deadline", "left-alone"
 
 
 class Choice(Struct, frozen=True):
-    """`companions`: what stands beside the answer. `failed`: it was to be asked, and no choice of it can be used."""
+    """`companions`: sentences to show beside the answer. `failed`: the model was needed, but made no usable choice."""
 
     companions: list[Candidate] = []
     failed: bool = False
 
 
 class Shown(Struct, frozen=True):
-    """What the model is shown: every line of `text` has a number; `own` is that of the reader's answer."""
+    """The prompt's sentences: every line of `text` has a number; `own` is the number of the reader's answer."""
 
     text: str
     own: int
@@ -53,7 +52,7 @@ class Shown(Struct, frozen=True):
 
 
 class Chooser:
-    """Safe in many threads at once."""
+    """Asks the language model. Thread-safe."""
 
     def __init__(self, endpoint: Endpoint, settings: ChooserSettings, circuit: Circuit | None = None) -> None:
         self.template = template(CHOOSE)
@@ -62,7 +61,7 @@ class Chooser:
         self._circuit = circuit or Circuit()
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._pace = Pace()
-        count("")  # the table of tokens is loaded now, so that no question waits for it
+        count("")  # load the tokenizer now, so that no question waits for it
 
     @classmethod
     def open(cls, settings: ChooserSettings, key: str | None) -> Chooser:
@@ -76,7 +75,7 @@ class Chooser:
         searcher: Searcher,
         patience: Patience,
     ) -> Choice:
-        """Which of the alternatives stand beside the reader's `answer`, all of whole sentences. Raises HungUp."""
+        """The alternatives to show beside the reader's `answer`; all are whole sentences. Raises HungUp."""
         own = answer.run
         most = self.settings.sentences - own.sentences
         if most < 1:
@@ -105,7 +104,7 @@ class Chooser:
         self._endpoint.close()
 
     def _shown(self, own: Run, alternatives: Sequence[Candidate], searcher: Searcher) -> Shown | None:
-        """As many as there is room for, the likeliest first; None where there is none but the answer itself."""
+        """As many as fit, the likeliest first; None if only the answer itself fits."""
         by_run = {candidate.run: candidate for candidate in alternatives}
         layout = Numbered(lambda document: searcher.content(document).text)
         packed = pack([[own], *([run] for run in by_run)], layout, self.settings.tokens, count)
@@ -116,7 +115,7 @@ class Chooser:
         return Shown("".join(layout(packed.runs)), numbers[own], others)
 
     def _chosen(self, question: str, shown: Shown, most: int, patience: Patience) -> tuple[str, list[Candidate]]:
-        """What came of it, and what stands beside the answer."""
+        """The outcome, and the sentences to show beside the answer."""
         if not self._room.acquire(blocking=False):
             return BUSY, []
         try:
@@ -128,12 +127,12 @@ class Chooser:
         return (CHOSEN if companions else NONE), companions
 
     def _reply(self, question: str, shown: Shown, most: int, patience: Patience) -> str:
-        """Raises NoChoice or HungUp."""
+        """The model's reply. Raises NoChoice or HungUp."""
         seconds = min(self.settings.timeout_s, patience.left())
         if seconds <= 0:
             raise NoChoice(reason=DEADLINE)
         if patience.left() < self._pace.seconds:
-            self._pace.took(0.0)  # so that it is tried again some time, though all be in a hurry
+            self._pace.took(0.0)  # so that it is tried again after a while, even if all deadlines are short
             raise NoChoice(reason=DEADLINE)
         if not self._circuit.may_try():
             raise NoChoice(reason=ALONE)
@@ -144,7 +143,7 @@ class Chooser:
         try:
             reply = self._endpoint.reply(messages, seconds, patience)
         except NoChoice:
-            if seconds < self.settings.timeout_s:  # it may well be fast enough for others
+            if seconds < self.settings.timeout_s:  # it may be fast enough for others
                 self._pace.took(LONGER * seconds)
                 raise NoChoice(reason=DEADLINE) from None
             self._circuit.failed()
@@ -155,7 +154,7 @@ class Chooser:
 
 
 def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher: Searcher) -> bool:
-    """Whether one of the others has words of the question that the answer leaves out, rare ones counting more."""
+    """Whether another sentence has words of the question that the answer lacks, weighted by rarity."""
     asked = dict.fromkeys(words(question))
     weights = {word: searcher.rarity(word) for word in asked}
     said = set(words(text_of(own, searcher)))
@@ -166,7 +165,7 @@ def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher:
 
 
 def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
-    """What the numbers of a reply stand for. Raises NoChoice where it is anything but a list of given numbers."""
+    """The sentences with the numbers in a reply. Raises NoChoice unless it is a list of given numbers."""
     numbers = numbers_in(reply)
     if any(number != shown.own and number not in shown.others for number in numbers):
         raise NoChoice(reason="unknown-number")
@@ -179,7 +178,7 @@ def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
 
 
 def numbers_in(reply: str) -> list[int]:
-    """Raises NoChoice.
+    """Parse a reply. Raises NoChoice.
 
     >>> numbers_in(" [3, 1] "), numbers_in("[]")
     ([3, 1], [])
@@ -190,7 +189,7 @@ def numbers_in(reply: str) -> list[int]:
         found = json.loads(reply)
     except (ValueError, RecursionError) as error:
         raise NoChoice(reason="not-numbers") from error
-    if type(found) is not list or any(type(each) is not int for each in found):  # True and 1.0 are no numbers of ours
+    if type(found) is not list or any(type(each) is not int for each in found):  # rejects True and 1.0
         raise NoChoice(reason="not-numbers")
     return found
 

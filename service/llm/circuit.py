@@ -1,4 +1,4 @@
-"""Leaving alone what fails: an endpoint that is down must not cost every question its time-out."""
+"""A circuit breaker: an endpoint that is down must not cost every question its timeout."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 
-FAILURES = 3  # in a row, after which it is left alone
-REST_S = 30.0  # for so long; then one question tries it
+FAILURES = 3  # in a row, before the circuit opens
+REST_S = 30.0  # open for so long; then one question tries again
 
 
 class Circuit:
-    """Safe in many threads at once."""
+    """A thread-safe circuit breaker."""
 
     def __init__(
         self, failures: int = FAILURES, rest_s: float = REST_S, clock: Callable[[], float] = time.monotonic
@@ -25,11 +25,11 @@ class Circuit:
 
     @property
     def open(self) -> bool:
-        """Whether it is left alone."""
+        """Whether calls are blocked."""
         return self._failures >= self._most
 
     def may_try(self) -> bool:
-        """Whether to ask now. After a rest, one may; the others wait for what comes of it."""
+        """Whether to call now. After a pause one caller may; the others wait for its result."""
         with self._lock:
             if not self.open:
                 return True

@@ -1,7 +1,7 @@
-"""The endpoint of a language model: a chat in, the text of the reply out, within limits that it cannot stretch.
+"""A client for chat completions with hard limits on time and size.
 
-It runs in an event loop of its own, because only there a deadline holds whatever the other side does: a time-out of a
-socket begins anew with each byte that comes.
+It runs in an event loop of its own, because only a cancelled task keeps a deadline whatever the server does: a socket
+timeout restarts with every byte.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from msgspec import Struct
 from service.errors import NoChoice
 from service.scheduling.deadline import Patience
 
-MOST_BYTES = 256 * 1024  # of a reply, with all that surrounds its text
+MOST_BYTES = 256 * 1024  # of a reply, including the JSON around its text
 REPLY_TOKENS = 64  # numbers need no more
-LISTEN_S = 0.1  # how often it is asked whether the asker still waits
+LISTEN_S = 0.1  # interval of the check whether the client is still connected
 CHAT = "/chat/completions"
 OK = 200
 
@@ -38,12 +38,12 @@ class Completion(Struct, frozen=True):
 
 
 class Endpoint:
-    """Safe in many threads at once. `key` is sent as a bearer token, and appears nowhere else."""
+    """A thread-safe client. `key` is sent as a bearer token and appears nowhere else."""
 
     def __init__(self, url: str, model: str, *, key: str | None = None) -> None:
         self.model = model
         self._url = chat_address(url)
-        identity = {"Accept-Encoding": "identity"}  # what is not unpacked cannot be a bomb
+        identity = {"Accept-Encoding": "identity"}  # compression is off, which prevents decompression bombs
         headers = identity | ({"Authorization": f"Bearer {key}"} if key else {})
         self._http = httpx.AsyncClient(headers=headers, timeout=None, follow_redirects=False)  # noqa: S113  # see _within
         self._loop = asyncio.new_event_loop()
@@ -51,7 +51,7 @@ class Endpoint:
         self._thread.start()
 
     def reply(self, messages: list[dict[str, str]], seconds: float, patience: Patience) -> str:
-        """The text of the reply to a chat, within so many seconds. Raises NoChoice or HungUp."""
+        """The text of the reply to a chat within `seconds`. Raises NoChoice or HungUp."""
         asking = asyncio.run_coroutine_threadsafe(self._within(seconds, messages), self._loop)
         while not wait([asking], LISTEN_S).done:
             if patience.gone:
@@ -95,7 +95,7 @@ class Endpoint:
 
 
 def chat_address(url: str) -> str:
-    """Where chats are sent to, from what the makers of endpoints call the base URL.
+    """The URL for chats, from what vendors call the base URL.
 
     >>> chat_address("http://127.0.0.1:8080"), chat_address("https://example.com/api/v1/")
     ('http://127.0.0.1:8080/v1/chat/completions', 'https://example.com/api/v1/chat/completions')
@@ -106,7 +106,7 @@ def chat_address(url: str) -> str:
 
 
 def text_of(body: bytes) -> str:
-    """The text of the first choice. Raises NoChoice where the body is no chat completion."""
+    """The text of the first choice. Raises NoChoice if the body is not a chat completion."""
     try:
         choices = msgspec.json.decode(body, type=Completion).choices
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Compaction: erasing what was deleted, now and then, in a thread beside the questions."""
+"""Compaction: periodically erases deleted documents, in a background thread."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 logger = logging.getLogger("pincite")
 
-REST = 9  # pauses last at least this many times as long as the last run took, so that it uses a tenth of a core at most
+REST = 9  # pauses last at least this many times the last run, so compaction uses at most a tenth of a core
 
 
 class Compaction:
-    """Calls `compact` every `seconds`, until it is stopped.
+    """Calls `compact` every `seconds` until stopped.
 
-    A run that fails, as on a full disk or a locked database, is tried again after the next pause. The log names an
-    error when it first occurs and when it is over, not every time.
+    A run that fails, for example on a full disk or a locked database, is retried after the next pause. The log reports
+    an error when it first occurs and when it is over, not every time.
     """
 
     def __init__(self, compact: Callable[[], object], seconds: float) -> None:
@@ -33,7 +33,7 @@ class Compaction:
             pause = max(self._seconds, REST * (time.monotonic() - begun))
 
     def stop(self) -> None:
-        """Start no further run. `run` returns once the present one has ended, so wait for it before closing stores."""
+        """Start no further run. Wait for `run` to return before closing stores: it may still be in a run."""
         self._stopping.set()
 
     async def _stopped_within(self, seconds: float) -> bool:
@@ -49,7 +49,7 @@ class Compaction:
         except Exception as error:  # noqa: BLE001  # whatever fails now, deleted bytes must leave the disk later
             failure = f"{type(error).__name__}: {error}"
             if failure != self._failure:
-                logger.warning("compaction failed and is tried again every %s s: %s", self._seconds, failure)
+                logger.warning("compaction failed; retrying every %s s: %s", self._seconds, failure)
             self._failure = failure
         else:
             if self._failure is not None:

@@ -1,4 +1,4 @@
-"""How long an asker waits: up to a deadline, or until it hangs up."""
+"""Deadlines and cancellation: how long a client waits for an answer."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import time
 
 from service.errors import HungUp
 
-LEARNING = 0.1  # how much the latest time counts in what the next is expected to be
+LEARNING = 0.1  # weight of the latest duration in the estimate
 DEVIATIONS = 4
-HALF_LIFE_S = 30  # what was measured so long ago counts for half: what seemed too slow is tried again some time
-RESERVE_S = 0.005  # of a deadline, kept for composing the answer
-RESERVE_SHARE = 0.1  # and never more of it than this
-SENDING_SHARE = 0.5  # nor more than this for sending it
+HALF_LIFE_S = 30  # half-life of a measurement, so that something that seemed too slow is tried again
+RESERVE_S = 0.005  # part of a deadline reserved for composing the answer
+RESERVE_SHARE = 0.1  # and its upper limit
+SENDING_SHARE = 0.5  # upper limit of the part reserved for sending it
 
 
 class Patience:
-    """The time since a question came, and until its answer must be sent. Safe in many threads at once."""
+    """The deadline of a request, and whether its client has disconnected. Thread-safe."""
 
     def __init__(self, deadline_ms: int | None = None, came: float | None = None, sending: float = 0.0) -> None:
-        """Without a `deadline_ms`, the asker waits until it hangs up.
+        """Without `deadline_ms`, the request is cancelled only when the client disconnects.
 
-        `came`: when, of `time.monotonic`; by default, now. `sending`: seconds that an answer takes to get out.
+        `came`: start time (`time.monotonic`); by default, now. `sending`: seconds reserved for sending the answer.
         """
         self._came = time.monotonic() if came is None else came
         seconds = math.inf if deadline_ms is None else deadline_ms / 1000
@@ -30,11 +30,11 @@ class Patience:
         self._gone = False
 
     def milliseconds(self) -> float:
-        """Since the question came."""
+        """Milliseconds since the request arrived."""
         return round((time.monotonic() - self._came) * 1000, 3)
 
     def left(self) -> float:
-        """Seconds for what is still to be done; infinite without a deadline."""
+        """Seconds left for the remaining work; infinite without a deadline."""
         return self._until - time.monotonic()
 
     def hang_up(self) -> None:
@@ -42,17 +42,17 @@ class Patience:
 
     @property
     def gone(self) -> bool:
-        """Whether nobody waits any more, so that nothing need be done."""
+        """Whether the client disconnected, so that no work is needed."""
         return self._gone
 
     def require_listener(self) -> None:
-        """Raise HungUp if nobody waits any more."""
+        """Raise HungUp if the client disconnected."""
         if self._gone:
             raise HungUp
 
 
 class Pace:
-    """What something takes, as far as is known from the times that it took, of which the latest count most."""
+    """Estimates a duration from past ones: exponentially weighted mean and deviation."""
 
     def __init__(self) -> None:
         self._mean = 0.0
@@ -66,7 +66,7 @@ class Pace:
 
     @property
     def most(self) -> float:
-        """What it hardly ever takes longer than: the mean and four mean deviations, as the time-outs of RFC 6298."""
+        """An upper bound: the mean plus four mean deviations, as for timeouts in RFC 6298."""
         return (self._mean + DEVIATIONS * self._deviation) * self._worth()
 
     def took(self, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""Turns: how the questions in flight share the threads that run a model.
+"""Fair scheduling: shares the model's threads among the questions in flight.
 
-Each run of the model goes to the question that has had the fewest runs so far. So a lone question has all threads, and
-a long one cannot keep the short ones waiting. Where a run takes several rows, as on a GPU, it is filled up with what
-is of like length, by the same order.
+Each run of the model goes to the question with the fewest runs so far. A lone question gets all threads, and a long one
+cannot starve short ones. If a run takes several rows, as on a GPU, it is filled with items of similar length in the
+same order.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ B = TypeVar("B")
 
 
 class Batches(Struct, frozen=True):
-    """What one run takes: up to `rows` items, whose costs round up to one multiple of `step`.
+    """The shape of a run: up to `rows` items whose costs round up to the same multiple of `step`.
 
-    A run that is not full waits `wait_s` for the questions in flight that have nothing to run just now; not at all
-    where there are none.
+    A run that is not full waits up to `wait_s` for questions in flight that have no work ready; it does not wait if
+    there are none.
     """
 
     rows: int = 1
@@ -43,32 +43,32 @@ class Turns:
     def __init__(
         self, threads: int, order: Callable[[Turn], tuple[int, int]] | None = None, batches: Batches | None = None
     ) -> None:
-        """`order`: whose run is next, the smallest first; by default, `least_read`."""
-        self.runs = 0  # begun so far
+        """`order`: the sort key that selects the next run, smallest first; by default, `least_read`."""
+        self.runs = 0  # runs started so far
         self.threads = threads
-        self.in_flight = 0  # questions that are being read for
+        self.in_flight = 0  # questions being read for
         self._batches = batches or Batches()
         self._order = order or least_read
         self._changed = threading.Condition()
         self._waiting: list[Turn] = []
         self._numbers = count()
-        self._pace = Pace()  # of a unit of cost
+        self._pace = Pace()  # per unit of cost
         self._closed = False
         self._running = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
         for thread in self._running:
             thread.start()
 
     def turn(self, patience: Patience | None = None) -> Turn:
-        """The place in line of a question, for as long as it is read for."""
+        """A place in the schedule, for the duration of a question's reading."""
         return Turn(self, next(self._numbers), patience or Patience())
 
     def run(self, turn: Turn, job: Job[Any, Any]) -> None:
-        """Have every part of a job run; returns when the last one has ended."""
+        """Run all parts of a job; returns when the last one has ended."""
         if not job.todo:
             return
         with self._changed:
             if self._closed:
-                raise RuntimeError("the threads have been stopped")
+                raise RuntimeError("the scheduler is closed")
             turn.job = job
             self._waiting.append(turn)
             self._changed.notify_all()
@@ -77,10 +77,10 @@ class Turns:
     def count(self, more: int) -> None:
         with self._changed:
             self.in_flight += more
-            self._changed.notify_all()  # a run may wait for a question that is done
+            self._changed.notify_all()  # a run may be waiting for this question to add work
 
     def close(self) -> None:
-        """Finish the runs under way, and drop the others."""
+        """Finish the current runs, and drop the others."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -107,14 +107,14 @@ class Turns:
                     self._ended(each.turn, each.job, 1)
 
     def _next(self) -> list[Taken]:
-        """The next run, waiting for one; empty once closed."""
+        """Wait for the next run; empty once closed."""
         with self._changed:
             while not self._closed:
                 if not self._waiting:
                     self._changed.wait()
                     continue
                 hopeless = [turn for turn in self._waiting if self._hopeless(turn)]
-                for turn in hopeless:  # now, though others may have their turn before them for a long time yet
+                for turn in hopeless:  # now, because it may be long before their turn
                     self._ended(turn, turn.job, self._drop(turn, turn.job))
                 if hopeless:
                     continue
@@ -129,7 +129,7 @@ class Turns:
             return []
 
     def _fill(self, taken: list[Taken]) -> None:
-        """Take more of like length, until the run is full or nobody is to be waited for."""
+        """Add items of similar length until the run is full or no question can add more."""
         until = time.monotonic() + self._batches.wait_s
         while len(taken) < self._batches.rows and not self._closed:
             fitting = [turn for turn in self._waiting if self._fitting(turn, taken[0]) is not None]
@@ -144,7 +144,7 @@ class Turns:
             self._changed.wait(left)
 
     def _fitting(self, turn: Turn, first: Taken) -> int | None:
-        """What of a question can run together with the first."""
+        """The index of the next item of a question that can run together with the first."""
         job = turn.job
         if job.work != first.job.work or job.error or turn.patience.gone:
             return None
@@ -181,7 +181,7 @@ class Turns:
 
 
 class Taken(NamedTuple):
-    """One part of a job, in the run that is next or under way."""
+    """One part of a job, in the next or the current run."""
 
     turn: Turn
     job: Job[Any, Any]
@@ -197,7 +197,7 @@ class Taken(NamedTuple):
 
 
 class Job(Generic[A, B]):
-    """Work on several items, some of which may be under way at once."""
+    """Work on several items, which may run concurrently."""
 
     def __init__(self, work: Callable[[list[A]], Sequence[B]], items: Sequence[A], costs: Sequence[int]) -> None:
         self.work = work
@@ -211,7 +211,7 @@ class Job(Generic[A, B]):
 
 
 class Turn:
-    """A question's place in line, in flight within `with`. `read`: how many runs it has had; `number`: when it came."""
+    """A question's place in the schedule, in flight within `with`. `read`: its runs so far; `number`: arrival order."""
 
     job: Job[Any, Any]
 
@@ -229,10 +229,10 @@ class Turn:
         self._turns.count(-1)
 
     def map(self, work: Callable[[list[A]], Sequence[B]], items: Sequence[A], costs: Sequence[int]) -> list[B | None]:
-        """What `work` gives for each item; None for those that would not have ended before the deadline.
+        """Apply `work` to all items; None for those that would not finish before the deadline.
 
-        `work` is given as many items as a run takes, of one question or of several. `costs`: what each takes, in any
-        one unit from 1 up. Raises what `work` raises, and HungUp.
+        `work` gets the items of one run, from one or several questions. `costs`: of each item, in any one unit, at
+        least 1. Raises what `work` raises, and HungUp.
         """
         job = Job(work, items, costs)
         self._turns.run(self, job)
@@ -247,5 +247,5 @@ def least_read(turn: Turn) -> tuple[int, int]:
 
 
 def first_come(turn: Turn) -> tuple[int, int]:
-    """What is measured against: every question waits for all that came before it."""
+    """First come, first served: the baseline of the benchmark."""
     return turn.number, 0

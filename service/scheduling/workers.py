@@ -1,4 +1,4 @@
-"""Threads that compute, so that the event loop never does, and who may wait for them."""
+"""Thread pools that keep computation off the event loop, with bounded queues."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from service.telemetry.instrumentation import queueing
 
 T = TypeVar("T")
 
-LONGEST_WAIT_S = 60  # what a refused caller is told at most
-PREPARING = 2  # documents that are read, split and encoded at the same time
-COMMITTING = 16  # changes that wait for the disk at the same time: what comes together is written together
-NICE = 5  # of the threads that prepare, and of those that they start to encode: about a third of a question's share
+LONGEST_WAIT_S = 60  # upper limit of Retry-After
+PREPARING = 2  # documents read, split and encoded at the same time
+COMMITTING = 16  # changes that may wait for the disk together; they are committed as a group
+NICE = 5  # niceness of the preparing threads and the encoder's: about a third of a question's CPU share
 
 
 class Workers:
-    """`threads` calls at a time, and at most `waiting` that queue for a thread."""
+    """Runs `threads` calls at a time, and queues at most `waiting`."""
 
     def __init__(self, threads: int, waiting: int, begin: Callable[[], None] = lambda: None) -> None:
-        """`begin` is called by each thread first."""
+        """`begin` is called first in each thread."""
         self.threads = threads
         self.room = threads + waiting
-        self.calls = 0  # under way or waiting
+        self.calls = 0  # running or queued
         self._pace = Pace()
         self._sending = Pace()
         self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite", initializer=begin)
 
     def patience(self, deadline_ms: int | None, came: float) -> Patience:
-        """That of an asker whose call is to run here, with time left for the answer to get out."""
+        """The deadline of a request whose call runs here, with time reserved for sending the answer."""
         return Patience(deadline_ms, came, self._sending.most)
 
     async def run(self, work: Callable[[], T], patience: Patience | None = None) -> T:
-        """What `work` returns or raises. Raises Overloaded at once where there is no room to wait.
+        """Run `work` on a thread. Raises Overloaded at once if the queue is full.
 
-        A call whose deadline has come does not wait for its thread any longer: what is left to do for it is next to
-        nothing.
+        If the deadline passes in the queue, it runs without waiting for a thread: by then there is next to nothing to
+        compute.
         """
         if self.calls >= self.room:
             raise Overloaded(retry_after=self._until_free())
@@ -62,9 +62,9 @@ class Workers:
             self.calls -= 1
 
     async def in_order(self, works: Iterable[Callable[[], T]]) -> AsyncIterator[T]:
-        """The results in the order of `works`; half of the threads are left to others.
+        """The results in the order of `works`, using half of the threads.
 
-        Whoever stops listening stops the rest.
+        Closing the generator cancels the rest.
         """
         under_way: deque[asyncio.Task[T]] = deque()
         try:
@@ -87,7 +87,7 @@ class Workers:
         return await self._on_thread(work)
 
     async def _entered(self, seconds: float) -> bool:
-        """Wait for a thread; False if there is none after so many seconds."""
+        """Wait for a thread; False after `seconds`."""
         try:
             with queueing():
                 await asyncio.wait_for(self._free.acquire(), None if seconds == math.inf else max(0.0, seconds))
@@ -104,7 +104,7 @@ class Workers:
             self._pace.took(time.monotonic() - begun)
 
     async def _called(self, pool: ThreadPoolExecutor | None, work: Callable[[], T]) -> T:
-        """In the context of its request: logs and traces tell by it what belongs together."""
+        """Run in the context of the request, so that logs and traces belong to it."""
         ended = math.inf
 
         def working() -> T:
@@ -119,12 +119,12 @@ class Workers:
         return result
 
     def _until_free(self) -> int:
-        """Seconds until those who wait now have been served, about."""
+        """A rough estimate of the seconds until the current queue has been served."""
         return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._pace.seconds / self.threads)))
 
 
 class Uploads:
-    """At most `limit` documents are in memory on their way into the index."""
+    """Limits the documents in memory that are being uploaded."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -143,9 +143,9 @@ class Uploads:
 
 
 async def while_listening(receive: Callable[[], Awaitable[object]], patience: Patience, answer: Awaitable[T]) -> T:
-    """What `answer` gives, unless the client hangs up first: then whatever is done for it stops, and HungUp is raised.
+    """Await `answer`, unless the client disconnects first: then cancel the work and raise HungUp.
 
-    `receive` is the ASGI channel of a request whose body has been read: what comes next is the client's hanging up.
+    `receive` is the ASGI channel of a request whose body has been read, so the next message is a disconnect.
     """
     answering = asyncio.ensure_future(answer)
     leaving = asyncio.ensure_future(receive())
@@ -162,18 +162,18 @@ async def while_listening(receive: Callable[[], Awaitable[object]], patience: Pa
 
 
 class Changers:
-    """Threads for changes, apart from those of the questions, which so never wait for one."""
+    """Thread pools for changes, separate from those of questions, so that questions never wait for a change."""
 
     def __init__(self, waiting: int) -> None:
         self._preparing = Workers(PREPARING, waiting, begin=stand_back)
         self._committing = Workers(COMMITTING, waiting)
 
     async def prepare(self, work: Callable[[], T]) -> T:
-        """Run what computes. Raises Overloaded, as `Workers.run` does."""
+        """Run computation. Raises Overloaded, as `Workers.run` does."""
         return await self._preparing.run(work)
 
     async def commit(self, work: Callable[[], T]) -> T:
-        """Run what waits for the disk. Raises Overloaded."""
+        """Run work that waits for the disk. Raises Overloaded."""
         return await self._committing.run(work)
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class Changers:
 
 
 def stand_back() -> None:
-    """Let the threads of questions go first, where the system knows priorities of threads."""
+    """Lower the priority of the current thread, so that questions go first (Linux only)."""
     if sys.platform == "linux":
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's, on llhttp's strict parser, with the limits and time-outs that uvicorn lacks."""
+"""An HTTP/1.1 connection: uvicorn's, on llhttp's strict parser, with limits and timeouts that uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from service.server.early_errors import (
     with_authority,
 )
 
-LEAST_RATE = 1024  # bytes a second that a body must come at, and an answer be read at, once the time-out is over
-LINGER_S = 2  # a refused client may go on sending for so long; at once, a reset could overtake the answer
-MOST_PIPELINED = 16  # requests that wait behind the one under way
-MOST_DISCARDED = 16_000_000  # bytes of a body that are read only so that its early answer arrives
-OVERHEAD = 16  # bytes on the wire for each byte of a body; the smallest chunks need six
+LEAST_RATE = 1024  # bytes per second; minimum rate of a request body and of a reader, once the timeout is over
+LINGER_S = 2  # how long a rejected client may keep sending; an immediate close could reset before it reads the answer
+MOST_PIPELINED = 16  # pipelined requests that may wait
+MOST_DISCARDED = 16_000_000  # bytes of a body that are read and dropped so that an early response arrives
+OVERHEAD = 16  # bytes on the wire per byte of a body; the smallest chunks need six
 
 
 class Config(uvicorn.Config):
@@ -40,7 +40,7 @@ class Config(uvicorn.Config):
 
 
 class Connection(HttpToolsProtocol):
-    """The event loop calls `data_received` and its like; the parser calls `on_header` and its like."""
+    """The event loop calls `data_received` and related methods; the parser calls `on_header` and related ones."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class Connection(HttpToolsProtocol):
         self.limits = config.limits
         self.refused = False
         self.running: RequestResponseCycle | None = None
-        self.in_body = False  # otherwise in a head, or between two requests
-        self.wire_bytes = 0  # of the present head or body, as they came
-        self.body_bytes = 0  # of the present body
-        self.body_began = 0.0  # by the loop's clock
+        self.in_body = False  # otherwise in headers, or between two requests
+        self.wire_bytes = 0  # raw bytes of the current headers or body
+        self.body_bytes = 0  # of the current body
+        self.body_began = 0.0  # event-loop time
         self.read_timer: asyncio.TimerHandle | None = None
         self.write_timer: asyncio.TimerHandle | None = None
         self.unsent = 0.0  # bytes, when the write timer was set
@@ -91,7 +91,7 @@ class Connection(HttpToolsProtocol):
             self.refuse(refusal)
 
     def parse(self, data: bytes) -> None:
-        """Feed the parser. No other protocol is spoken here, so what follows an offer to change it is HTTP/1.1 too."""
+        """Feed the parser. Upgrade requests are ignored: what follows one is HTTP/1.1 too."""
         while data:
             try:
                 self.parser.feed_data(data)
@@ -101,14 +101,14 @@ class Connection(HttpToolsProtocol):
                 return
 
     def check_unfinished(self) -> None:
-        """The parser keeps what has no end yet, a header for instance, however long it is. Raises Refused."""
+        """Limit what the parser buffers, such as a header without end. Raises Refused."""
         if not self.in_body and self.wire_bytes > self.limits.header_bytes:
             raise head_too_large(self.limits)
         if self.in_body and self.wire_bytes > self.limits.header_bytes + OVERHEAD * self.body_bytes:
             raise malformed()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_body:  # a trailer is none: it must not change what was judged
+        if not self.in_body:  # a trailer, ignored: it must not change what was validated
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
         self.body_began = self.loop.time()
         self.set_read_timer(self.limits.body_s, self.check_body)
         if self.expect_100_continue:
-            self.cycle.keep_alive = False  # until its body comes: otherwise nobody knows where the next request begins
+            self.cycle.keep_alive = False  # until its body arrives; otherwise the start of the next request is unknown
 
     def on_body(self, body: bytes) -> None:
         if self.body_bytes == 0 and self.expect_100_continue:
@@ -146,21 +146,21 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         self.watch_reader()
         if self.in_body:
-            self._unset_keepalive_if_required()  # the rest of the body has a time-out of its own
+            self._unset_keepalive_if_required()  # the rest of the body has its own timeout
 
     def await_head(self) -> None:
         self.set_read_timer(self.limits.header_s, self.miss_head)
 
     def miss_head(self) -> None:
         if self.under_way():
-            self.await_head()  # what is pipelined waits its turn
+            self.await_head()  # pipelined requests wait for this one
         elif self.wire_bytes:
             self.refuse(too_slow("head of the request"))
         else:
             self.transport.close()
 
     def check_body(self) -> None:
-        """Refuse a body that comes too slowly. While the application lets it wait, its sender is not to blame."""
+        """Reject a body that arrives too slowly. Time in which the application does not read does not count."""
         left = self.body_began + self.limits.body_s + self.body_bytes / LEAST_RATE - self.loop.time()
         if left <= 0 and not self.flow.read_paused:
             self.refuse(too_slow("body"))
@@ -177,11 +177,11 @@ class Connection(HttpToolsProtocol):
         self.watch_reader()
 
     def resume_writing(self) -> None:
-        self.unsent = math.inf  # much was read since
+        self.unsent = math.inf  # the application was not reading
         super().resume_writing()
 
     def watch_reader(self) -> None:
-        """Break off where the client does not read what it asked for."""
+        """Disconnect a client that does not read its response."""
         if self.write_timer is None and (unsent := self.transport.get_write_buffer_size()):
             self.unsent = unsent
             self.write_timer = self.loop.call_later(self.limits.body_s, self.check_reader)
@@ -195,7 +195,7 @@ class Connection(HttpToolsProtocol):
             self.watch_reader()
 
     def refuse(self, refusal: Refused) -> None:
-        """Answer with a bare error and close; a response that has begun, or that others wait behind, goes first."""
+        """Send a bare error and close, after responses that have begun or are queued."""
         self.refused = True
         self.pipeline.clear()
         self.set_read_timer(None)
@@ -211,7 +211,7 @@ class Connection(HttpToolsProtocol):
             self.set_read_timer(LINGER_S, self.transport.abort)
 
     def abandon(self) -> None:
-        """Tell the application that the client of its request is gone."""
+        """Tell the application that the client disconnected."""
         for cycle in (self.running, *(cycle for cycle, _ in self.pipeline)):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True

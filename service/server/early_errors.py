@@ -1,7 +1,7 @@
-"""What the HTTP server refuses before the application sees it, and the bare answer to it.
+"""Errors that the HTTP server reports before the application sees a request, and their bare responses.
 
-llhttp refuses by itself what is ambiguous about where a message ends: both framings at once, lengths that repeat,
-folded headers, line ends without a carriage return. The rest is here.
+llhttp itself rejects requests whose end is ambiguous: both framings at once, repeated lengths, folded headers, line
+ends without a carriage return. The rest is here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from service.limits import ConnectionLimits
 
-Headers = Sequence[tuple[bytes, bytes]]  # names in lower case
+Headers = Sequence[tuple[bytes, bytes]]  # lower-case names
 
 
 class Refused(Exception):
@@ -26,20 +26,20 @@ def malformed() -> Refused:
 
 
 def too_slow(what: str) -> Refused:
-    return Refused(HTTPStatus.REQUEST_TIMEOUT, f"The {what} came too slowly.")
+    return Refused(HTTPStatus.REQUEST_TIMEOUT, f"The {what} arrived too slowly.")
 
 
 def too_many_connections() -> Refused:
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections. Try again in 1 s.")
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections. Retry after 1 s.")
 
 
 def head_too_large(limits: ConnectionLimits) -> Refused:
-    reason = f"The request line and the headers may have {limits.header_bytes} bytes, in {limits.headers} headers."
+    reason = f"The request line and headers are limited to {limits.header_bytes} bytes and {limits.headers} headers."
     return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
 
 
 def check_head(version: str, target: bytes, headers: Headers, limits: ConnectionLimits) -> None:
-    """Raise Refused where the head is too large, or where another server could read it differently."""
+    """Raise Refused if the headers are too large, or if another server could read them differently."""
     size = len(target) + sum(len(name) + len(value) + len(": \r\n") for name, value in headers)
     if size > limits.header_bytes or len(headers) > limits.headers:
         raise head_too_large(limits)
@@ -51,7 +51,7 @@ def check_head(version: str, target: bytes, headers: Headers, limits: Connection
 
 
 def with_authority(target: bytes, headers: Headers) -> list[tuple[bytes, bytes]]:
-    """The headers with the host that the target names, if it names one: that one counts (RFC 9112, 3.2.2).
+    """The headers with the host of an absolute request target, which takes precedence (RFC 9112, 3.2.2).
 
     >>> with_authority(b"http://localhost:8000/health", [(b"host", b"example.com")])
     [(b'host', b'localhost:8000')]
@@ -70,7 +70,7 @@ def values_of(headers: Headers, wanted: bytes) -> list[bytes]:
 
 
 def answer_to(refusal: Refused) -> bytes:
-    """Bare: a status, a line of text, and no more requests on this connection."""
+    """A bare response: a status and a line of text; the connection is closed."""
     text = f"{refusal.reason}\n"
     retry = "retry-after: 1\r\n" if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (

@@ -1,7 +1,6 @@
-"""Several processes that serve one index at one address; each reads, searches and answers for itself.
+"""Forks several processes that serve one index at one address, independently of each other.
 
-They are forked from a process that has loaded nothing yet, so each opens the index on its own; what is mapped from its
-files is in memory once.
+They are forked before anything is loaded, so each opens the index itself; memory-mapped files are shared.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from service.errors import NotStarted
 
 logger = logging.getLogger("pincite")
 
-FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus_client has the counts of all processes, if it is set
-SOON_S = 5  # a process that ends sooner than this would end again if it were started again
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's folder for the metrics of all processes, if it is set
+SOON_S = 5  # a process that ends sooner is not restarted: it would fail again
 
 
 def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]:
-    """Go on in `count` processes that share what is open, a listening socket above all.
+    """Continue in `count` processes that share what is open, such as a listening socket.
 
-    Returns in each of them, with what it must call once it answers; `announce` is called once all have. The process
-    that called starts another for one that fails, and ends them with itself. Raises NotStarted where one fails at once.
+    Returns in each of them, with a function to call once it is ready; `announce` is called when all are. The parent
+    restarts a process that fails, and stops them all when it ends. Raises NotStarted if one fails at once.
     """
     figures = None if FIGURES in os.environ else mkdtemp(prefix="pincite-")
     os.environ.setdefault(FIGURES, figures or "")
     first = os.getpid()
-    running: dict[int, float] = {}  # process ids, and when each was started
-    held, lifeline = os.pipe()  # its other end is closed with this process, however that ends
+    running: dict[int, float] = {}  # process ids and start times
+    held, lifeline = os.pipe()  # the other end closes with this process, however it ends
     try:
         for _ in range(count):
             ready, answering = os.pipe()
@@ -51,7 +50,7 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
             process, _ = os.wait()
             if time.monotonic() - running.pop(process) < SOON_S:
                 raise NotStarted
-            logger.error("process %d ended, and another takes its place", process)
+            logger.error("process %d ended; starting another", process)
             forget(process)
             if not fork(running):
                 end_with(held, lifeline, figures)
@@ -63,14 +62,14 @@ def in_processes(count: int, announce: Callable[[], None]) -> Callable[[], None]
 
 
 def forget(process: int) -> None:
-    """Its counts stay; what it was doing at the end does not go on."""
+    """Drop the gauges of an ended process; its counters stay."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(process)  # type: ignore[no-untyped-call]
 
 
 def end_with(held: int, lifeline: int, figures: str | None) -> None:
-    """End in order when the process that started this one has ended; if it was killed, it has left `figures` behind."""
+    """Shut down when the parent ends; if the parent was killed, also remove the metrics in `figures`."""
     os.close(lifeline)
 
     def hold() -> None:
@@ -88,7 +87,7 @@ def tell(answering: int) -> None:
 
 
 def fork(running: dict[int, float]) -> int:
-    """0 in the process that is made, which has no others to look after; its id in the one that makes it."""
+    """Fork. Returns 0 in the child, which forgets the other children, and the child's id in the parent."""
     process = os.fork()
     if process:
         running[process] = time.monotonic()
@@ -98,7 +97,7 @@ def fork(running: dict[int, float]) -> int:
 
 
 def stop(running: dict[int, float]) -> None:
-    """SIGTERM to all, and wait until each has answered what it had begun."""
+    """Send SIGTERM to all, and wait until each has finished its requests."""
     if running:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for process in running:

@@ -1,4 +1,4 @@
-"""From an address to a running server: binding, announcing, draining."""
+"""Runs the server: bind, announce, serve, drain."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from service.http.security import is_loopback
 from service.limits import ConnectionLimits
 from service.server.connections import Config
 
-DRAIN_S = 30  # questions in flight may take so long to end after SIGTERM
+DRAIN_S = 30  # time for requests in flight after SIGTERM
 
 
 def check_address(host: str, *, allow_anonymous: bool) -> None:
-    """Raise OpenToOthers where anyone could ask, and nobody said that anyone may."""
+    """Raise OpenToOthers if an address would be open to anyone without explicit permission."""
     if not allow_anonymous and not is_loopback(host):
         raise OpenToOthers(host=host)
 
@@ -38,13 +38,13 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address_of(bound: socket.socket) -> str:
-    """`http://127.0.0.1:8000`."""
+    """The URL of a socket, such as `http://127.0.0.1:8000`."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    """Calls `announce` once it answers."""
+    """Calls `announce` once it is ready."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -57,9 +57,9 @@ class Server(uvicorn.Server):
 
 
 def serve_on(bound: socket.socket, app: ASGIApp, limits: ConnectionLimits, announce: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is in flight.
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight.
 
-    The server raises the signal again when it is done: SIGTERM ends as `exit_on_sigterm` says, SIGINT as
+    uvicorn raises the signal again afterwards: SIGTERM ends the process as in `exit_on_sigterm`, SIGINT raises
     KeyboardInterrupt.
     """
     config = Config(
@@ -68,7 +68,7 @@ def serve_on(bound: socket.socket, app: ASGIApp, limits: ConnectionLimits, annou
         lifespan="on",
         log_config=None,
         access_log=False,
-        proxy_headers=False,  # anyone can make up X-Forwarded-For, and rates are counted by address
+        proxy_headers=False,  # X-Forwarded-For can be forged, and rate limits use the address
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=DRAIN_S,
@@ -77,5 +77,5 @@ def serve_on(bound: socket.socket, app: ASGIApp, limits: ConnectionLimits, annou
 
 
 def exit_on_sigterm() -> None:
-    """SIGTERM ends the process in order, with status 0, whatever it is doing."""
+    """Make SIGTERM end the process in order, with status 0, at any time."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

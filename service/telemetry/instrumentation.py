@@ -1,6 +1,6 @@
-"""The one place where answering is watched: each stage timed and traced, each answer counted.
+"""Instruments answering: times and traces each stage, and counts each answer.
 
-Nothing of a question's words is kept.
+It records no words of a question.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ P = ParamSpec("P")
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """What is done within goes into the metrics with its time, and into the trace where there is one."""
+    """Time a stage in the metrics, and as a span in the trace, if there is one."""
     with span(name), metrics.STAGE.labels(name).time():
         yield
 
 
 def counted(ask: Callable[Concatenate[T, AskRequest, P], AskResponse]) -> Callable[..., AskResponse]:
-    """For the method that answers a question: what came of each is counted, and traced as the span `ask`."""
+    """Decorate the method that answers a question: count the outcome, and trace it as the span `ask`."""
 
     @wraps(ask)
     def counting(self: T, request: AskRequest, /, *args: P.args, **kwargs: P.kwargs) -> AskResponse:
@@ -50,7 +50,7 @@ def counted(ask: Callable[Concatenate[T, AskRequest, P], AskResponse]) -> Callab
 
 @contextmanager
 def queueing() -> Iterator[None]:
-    """Counts who waits for a thread, and for how long."""
+    """Count who waits for a thread, and for how long."""
     begun = time.perf_counter()
     metrics.QUEUE.inc()
     try:

@@ -1,7 +1,7 @@
-"""The log: one line an event, for people or as JSON, with the id of the request that it belongs to.
+"""Logging: one line per event, as text or JSON, with the id of the request.
 
-Questions and keys are never logged. An exception shows its class and its stack; a foreign message is left out, since it
-may quote what was asked.
+Questions and keys are never logged. For exceptions, the class and the stack are logged; messages of foreign exceptions
+are dropped, because they may quote a question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 from index.errors import PinciteError
 from service.import_guards import hidden
 
-with hidden("rich"):  # for tracebacks that are not shown here
+with hidden("rich"):  # for tracebacks, which are not shown here
     import structlog
     from structlog.contextvars import bound_contextvars
     from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,7 +25,7 @@ LogFormat = Literal["console", "json"]
 
 
 def configure_logs(form: LogFormat) -> None:
-    """Write to the standard error: our own events from INFO up, those of libraries from WARNING up."""
+    """Log to standard error: our events from INFO, those of libraries from WARNING."""
     stream = sys.stderr
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,

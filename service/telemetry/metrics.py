@@ -1,6 +1,6 @@
-"""What Prometheus is told. Units are seconds and bytes; no label takes a value that a caller can make up.
+"""Prometheus metrics. Units are seconds and bytes; no label takes a value that a caller can choose.
 
-The counts belong to the process, as everything does that prometheus_client and Litestar's own plugin count.
+Metrics are global to the process, as in prometheus_client and Litestar's plugin.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ STAGES = ("retrieve", "read", "compose", "choose")
 STATUSES = ("answered", "conflicting", "abstained")
 CHOICE = ("chosen", "none")
 NO_CHOICE = (
-    *("timeout", "unreachable", "status", "too-large", "malformed"),  # of the endpoint
-    *("not-numbers", "unknown-number", "repeated", "too-many"),  # of what the model wrote
+    *("timeout", "unreachable", "status", "too-large", "malformed"),  # failures of the endpoint
+    *("not-numbers", "unknown-number", "repeated", "too-many"),  # failures of the model's reply
     *("deadline", "busy", "left-alone"),  # it was not asked, or not waited for
 )
 
-STAGE = Histogram("pincite_stage_duration_seconds", "Time that a stage of an answer took", ["stage"], buckets=SECONDS)
-SKIPPED = Counter("pincite_stages_skipped", "Stages left out for want of time, or of a choice", ["stage"])
-QUEUE = Gauge("pincite_queue_length", "Calls that wait for a thread", multiprocess_mode="livesum")
-WAITED = Histogram("pincite_queue_wait_seconds", "Time that a call waited for a thread", buckets=SECONDS)
-ANSWERS = Counter("pincite_answers", "Questions by what they came to", ["status"])
+STAGE = Histogram("pincite_stage_duration_seconds", "Duration of a stage of an answer", ["stage"], buckets=SECONDS)
+SKIPPED = Counter("pincite_stages_skipped", "Stages skipped, for lack of time or of a usable choice", ["stage"])
+QUEUE = Gauge("pincite_queue_length", "Calls waiting for a thread", multiprocess_mode="livesum")
+WAITED = Histogram("pincite_queue_wait_seconds", "Time a call waited for a thread", buckets=SECONDS)
+ANSWERS = Counter("pincite_answers", "Questions by outcome", ["status"])
 CONFIDENCE = Histogram(
     "pincite_answer_confidence",
     "Probability that the best candidate is right, shown or not",
@@ -37,21 +37,21 @@ CONFIDENCE = Histogram(
 )
 PASSAGES = Histogram("pincite_passages_read", "Passages read for a question", buckets=(0, 1, 2, 4, 6, 8, 12, 16, 20))
 PAIRS = Histogram(
-    "pincite_pairs_read", "Pairs of question and passage read for a question", buckets=(0, 1, 2, 4, 8, 16, 32, 64)
+    "pincite_pairs_read", "Question-passage pairs read for a question", buckets=(0, 1, 2, 4, 8, 16, 32, 64)
 )
-CHOICES = Counter("pincite_choices", "Questions with a choice for a language model, by what came of it", ["outcome"])
+CHOICES = Counter("pincite_choices", "Choices requested from the language model, by outcome", ["outcome"])
 LEFT_ALONE = Gauge(
     "pincite_chooser_left_alone",
-    "Whether the language model is left alone, as it failed of late",
+    "Whether the circuit breaker of the language model is open",
     multiprocess_mode="livesum",
 )
-CACHE = Counter("pincite_answer_cache_lookups", "Questions looked up in the answer cache", ["result"])
-CACHE_BYTES = Gauge("pincite_answer_cache_bytes", "Memory of the answer cache", multiprocess_mode="livesum")
+CACHE = Counter("pincite_answer_cache_lookups", "Lookups in the answer cache", ["result"])
+CACHE_BYTES = Gauge("pincite_answer_cache_bytes", "Memory used by the answer cache", multiprocess_mode="livesum")
 
 for name in STAGES:
     STAGE.labels(name)
 for name in STATUSES:
-    ANSWERS.labels(name)  # so that a rate begins at 0, not with the first of its kind
+    ANSWERS.labels(name)  # so that rates start at 0, not at the first event
 for name in ("hit", "miss"):
     CACHE.labels(name)
 for name in (*CHOICE, *NO_CHOICE):
@@ -61,15 +61,15 @@ for name in ("retrieve", "read", "read-on", "choose"):
 
 
 class IndexCollector(Collector):
-    """What the collections hold at this moment. A version that has passed leaves nothing behind."""
+    """Gauges for the collections' current state. Series of old versions disappear."""
 
     def __init__(self, searchers: Mapping[str, Searcher]) -> None:
         self._searchers = searchers
 
     def collect(self) -> Iterable[Metric]:
-        info = InfoMetricFamily("pincite_index", "The version that a collection answers from")
-        documents = GaugeMetricFamily("pincite_index_documents", "Documents of a collection", labels=["collection"])
-        passages = GaugeMetricFamily("pincite_index_passages", "Passages of a collection", labels=["collection"])
+        info = InfoMetricFamily("pincite_index", "The version of the index that a collection answers from")
+        documents = GaugeMetricFamily("pincite_index_documents", "Documents in a collection", labels=["collection"])
+        passages = GaugeMetricFamily("pincite_index_passages", "Passages in a collection", labels=["collection"])
         for name, searcher in self._searchers.items():
             encoder = searcher.encoder.name
             info.add_metric([], {"collection": name, "version": searcher.version, "encoder": encoder})
@@ -79,7 +79,7 @@ class IndexCollector(Collector):
 
 
 def index_metrics(searchers: Mapping[str, Searcher]) -> bytes:
-    """In the text format of Prometheus."""
+    """The gauges of the collections in the Prometheus text format."""
     registry = CollectorRegistry()
     registry.register(IndexCollector(searchers))
     return generate_latest(registry)

@@ -1,6 +1,6 @@
-"""Traces for OpenTelemetry, if asked for. Until then nothing of it is imported, and a span costs nothing.
+"""OpenTelemetry traces, if enabled. Otherwise nothing of it is imported, and spans cost nothing.
 
-A span has a request's method, the template of its path and its status; never its query, a source or a question.
+A span has a request's method, route template and status; never its query, a source or a question.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
-EXPORT_S = 5  # patience with a collector; the service ends no later than that when it is away
-UNTRACED = ["^/health$", "^/ready$", "^/metrics$"]  # asked again and again by machines
+EXPORT_S = 5  # timeout of the collector; also the longest delay of a shutdown
+UNTRACED = ["^/health$", "^/ready$", "^/metrics$"]  # requested by probes and scrapers all the time
 OFF: AbstractContextManager[None] = nullcontext()
 
 
 class Tracing:
-    """The spans of this process, on their way to a collector."""
+    """The tracing of this process."""
 
     tracer: Tracer | None = None
 
@@ -45,9 +45,9 @@ class Tracing:
         self._provider = provider
 
     def around(self, app: ASGIApp) -> ASGIApp:
-        """The application with a span for each request, by Litestar's own plugin.
+        """The application with a span for each request, by Litestar's plugin.
 
-        It is shown the path as its template and no query: it would put both into the span.
+        The plugin sees the route template as the path and no query, because it records both.
         """
         from litestar.enums import ScopeType
         from litestar.plugins.opentelemetry import OpenTelemetryConfig
@@ -73,7 +73,7 @@ class Tracing:
         return shown
 
     def stop(self) -> None:
-        """Send what is left."""
+        """Flush what has not been sent."""
         type(self).tracer = None
         self._provider.shutdown()
 
@@ -85,13 +85,13 @@ def details(scope: Scope) -> tuple[str, dict[str, Any]]:
 
 
 def span(name: str) -> AbstractContextManager[Span | None]:
-    """A span within the present one, where traces are asked for."""
+    """A child of the current span, if tracing is enabled."""
     return OFF if Tracing.tracer is None else _span(Tracing.tracer, name)
 
 
 @contextmanager
 def _span(tracer: Tracer, name: str) -> Iterator[Span]:
-    """An error is marked by its class alone: its message may quote the question."""
+    """Record an error by its class alone: its message may quote the question."""
     from opentelemetry.trace import Status, StatusCode
 
     with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as begun:

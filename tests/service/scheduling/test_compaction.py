@@ -45,7 +45,7 @@ def test_compaction_goes_on_after_a_database_error_which_is_logged_once(caplog: 
 
     assert asyncio.run(runs()) >= 5
     assert [record.getMessage() for record in caplog.records] == [
-        "compaction failed and is tried again every 0 s: OperationalError: database is locked",
+        "compaction failed; retrying every 0 s: OperationalError: database is locked",
         "compaction works again",
     ]
 
