@@ -1,8 +1,8 @@
-"""Packing: what fits into a budget of tokens, best first, each part under a mark by which it is cited.
+"""Packs texts into a token budget, best first, each part under a mark by which it is cited.
 
-Two prompts are packed so: passages for a model of the caller's own, under `[1]`, and the sentences that a chooser is
-shown, under `1.`. Both show one document after the other, that of the best part first, and each document in the order
-of its text: so "it" stands behind what it means, and a run of neighbours is one run.
+Used for two prompts: passages for the caller's own model, under `[1]`, and sentences that a language model chooses
+from, under `1.`. Documents are shown one after another, the one with the best part first, and each in the order of its
+text. So a pronoun follows what it refers to, and neighbouring parts are joined.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from index.types import Span
 MARKED = re.compile(r"\[[0-9]+\]")
 APART = "\n\n"
 
-TextOf = Callable[[int], str]  # a document's text by the document's number
-Layout = Callable[[Sequence["Run"]], list[str]]  # blocks of text; a token never spans two
+TextOf = Callable[[int], str]  # document text by document number
+Layout = Callable[[Sequence["Run"]], list[str]]  # measures blocks of text; no token spans two blocks
 Count = Callable[[str], int]
 
 
 class Run(Struct, frozen=True):
-    """Neighbouring sentences of a document; of a sentence too long for any passage it may be a part."""
+    """Consecutive sentences of a document, or part of a sentence that is too long for a passage."""
 
     document: int
     first: int
@@ -38,22 +38,22 @@ class Run(Struct, frozen=True):
         return self.last - self.first + 1
 
     def meets(self, other: Run) -> bool:
-        """Whether they share a sentence."""
+        """Whether two runs share a sentence."""
         return self.document == other.document and self.first <= other.last and other.first <= self.last
 
 
 class Packed(Struct, frozen=True):
-    runs: list[Run]  # in the order in which they were taken
+    runs: list[Run]  # in the order they were added
     tokens: int
-    left_out: int  # offers that are not in it, or not whole
+    left_out: int  # offers that are missing or cut
 
 
 def pack(offers: Sequence[Sequence[Run]], layout: Layout, budget: int, count: Count) -> Packed:
-    """Take offers, best first, as long as they fit. The first that fits in part is cut at a sentence and ends it.
+    """Add offers, best first, while they fit. The first that does not fit is cut at a sentence and is the last.
 
-    An offer is a passage as its sentences, or one sentence. What is in it already is not taken twice.
+    An offer is a passage as its sentences, or one sentence. Sentences already included are not added again.
     """
-    counted = cache(count)  # of most blocks, the next offer changes nothing
+    counted = cache(count)  # most blocks do not change when an offer is added
 
     def tokens(runs: Iterable[Run]) -> int:
         return sum(map(counted, layout(list(runs))))
@@ -75,13 +75,13 @@ def pack(offers: Sequence[Sequence[Run]], layout: Layout, budget: int, count: Co
 
 
 def in_reading_order(runs: Sequence[Run]) -> list[Run]:
-    """Document by document, that of the first run first, and each in the order of its text."""
+    """Sort by document, the one of the first run first, and then by position."""
     rank = {run.document: -place for place, run in enumerate(reversed(runs))}
     return sorted(runs, key=lambda run: (rank[run.document], run.span))
 
 
 def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
-    """In reading order, neighbours as one run: nothing but white space stands between them.
+    """In reading order, with neighbours joined: only white space separates them.
 
     Sentences 3, 7 and 4 of a document -> 3 to 4, 7.
     """
@@ -101,14 +101,14 @@ def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
 
 
 class Passages:
-    """The layout of passages: each run under a mark in square brackets, a blank line between them.
+    """The layout of passages: each run under a mark in square brackets, separated by blank lines.
 
-    A mark stands in the text once: a number that a document itself has in square brackets is passed over.
+    Marks are unique in the text: numbers that a document itself has in square brackets are skipped.
     """
 
     def __init__(self, offers: Iterable[Sequence[Run]], text_of: TextOf) -> None:
         self._text_of = text_of
-        every = joined([run for offer in offers for run in offer], text_of)  # a mark may run on into the next part
+        every = joined([run for offer in offers for run in offer], text_of)  # a mark may merge with the next part
         self._taken = {mark for run in every for mark in MARKED.findall(self._text(run))}
 
     def __call__(self, runs: Sequence[Run]) -> list[str]:
@@ -116,7 +116,7 @@ class Passages:
         return [*blocks[:-1], *(block.removesuffix(APART) for block in blocks[-1:])]
 
     def marked(self, runs: Sequence[Run]) -> list[tuple[str, Run]]:
-        """Each run as it is shown, with its mark."""
+        """Each run as shown, with its mark."""
         together = joined(runs, self._text_of)
         return list(zip(islice(self._marks(), len(together)), together, strict=True))
 
@@ -128,9 +128,9 @@ class Passages:
 
 
 class Numbered:
-    """The layout of sentences to choose from: one a line under `1.`, `2.`, …, a blank line between two documents.
+    """The layout of sentences to choose from: one per line under `1.`, `2.`, …, a blank line between documents.
 
-    White space within a sentence becomes a single space, so that no sentence can look like several.
+    White space within a sentence becomes a single space, so that no sentence looks like several.
     """
 
     def __init__(self, text_of: TextOf) -> None:

@@ -1,8 +1,8 @@
-"""What a language model is told.
+"""Prompt templates for a language model.
 
-Each template is a file that never changes once it was shipped; a better one is a new version beside it.
-What comes before the line `---` is the message of the system, what comes after it that of the user. A name in braces is
-filled in; braces in what is filled in are ordinary text.
+Each template is a file that never changes once released; an improvement is a new version beside it. Text before the
+line `---` is the system message, text after it the user message. Names in braces are filled in; braces in the values
+are kept as text.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Template(Struct, frozen=True):
     user: str
 
     def messages(self, **values: object) -> list[dict[str, str]]:
-        """As a chat has them."""
+        """The messages of a chat."""
         return [
             {"role": "system", "content": self.system},
             {"role": "user", "content": self.user.format(**values)},

@@ -1,4 +1,4 @@
-"""BEIR folders: `corpus.jsonl`, `queries.jsonl`, judgements of whole documents in `qrels.tsv` or `qrels/test.tsv`."""
+"""Reads BEIR folders: `corpus.jsonl`, `queries.jsonl`, and document judgements in `qrels.tsv` or `qrels/test.tsv`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry(Struct, frozen=True):
         return source_of(self.id)
 
     def as_markdown(self) -> str:
-        """The title as a heading, so that it counts as the title of the document."""
+        """A document with its title as a heading, so that it becomes the document's title."""
         title = " ".join(self.title.split())
         return f"# {title}\n\n{self.text}" if title else self.text
 
@@ -68,7 +68,7 @@ def _relevant(path: Path, documents: dict[str, str]) -> tuple[dict[str, dict[str
             except (IndexError, ValueError) as error:
                 raise DatasetDamaged(path=qrels, place=f"line {number}", reason=f"not a judgement: {row}") from error
             if document not in documents:
-                dropped.append(f"{query}: there is no document {row[-2]!r}")
+                dropped.append(f"{query}: document {row[-2]!r} does not exist")
             elif grade > 0:
                 relevant.setdefault(query, {})[document] = grade
     return relevant, dropped

@@ -1,6 +1,6 @@
-"""A test set: questions, the spans of documents that answer them, and the documents.
+"""A test set: questions, documents, and the spans that answer the questions.
 
-Every gold span is looked up in its document on loading. A span that is not there is dropped and reported.
+On loading, every gold span is checked against its document. A span that does not match is dropped and reported.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Gold(Struct, frozen=True):
 
 
 class Question(Struct, frozen=True):
-    """`answers` are alternatives. So are the members of `evidence`, each a tuple of spans that are all needed."""
+    """`answers` are alternatives. So are the items of `evidence`, each a tuple of spans that are all needed."""
 
     id: str
     text: str
@@ -44,7 +44,7 @@ class Question(Struct, frozen=True):
 
     @property
     def needed(self) -> tuple[tuple[Gold, ...], ...]:
-        """The alternatives of spans to be found: the evidence, else each answer alone."""
+        """The alternatives of spans to retrieve: the evidence, or else each answer alone."""
         return self.evidence or tuple((gold,) for gold in self.answers)
 
     @property
@@ -53,15 +53,15 @@ class Question(Struct, frozen=True):
 
 
 class Dataset(Struct, frozen=True, dict=True):
-    """A test set that was checked. `dropped` says what was left out, and why."""
+    """A checked test set. `dropped` lists what was left out, and why."""
 
     name: str
     path: Path
-    corpus: Path | None  # the folder of the documents; None where they come with the set, in `documents`
+    corpus: Path | None  # the folder of the documents; None if they are part of the set, in `documents`
     questions: list[Question]
     dropped: list[str]
     documents: dict[str, str] = {}  # text by source
-    relevant: dict[str, dict[str, int]] = {}  # grade by source by question id, for sets that judge whole documents
+    relevant: dict[str, dict[str, int]] = {}  # grade by source by question id, for sets that judge documents
 
     @cached_property
     def sha256(self) -> str:
@@ -74,14 +74,14 @@ class Dataset(Struct, frozen=True, dict=True):
 
 
 class Corpus:
-    """The texts of the documents of a set, each read when it is first asked for."""
+    """The texts of a set's documents, read on demand."""
 
     def __init__(self, folder: Path | None, documents: dict[str, str] | None = None) -> None:
         self._folder = folder
         self._texts: dict[str, str | None] = dict(documents or {})
 
     def text(self, source: str) -> str | None:
-        """None where there is no such document, or none that can be read."""
+        """The text of a document; None if it does not exist or cannot be read."""
         if source not in self._texts:
             self._texts[source] = self._read(source)
         return self._texts[source]
@@ -96,7 +96,7 @@ class Corpus:
 
 
 def write_corpus(dataset: Dataset, folder: Path) -> Path:
-    """The folder to index: the set's own corpus, or `folder`, into which its documents are written as files."""
+    """The folder to index: the set's own corpus, or `folder`, to which its documents are written."""
     if dataset.corpus is not None:
         return dataset.corpus
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def write_corpus(dataset: Dataset, folder: Path) -> Path:
 
 
 def checked(questions: list[Question], corpus: Corpus) -> tuple[list[Question], list[str]]:
-    """The questions with those spans that are where they should be, and what was dropped."""
+    """The questions with their matching spans, and what was dropped."""
     kept: list[Question] = []
     dropped: list[str] = []
     seen: set[str] = set()
@@ -122,7 +122,7 @@ def checked(questions: list[Question], corpus: Corpus) -> tuple[list[Question], 
             if all(_found(gold, question, corpus, dropped) for gold in alternative)
         )
         if question.answerable and not answers:
-            dropped.append(f"{question.id}: the question has no answer left")
+            dropped.append(f"{question.id}: no answer of the question is left")
             continue
         kept.append(msgspec.structs.replace(question, answers=answers, evidence=evidence))
     return kept, dropped
@@ -130,22 +130,22 @@ def checked(questions: list[Question], corpus: Corpus) -> tuple[list[Question], 
 
 def _unusable(question: Question, seen: set[str]) -> str | None:
     if question.id in seen:
-        return "the id stands twice"
+        return "the id is not unique"
     if not question.text.strip() or len(question.text) > LONGEST_QUESTION:
         return f"the question is blank or longer than {LONGEST_QUESTION} characters"
     if question.expected not in (None, "answered", "conflicting", "abstained"):
         return f"expected is {question.expected!r}, not answered, conflicting or abstained"
     if not question.answerable and (question.answers or question.expected not in (None, "abstained")):
-        return "the question cannot be answered and has an answer"
+        return "the question is unanswerable but has an answer"
     return None
 
 
 def _found(gold: Gold, question: Question, corpus: Corpus, dropped: list[str]) -> bool:
     text = corpus.text(gold.doc)
     if text is None:
-        dropped.append(f"{question.id}: there is no document {gold.doc!r}")
+        dropped.append(f"{question.id}: document {gold.doc!r} does not exist")
     elif not gold.text or gold.start < 0 or text[gold.start : gold.end] != gold.text:
-        dropped.append(f"{question.id}: {gold.text[:60]!r} does not stand at {gold.start} of {gold.doc}")
+        dropped.append(f"{question.id}: {gold.text[:60]!r} is not at {gold.start} in {gold.doc}")
     else:
         return True
     return False

@@ -1,4 +1,4 @@
-"""Loading a test set, whichever of three layouts it has: a SQuAD file, a BEIR folder, or our own (`native`)."""
+"""Loads a test set in any of three layouts: a SQuAD file, a BEIR folder, or our own (`native`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.errors import DatasetNotFound, NoQuestionLeft, UnknownFormat
 def load(path: Path) -> Dataset:
     """Read a test set and check it.
 
-    Raises DatasetNotFound, UnknownFormat, DatasetDamaged, or NoQuestionLeft where no question can be used.
+    Raises DatasetNotFound, UnknownFormat, DatasetDamaged, or NoQuestionLeft if no question is usable.
     """
     if not path.exists():
         raise DatasetNotFound(path=path)

@@ -58,7 +58,7 @@ def recognises(path: Path) -> bool:
 
 
 def read(path: Path) -> Dataset:
-    """Raises DatasetDamaged, DatasetNotFound where there is no corpus, UnknownFormat for another `format`."""
+    """Raises DatasetDamaged, DatasetNotFound if there is no corpus, UnknownFormat for another `format`."""
     manifest = _manifest(path / "dataset.json")
     if manifest.format != FORMAT:
         raise UnknownFormat(path=path)
@@ -80,7 +80,7 @@ def _manifest(path: Path) -> Manifest:
 
 
 def json_lines(path: Path, kind: type[T]) -> Iterator[T]:
-    """The lines of a JSONL file; blank ones are passed over. Raises DatasetDamaged with the number of the line."""
+    """The lines of a JSONL file, without blank ones. Raises DatasetDamaged with the line number."""
     decoder = msgspec.json.Decoder(kind)
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():

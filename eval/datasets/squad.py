@@ -1,4 +1,4 @@
-"""SQuAD 1.1 and 2.0: one JSON file with its articles inside. An article becomes one document, blank lines between."""
+"""SQuAD 1.1 and 2.0: one JSON file with its articles. Each becomes a document, its paragraphs split by blank lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from eval.datasets.dataset import Corpus, Dataset, Gold, Question, checked
 from eval.errors import DatasetDamaged
 
-BETWEEN = "\n\n"  # paragraphs
+BETWEEN = "\n\n"  # between paragraphs
 
 
 class Answer(Struct, frozen=True):
@@ -73,7 +73,7 @@ def _questions(article: Article, source: str) -> Iterator[Question]:
 
 
 def _free_name(title: str, taken: dict[str, str]) -> str:
-    """`AC/DC` -> `AC%2FDC.txt`, or `AC%2FDC-2.txt` where there is one."""
+    """A free file name: `AC/DC` -> `AC%2FDC.txt`, or `AC%2FDC-2.txt` if that is taken."""
     stem = quote(title, safe=" ,'()-_.")
     name, count = f"{stem}.txt", 1
     while name in taken:

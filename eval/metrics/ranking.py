@@ -1,4 +1,4 @@
-"""How well passages or documents are ranked, by ir-measures: recall@k, MRR@10, nDCG@10."""
+"""Ranking metrics of passages or documents, by ir-measures: recall@k, MRR@10, nDCG@10."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES = {measure: name for name, measure in MEASURES.items()}
 
 
 class Place(Struct, frozen=True):
-    """Where a retrieved passage stands; code points, half-open."""
+    """The position of a retrieved passage; code points, half-open."""
 
     source: str
     start: int
@@ -27,29 +27,29 @@ class Place(Struct, frozen=True):
 
 
 class Ranked(Struct, frozen=True):
-    """What was found, best first, and the grade of everything that should be."""
+    """A ranking, best first, and the relevance grades."""
 
     found: Sequence[str]
     relevant: Mapping[str, int]
 
 
 def of_passages(passages: Sequence[Place], needed: Sequence[Sequence[Gold]]) -> list[Ranked]:
-    """One ranking for each alternative of spans that are all needed.
+    """One ranking for each alternative, a list of spans that are all needed.
 
-    Relevant is each passage that is the first to hold a needed span; a span that none holds counts as one more that is
-    relevant and was not found. So two needed spans at ranks 1 and 3 give recall@1 1/2, and both at rank 1 give 1.
+    The relevant passages are the first ones to contain each needed span; a span in no passage counts as relevant and
+    not found. So two needed spans at ranks 1 and 3 give recall@1 1/2, and both at rank 1 give 1.
     """
     found = [str(rank) for rank in range(1, len(passages) + 1)]
     return [Ranked(found, {_first_holding(passages, gold): 1 for gold in alternative}) for alternative in needed]
 
 
 def of_documents(passages: Sequence[Place], relevant: Mapping[str, int]) -> list[Ranked]:
-    """The documents in the order of their best passages."""
+    """The documents, in the order of their best passages."""
     return [Ranked(list(dict.fromkeys(passage.source for passage in passages)), relevant)]
 
 
 def measure(cases: Mapping[str, Sequence[Ranked]]) -> dict[str, dict[str, float]]:
-    """For each question its measures, each for the alternative that it is best for."""
+    """The measures of each question; of several alternatives, the best value counts."""
     qrels: dict[str, dict[str, int]] = {}
     runs: dict[str, dict[str, float]] = {}
     question_of: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""From a question and the response to it: what is right about it."""
+"""Scores the response to a question."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from eval.metrics.ranking import Place
 from eval.metrics.spans import exact_match, token_f1
 from service import schema
 
-Sentences = set[tuple[str, int]]  # source, number of the sentence
+Sentences = set[tuple[str, int]]  # source, sentence number
 
 
 class ServedDocument(Struct, frozen=True):
-    """A document as it is served: the file, and the spans of its sentences in code points."""
+    """A served document: the file, and the spans of its sentences in code points."""
 
     file: bytes
     text: str
@@ -28,7 +28,7 @@ SourceOf = Callable[[str], ServedDocument | None]
 
 
 class Response(Struct, frozen=True):
-    """What is kept of a response: all but `request_id` and `timings_ms`, which differ each time."""
+    """The recorded part of a response: all but `request_id` and `timings_ms`, which always differ."""
 
     status: str
     confidence: float
@@ -39,26 +39,26 @@ class Response(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True):
-    """What one response is worth. `values` are the measures that apply to its question, each from 0 to 1."""
+    """The score of a response. `values` are the measures that apply to its question, each from 0 to 1."""
 
     id: str
     type: str | None
     answerable: bool
     expected: str
-    given: str  # the status at the threshold that is served
+    given: str  # at the served threshold
     confidence: float
     values: dict[str, float]
     citations: int = 0
-    exact: int = 0  # citations whose every range slices to its quote
+    exact: int = 0  # citations whose ranges all match their quote
 
     @property
     def right(self) -> bool:
-        """Whether the first answer is one."""
+        """Whether the first answer is right."""
         return self.values.get("hit@1", 0.0) == 1.0
 
 
 def score_all(dataset: Dataset, responses: Sequence[Response], source_of: SourceOf, threshold: float) -> list[Score]:
-    """One score for each question, in order."""
+    """One score per question, in order."""
     ranked = ranking.measure(
         {
             question.id: _rankings(dataset, question, response)
@@ -114,7 +114,7 @@ def _answer_values(question: Question, response: Response, source_of: SourceOf) 
 
 
 def answers_hit(question: Question, answers: Sequence[schema.Answer]) -> bool:
-    """Whether a cited sentence overlaps a gold answer; `also` counts, for its words are the same."""
+    """Whether a cited sentence overlaps a gold answer; sentences in `also` count, because they are identical."""
     return any(
         citation.source == gold.doc and overlap(citation.range.codepoint, gold)
         for answer in answers
@@ -124,10 +124,10 @@ def answers_hit(question: Question, answers: Sequence[schema.Answer]) -> bool:
 
 
 def citation_values(question: Question, response: Response, source_of: SourceOf) -> tuple[float, float]:
-    """Precision and recall over the sentences cited: by the first answer, or by all sides of a conflict.
+    """Precision and recall of the cited sentences: of the first answer, or of all sides of a conflict.
 
-    Precision: the share of them that overlaps an answer or a piece of evidence. Recall: the share of the sentences that
-    are needed, for the alternative of which most is cited. Both are 0 where nothing is cited.
+    Precision: the share that overlaps an answer or a piece of evidence. Recall: the share of the needed sentences that
+    is cited, for the alternative with the highest share. Both are 0 if nothing is cited.
     """
     sides = response.answers if response.status == "conflicting" else response.answers[:1]
     cited: Sentences = {
@@ -157,7 +157,7 @@ def gold_sentences(golds: Iterable[Gold], source_of: SourceOf) -> Sentences:
 
 
 def highlighted(response: Response) -> str:
-    """The words that the first answer marks, or nothing."""
+    """The words highlighted in the first answer, or an empty text."""
     marked = response.answers[0].highlight if response.answers else None
     return marked.text if marked else ""
 
@@ -171,7 +171,7 @@ def overlap(range_: schema.Pair, gold: Gold) -> bool:
 
 
 def is_exact(citation: schema.Citation, source: ServedDocument | None) -> bool:
-    """Whether all three ranges of a citation slice to its quote, out of the file itself."""
+    """Whether all three ranges of a citation match its quote in the file itself."""
     if source is None or citation.range.byte is None:
         return False
     quote, place = citation.quote.exact, citation.range

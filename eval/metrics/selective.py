@@ -1,7 +1,7 @@
-"""How well a confidence tells right from wrong: ranking, selecting, calibration.
+"""How well confidence separates right from wrong answers: ranking, selective prediction, calibration.
 
-Everywhere `confidence` is float [n], `right` is bool [n], and equal confidences count as one group: what comes out does
-not depend on the order of the questions.
+Everywhere `confidence` is float [n] and `right` is bool [n]. Equal confidences count as one group, so results do not
+depend on the order of the questions.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ BINS = 10
 
 
 class Curve(Struct, frozen=True):
-    """Risk at each coverage: of the share `coverage` that is surest, the share `risk` is wrong."""
+    """The risk-coverage curve: if the most confident `coverage` is answered, the share `risk` of it is wrong."""
 
     coverage: Floats
     risk: Floats
-    ends: Bools  # where a threshold can cut: not inside a group of equal confidences
+    ends: Bools  # possible thresholds: not inside a group of equal confidences
 
 
 class Bin(Struct, frozen=True):
@@ -31,7 +31,7 @@ class Bin(Struct, frozen=True):
 
 
 def auroc(score: Floats, positive: Bools) -> float | None:
-    """The chance that a positive scores above a negative, ties half; None where there is only one kind."""
+    """The probability that a positive scores above a negative, ties half; None if there is only one class."""
     positives = int(positive.sum())
     negatives = len(positive) - positives
     if not positives or not negatives:
@@ -41,7 +41,7 @@ def auroc(score: Floats, positive: Bools) -> float | None:
 
 
 def risk_coverage(confidence: Floats, right: Bools) -> Curve:
-    """Within a group of equal confidences, the risk is what a random order gives on average."""
+    """Within a group of equal confidences, the risk is the expected one in random order."""
     ordered, wrong = _by_confidence(confidence, right)
     count = np.arange(1, len(ordered) + 1)
     ends = np.append(ordered[1:] != ordered[:-1], True)
@@ -54,14 +54,14 @@ def aurc(confidence: Floats, right: Bools) -> float:
 
 
 def coverage_at(precision: float, confidence: Floats, right: Bools) -> float:
-    """The largest share of questions that some threshold answers with at least this precision."""
+    """The largest coverage of a threshold with at least this precision."""
     curve = risk_coverage(confidence, right)
     reached = curve.ends & (curve.risk <= 1 - precision + 1e-12)
     return float(curve.coverage[reached].max(initial=0.0))
 
 
 def reliability(confidence: Floats, right: Bools, bins: int = BINS) -> list[Bin]:
-    """Bins of equal mass, from the least sure."""
+    """Bins of equal mass, least confident first."""
     ordered, wrong = _by_confidence(confidence, right)
     parts = zip(np.array_split(ordered[::-1], bins), np.array_split(1 - wrong[::-1], bins), strict=True)
     return [Bin(float(sure.mean()), float(good.mean()), len(sure)) for sure, good in parts if len(sure)]
@@ -74,7 +74,7 @@ def calibration_error(confidence: Floats, right: Bools, bins: int = BINS) -> flo
 
 
 def _by_confidence(confidence: Floats, right: Bools) -> tuple[Floats, Floats]:
-    """The confidences, surest first, and for each the share of its group of equals that is wrong."""
+    """The confidences in descending order, and for each the error rate in its group of equals."""
     distinct, group, size = np.unique(-confidence, return_inverse=True, return_counts=True)
     wrong = np.bincount(group, weights=~right, minlength=len(distinct)) / size
     return np.repeat(-distinct, size), np.repeat(wrong, size)

@@ -1,4 +1,4 @@
-"""Comparing short texts as SQuAD does: exact match and token F1 after normalisation.
+"""Compares short texts as SQuAD does: exact match and token F1 after normalisation.
 
 Rajpurkar et al., EMNLP 2016: lower case, no punctuation, no articles, single spaces.
 """
@@ -14,7 +14,7 @@ PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalised(text: str) -> str:
-    """The words that count.
+    """Normalise a text.
 
     >>> normalised("The U.S.'s  Navy")
     'uss navy'

@@ -1,4 +1,4 @@
-"""Which differences mean something: bootstrap by question, McNemar's test, Holm's correction."""
+"""Significance: bootstrap over questions, McNemar's test, Holm's correction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_TESTED = "none"
 
 
 class Interval(Struct, frozen=True):
-    """A value, and the bootstrap's percentile interval around it."""
+    """A value and its percentile bootstrap interval."""
 
     value: float
     low: float
@@ -35,7 +35,7 @@ class Difference(Struct, frozen=True):
     low: float
     high: float
     p: float
-    test: str  # McNemar, bootstrap, or none where nothing differs
+    test: str  # McNemar, bootstrap, or none if nothing differs
 
     @property
     def value(self) -> float:
@@ -43,14 +43,14 @@ class Difference(Struct, frozen=True):
 
 
 def resamples(questions: int, count: int = RESAMPLES, seed: int = SEED) -> Iterator[NDArray[np.int64]]:
-    """Rows drawn with replacement, `count` times; the same for the same arguments."""
+    """`count` resamples of row numbers; deterministic."""
     random = np.random.default_rng(seed)
     for _ in range(count):
         yield random.integers(0, questions, questions)
 
 
 def intervals(columns: Columns, count: int = RESAMPLES, seed: int = SEED) -> dict[str, Interval]:
-    """Every metric with its interval. A resample that leaves a metric undefined does not count for it."""
+    """Each metric with its interval. Resamples that leave a metric undefined are not counted."""
     values = measure(columns)
     drawn = [measure(columns.take(rows)) for rows in resamples(len(columns.right), count, seed)]
     return {
@@ -60,9 +60,9 @@ def intervals(columns: Columns, count: int = RESAMPLES, seed: int = SEED) -> dic
 
 
 def differences(a: Columns, b: Columns, count: int = RESAMPLES, seed: int = SEED) -> list[Difference]:
-    """B against A on the same questions, in the same order: each metric that both have.
+    """Compare B with A on the same questions in the same order, for each metric that both have.
 
-    A metric that is right or wrong for each question is tested by McNemar's exact test, any other by the bootstrap.
+    Metrics that are right or wrong per question use McNemar's exact test, all others the bootstrap.
     """
     before, after = measure(a), measure(b)
     drawn = [(measure(a.take(rows)), measure(b.take(rows))) for rows in resamples(len(a.right), count, seed)]
@@ -75,13 +75,13 @@ def differences(a: Columns, b: Columns, count: int = RESAMPLES, seed: int = SEED
 
 
 def mcnemar(a: Bools, b: Bools) -> float:
-    """The exact p-value: whether, of the questions where A and B differ, one side wins more than chance would."""
+    """McNemar's exact p-value, from the questions where A and B differ."""
     won, lost = int((b & ~a).sum()), int((a & ~b).sum())
     return float(binomtest(won, won + lost, 0.5).pvalue) if won + lost else 1.0
 
 
 def bootstrap_p(changes: Sequence[float]) -> float:
-    """Two-sided: how often resampling turns the difference to the other side; never 0, for the draws are finite."""
+    """Two-sided: how often resampling reverses the difference; never 0, because the number of resamples is finite."""
     drawn = np.array(changes)
     smaller = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     return min(1.0, 2 * (smaller + 1) / (len(drawn) + 1))
@@ -110,7 +110,7 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _outcomes(a: Columns, b: Columns, name: str) -> tuple[Bools, Bools] | None:
-    """Right or wrong, for each question that the metric applies to; None if it is anything in between."""
+    """Right or wrong for each question that the metric applies to; None if other values occur."""
     if name not in a.names or name not in b.names:
         return None
     ours, theirs = a.values[:, a.names.index(name)], b.values[:, b.names.index(name)]

@@ -1,4 +1,4 @@
-"""The table of metrics: what each is called, which way is better, and how it comes out of scores."""
+"""The table of metrics: names, directions, and how each is computed from scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eval.metrics.scoring import Score
 from eval.metrics.selective import Bools, Floats, aurc, auroc, calibration_error, coverage_at
 
-PRECISION = 0.9  # at which coverage is given
+PRECISION = 0.9  # precision at which coverage is reported
 
 
 class Metric(Struct, frozen=True):
@@ -22,37 +22,37 @@ class Metric(Struct, frozen=True):
 
 
 METRICS = (
-    Metric("recall@1", "Retrieval", "share of needed passages (documents, where the set judges those) found first"),
+    Metric("recall@1", "Retrieval", "share of needed passages (or documents, if the set judges documents) at rank 1"),
     Metric("recall@5", "Retrieval", "… among the first 5"),
     Metric("recall@10", "Retrieval", "… among the first 10"),
     Metric("recall@20", "Retrieval", "… among the first 20"),
-    Metric("MRR@10", "Retrieval", "reciprocal rank of the first one needed, 0 beyond 10"),
+    Metric("MRR@10", "Retrieval", "reciprocal rank of the first needed passage, 0 beyond 10"),
     Metric("nDCG@10", "Retrieval", "normalised discounted cumulative gain of the first 10"),
-    Metric("hit@1", "Answers", "the first answer cites a sentence that holds a gold answer"),
+    Metric("hit@1", "Answers", "the first answer cites a sentence that contains a gold answer"),
     Metric("hit@3", "Answers", "… one of the first 3 answers"),
-    Metric("citation precision", "Answers", "share of the sentences cited that hold an answer or its evidence"),
-    Metric("citation recall", "Answers", "share of the sentences needed that are cited"),
-    Metric("exact match", "Answers", "the highlight is the gold span, normalised as in SQuAD; none counts 0"),
-    Metric("token F1", "Answers", "tokens that highlight and gold span share"),
-    Metric("exact citations", "Citations", "all three ranges slice to the quote; less than 1 is an alarm"),
+    Metric("citation precision", "Answers", "share of cited sentences that contain an answer or its evidence"),
+    Metric("citation recall", "Answers", "share of needed sentences that are cited"),
+    Metric("exact match", "Answers", "the highlight is the gold span, normalised as in SQuAD; none counts as 0"),
+    Metric("token F1", "Answers", "token overlap of highlight and gold span"),
+    Metric("exact citations", "Citations", "all three ranges match the quote; less than 1 is a bug"),
     Metric("status accuracy", "Knowing when not to answer", "answered, conflicting or abstained, as expected"),
     Metric("AUROC", "Knowing when not to answer", "confidence tells answerable from unanswerable questions"),
     Metric("AURC", "Knowing when not to answer", "area under the risk-coverage curve", higher_is_better=False),
     Metric("coverage@90%", "Knowing when not to answer", "share of questions answered with a precision of 90 %"),
-    Metric("abstention precision", "Knowing when not to answer", "of the abstentions, those that were right"),
-    Metric("abstention recall", "Knowing when not to answer", "of the unanswerable questions, those abstained from"),
-    Metric("conflict precision", "Knowing when not to answer", "of the conflicts told, those that are there"),
-    Metric("conflict recall", "Knowing when not to answer", "of the conflicts in the documents, those told"),
+    Metric("abstention precision", "Knowing when not to answer", "share of abstentions that are right"),
+    Metric("abstention recall", "Knowing when not to answer", "share of unanswerable questions abstained from"),
+    Metric("conflict precision", "Knowing when not to answer", "share of reported conflicts that exist"),
+    Metric("conflict recall", "Knowing when not to answer", "share of existing conflicts that are reported"),
     Metric("ECE", "Calibration", "expected calibration error, 10 bins of equal mass", higher_is_better=False),
 )
 BY_NAME = {metric.name: metric for metric in METRICS}
 
 
 class Columns(Struct, frozen=True):
-    """Scores as arrays over the questions, so that resampling them is indexing."""
+    """Scores as arrays over the questions, so that resampling is indexing."""
 
     names: tuple[str, ...]
-    values: Floats  # [questions, names]; NaN where a measure does not apply to a question
+    values: Floats  # [questions, names]; NaN if a measure does not apply to a question
     confidence: Floats
     right: Bools
     answerable: Bools
@@ -84,7 +84,7 @@ class Columns(Struct, frozen=True):
 
 
 def measure(columns: Columns) -> dict[str, float]:
-    """Every metric that the questions allow, in the order of the table; one that they don't is left out, never NaN."""
+    """All metrics that the questions allow, in table order. Metrics that do not apply are left out, never NaN."""
     found = _means(columns)
     if columns.citations.sum():
         found["exact citations"] = float(columns.exact.sum() / columns.citations.sum())
@@ -94,7 +94,7 @@ def measure(columns: Columns) -> dict[str, float]:
 
 
 def _means(columns: Columns) -> dict[str, float]:
-    """Each over the questions that it applies to."""
+    """Each measure's mean over the questions it applies to."""
     applies = ~np.isnan(columns.values)
     sums, counts = np.where(applies, columns.values, 0.0).sum(axis=0), applies.sum(axis=0)
     return {name: float(total / count) for name, total, count in zip(columns.names, sums, counts, strict=True) if count}
@@ -113,6 +113,6 @@ def _knowing(columns: Columns) -> dict[str, float]:
         expected, given = columns.expected == status, columns.given == status
         if expected.any():
             both = float((expected & given).sum())
-            found[f"{name} precision"] = both / max(int(given.sum()), 1)  # none given: 0, not undefined
+            found[f"{name} precision"] = both / max(int(given.sum()), 1)  # no conflict reported: 0, not undefined
             found[f"{name} recall"] = both / int(expected.sum())
     return found

@@ -1,4 +1,4 @@
-"""Two runs of one test set side by side: what changed, what that means, and which questions were won and lost."""
+"""Compares two runs of one test set: differences, their significance, and the questions won and lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Verdict(Struct, frozen=True):
 
     @property
     def word(self) -> str:
-        """Better, worse, or nothing that chance does not explain."""
+        """Better, worse, or not significant."""
         if self.p >= SIGNIFICANT or not self.difference.value:
             return ""
         return "better" if self.better else "worse"
@@ -43,7 +43,7 @@ class Side(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A question that one run answers rightly and the other does not."""
+    """A question that one run answers right and the other wrong."""
 
     id: str
     question: str
@@ -67,7 +67,7 @@ class Comparison(Struct, frozen=True):
 
 
 def compare(a: Path, b: Path) -> Comparison:
-    """B against A. Raises RunNotFound, RunVersion, RunIncomplete or DifferentQuestions."""
+    """Compare B with A. Raises RunNotFound, RunVersion, RunIncomplete or DifferentQuestions."""
     first, second = RunFolder(a), RunFolder(b)
     before, after = first.read_environment(), second.read_environment()
     if before.dataset_sha256 != after.dataset_sha256:
@@ -75,7 +75,7 @@ def compare(a: Path, b: Path) -> Comparison:
         raise DifferentQuestions(a=a, b=b, reason=f"{reason}{after.dataset_sha256[:12]})")
     scores_a, scores_b = first.read_scores(), second.read_scores()
     found = differences(Columns.of(scores_a), Columns.of(scores_b), after.resamples)
-    # Where no question differs, nothing could come out significant; so it is not one of the tests (Tarone, 1990).
+    # Metrics without any difference cannot be significant, so they do not count as tests (Tarone, 1990).
     corrected = holm({each.metric: each.p for each in found if each.test != NOT_TESTED})
     verdicts = [Verdict(each, corrected.get(each.metric, 1.0)) for each in found]
     changes = list(zip(scores_a, scores_b, first.read_lines(), second.read_lines(), strict=True))
@@ -91,7 +91,7 @@ def compare(a: Path, b: Path) -> Comparison:
 
 
 def merit(score: Score) -> float:
-    """What winning a question means: the right first answer, the right abstention; where documents are judged, nDCG."""
+    """Whether a question is won: right first answer, or right abstention; if documents are judged, nDCG."""
     if "hit@1" in score.values:
         return score.values["hit@1"]
     return score.values.get("nDCG@10", score.values.get("status accuracy", 0.0))
@@ -107,7 +107,7 @@ def side(score: Score, line: Line) -> Side:
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """All of it as one HTML file."""
+    """Write the comparison as one HTML file."""
     sections: Sequence[tuple[str, list[Change]]] = (("Lost", comparison.lost), ("Won", comparison.won))
     template = templates().get_template("comparison.html")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a run was made with, so that its figures can be defended later."""
+"""Records what a run was made with, so that its figures can be reproduced."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from eval.runs.target import Target
 from index.errors import CollectionNotFound
 from service import schema
 
-FORMAT = 1  # of a run folder; raised whenever what is kept there changes its meaning
+FORMAT = 1  # of a run folder; raised whenever its files change their meaning
 PACKAGES = ("pincite", "numpy", "scipy", "ir-measures", "onnxruntime", "faiss-cpu", "tantivy", "litestar", "nupunkt")
-RESULTS = [f":(top,exclude)eval/{name}" for name in ("RESULTS.md", "CAPACITY.md", "*.png")]  # what measuring writes
+RESULTS = [f":(top,exclude)eval/{name}" for name in ("RESULTS.md", "CAPACITY.md", "*.png")]  # written by benchmarks
 
 
 class Settings(Struct, frozen=True):
-    """How every question is asked. Nothing is abstained from: thresholds are applied afterwards."""
+    """How questions are asked. Nothing is abstained from; thresholds are applied afterwards."""
 
     max_answers: int = 3
     passages: int = 20
@@ -45,7 +45,7 @@ class Settings(Struct, frozen=True):
         )
 
 
-HIDDEN = "none that is shown without a key (--key)"
+HIDDEN = "hidden without a key (--key)"
 
 
 class Environment(Struct, frozen=True, kw_only=True):
@@ -102,11 +102,11 @@ def environment_of(
 
 
 def check_same(folder: Path, before: Environment, now: Environment) -> None:
-    """Raise RunMismatch unless a run begun with `before` may go on with `now`."""
+    """Raise RunMismatch unless a run started with `before` can continue with `now`."""
     for what, found, given in (
         ("test set", before.dataset_sha256[:12], now.dataset_sha256[:12]),
         ("index version", before.index.version, now.index.version),
-        ("way of asking", before.settings, now.settings),
+        ("question settings", before.settings, now.settings),
         ("threshold", before.threshold, now.threshold),
         ("number of resamples", before.resamples, now.resamples),
         ("set of models", _hashes(before), _hashes(now)),
@@ -116,7 +116,7 @@ def check_same(folder: Path, before: Environment, now: Environment) -> None:
 
 
 def commit() -> str | None:
-    """The commit of this code, `-changed` behind it where files differ but for results; None outside a repository."""
+    """The commit of this code, with `-changed` if files other than results differ; None outside a repository."""
     here = Path(__file__).parent
     try:
         found = _git(here, "rev-parse", "--short=12", "HEAD")

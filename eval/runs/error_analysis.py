@@ -1,4 +1,4 @@
-"""Misses and what should have been there instead, each sentence in its context."""
+"""Lists wrong answers beside the gold answers, each sentence in its context."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from eval.metrics.scoring import Score, SourceOf, gold_sentences
 from eval.runs.run import Line
 from service import schema
 
-CONTEXT = 120  # code points on either side
+CONTEXT = 120  # code points on each side
 
 
 class Excerpt(Struct, frozen=True):
-    """A quotation with what stands around it; `mark` is a span within it, `source` where it is from."""
+    """A quotation in context; `mark` is a span within it, `source` its document."""
 
     source: str
     before: str
@@ -25,7 +25,7 @@ class Excerpt(Struct, frozen=True):
 
     @property
     def parts(self) -> tuple[str, str, str]:
-        """The quotation before, in and behind the mark."""
+        """The text before, inside and after the mark."""
         start, end = self.mark or (0, 0)
         return self.quote[:start], self.quote[start:end], self.quote[end:]
 
@@ -37,7 +37,7 @@ class Miss(Struct, frozen=True):
     confidence: float
     expected: str
     status: str
-    rank: str  # of the first passage needed
+    rank: str  # of the first needed passage
     given: list[Excerpt]
     gold: list[Excerpt]
 
@@ -51,7 +51,7 @@ def worst(
     answerable: bool,
     limit: int,
 ) -> tuple[list[Miss], int]:
-    """The misses that were surest of themselves, and how many there are in all."""
+    """The most confident wrong answers, and how many there are in all."""
     found = [
         (question, line, score)
         for question, line, score in zip(questions, lines, scores, strict=True)
@@ -87,7 +87,7 @@ def cited(citation: schema.Citation, answer: schema.Answer) -> Excerpt:
 
 
 def excerpts(golds: Sequence[Gold], source_of: SourceOf) -> list[Excerpt]:
-    """The sentences around each gold span, which is marked; a sentence once."""
+    """The sentences around each gold span, with the span marked; each sentence once."""
     found: dict[tuple[str, int], Excerpt] = {}
     for gold in golds:
         source = source_of(gold.doc)

@@ -1,4 +1,4 @@
-"""Running a test set: ask every question once, in order, then score what came back."""
+"""Runs a test set: asks each question once, in order, and scores the responses."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def evaluate(
     resamples: int = RESAMPLES,
     progress: Progress = lambda *_: None,
 ) -> dict[str, Group]:
-    """Run a test set into the folder `out`, or go on with the run there; the metrics by group.
+    """Run a test set into the folder `out`, or continue the run there; returns the metrics by group.
 
-    Raises CorpusMismatch, RunMismatch, RunVersion, IndexChanged, ServiceGone or ServiceRefused. What was answered is
-    kept in each case.
+    Raises CorpusMismatch, RunMismatch, RunVersion, IndexChanged, ServiceGone or ServiceRefused. Responses received so
+    far are kept.
     """
     folder = RunFolder(out)
     done = 0
@@ -70,14 +70,14 @@ def evaluate_and_report(
     concurrency: int = 1,
     progress: Progress = lambda *_: None,
 ) -> dict[str, Group]:
-    """Evaluate, and write the report of the run beside it. Raises what `evaluate` raises."""
+    """Evaluate, and write the report of the run. Raises what `evaluate` raises."""
     groups = evaluate(dataset, target, out, collection=collection, concurrency=concurrency, progress=progress)
     write_report(dataset, RunFolder(out), target.source)
     return groups
 
 
 def check_corpus(dataset: Dataset, target: Target) -> None:
-    """Raise CorpusMismatch unless the index holds every gold span where the set has it."""
+    """Raise CorpusMismatch unless the index contains all gold spans at their positions."""
     corpus = dataset.corpus or "FOLDER"
     for question in dataset.questions:
         for source in dataset.relevant.get(question.id, {}):
@@ -94,7 +94,7 @@ def check_corpus(dataset: Dataset, target: Target) -> None:
 def asked(
     questions: Sequence[Question], target: Target, settings: Settings, concurrency: int
 ) -> Iterator[tuple[Line, Times]]:
-    """Answers in the order of the questions, `concurrency` of them on their way at a time."""
+    """Responses in the order of the questions, `concurrency` at a time."""
     with ThreadPoolExecutor(concurrency) as pool:
         waiting: deque[Future[tuple[Line, Times]]] = deque()
         try:
@@ -125,7 +125,7 @@ def ask(question: Question, target: Target, settings: Settings) -> tuple[Line, T
 
 
 def grouped(scores: Sequence[Score], resamples: int, progress: Progress) -> dict[str, Group]:
-    """The metrics of all questions, and of each type where there are at least two."""
+    """The metrics of all questions, and of each type with at least two."""
     types = sorted({score.type for score in scores if score.type})
     members = {ALL: list(scores)} | {name: [s for s in scores if s.type == name] for name in types if len(types) > 1}
     groups = {}

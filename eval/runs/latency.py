@@ -1,4 +1,4 @@
-"""How long questions took, by stage."""
+"""Latency by stage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def percentiles(milliseconds: Sequence[float]) -> Latency:
 
 
 def summary(times: Sequence[Times], concurrency: int) -> TimeSummary:
-    """By Little's law, questions per second are those on their way at a time over the mean time that each takes."""
+    """By Little's law, throughput is the number of questions in flight divided by their mean latency."""
     stages = {stage: percentiles([getattr(each, stage) for each in times]) for stage in STAGES}
     mean = float(np.mean([each.wall for each in times]))
     return TimeSummary(stages, 1000 * concurrency / mean if mean else 0.0)

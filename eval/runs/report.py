@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else."""
+"""The report of a run: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from eval.runs.run import ALL, RunFolder, replace
 TILES = ("hit@1", "hit@3", "recall@10", "AUROC", "coverage@90%", "ECE", "exact citations")
 DOCUMENT_TILES = ("recall@10", "MRR@10", "nDCG@10")
 TYPE_COLUMNS = ("recall@10", "MRR@10", "hit@1", "hit@3", "citation precision", "citation recall", "status accuracy")
-SHOWN = 20  # misses of each kind
+SHOWN = 20  # wrong answers of each kind
 
 
 def write_report(dataset: Dataset, folder: RunFolder, source_of: SourceOf) -> None:
     environment, groups = folder.read_environment(), folder.read_groups()
     scores, lines, times = folder.read_scores(), folder.read_lines(), folder.read_times()
     columns = Columns.of(scores)
-    charts = [("Time a question takes", plots.latency_chart(times))]
+    charts = [("Latency of a question", plots.latency_chart(times))]
     sections = []
     if not dataset.judges_documents:
         charts = confidence_charts(columns, environment.threshold) + charts
         for heading, explanation, answerable in (
-            ("The worst misses", "Answerable, and the first answer is wrong.", True),
-            ("Answered, but cannot be", "The documents have no answer, and one was given.", False),
+            ("Most confident wrong answers", "Answerable questions with a wrong first answer.", True),
+            ("Answered although unanswerable", "The documents contain no answer, but one was given.", False),
         ):
             misses = worst(dataset.questions, lines, scores, source_of, answerable=answerable, limit=SHOWN)
             sections.append((heading, explanation, *misses))
@@ -72,6 +72,6 @@ def chosen(metrics: dict[str, Interval], names: tuple[str, ...]) -> list[tuple[s
 
 
 def table(metrics: dict[str, Interval]) -> list[tuple[str, list[tuple[Metric, Interval]]]]:
-    """The metrics by their groups, in the order of the table of metrics."""
+    """The metrics by group, in the order of the table of metrics."""
     rows = [(BY_NAME[name], interval) for name, interval in metrics.items()]
     return [(group, list(members)) for group, members in groupby(rows, key=lambda row: row[0].group)]

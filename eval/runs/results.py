@@ -1,4 +1,4 @@
-"""`eval/RESULTS.md`, the table of record: each part is written by the command that measured it, never by hand."""
+"""Writes `eval/RESULTS.md`, the table of record: the benchmark commands write its parts, nobody edits it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PARTS = (
 )
 HEAD = """# Results
 
-What was measured, on which machine and when. The commands that stand under the parts write this file;
-nothing in it is written by hand. `eval/metrics/table.py` and the report of each run say what each metric means.
-Behind the value of a metric is its 95 % interval: bootstrap over the questions.
+What was measured, when, and on which machine. The commands shown under the parts write this file;
+do not edit it. `eval/metrics/table.py` and the report of each run define the metrics.
+Each value is followed by its 95 % interval, a bootstrap over the questions.
 """
 
 
 def write_part(part: str, text: str, path: Path = RESULTS) -> None:
-    """Put `text` in place of a part of the file; the other parts stay."""
+    """Replace one part of the file; the other parts stay."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     parts = {name: text.strip() if name == part else _part(name, before) for name in PARTS}
     body = "\n".join(f"<!-- {name} -->\n{content}\n<!-- /{name} -->\n" for name, content in parts.items() if content)
@@ -49,7 +49,7 @@ def provenance(command: str) -> str:
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column to the left, the others to the right."""
+    """A Markdown table, the first column left-aligned, the others right-aligned."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -60,7 +60,7 @@ def _part(name: str, text: str) -> str:
 
 
 def _processor() -> str:
-    """`2 × Intel(R) Xeon(R) …` on Linux, else the name of the architecture."""
+    """The CPU, `2 × Intel(R) Xeon(R) …` on Linux; elsewhere the name of the architecture."""
     try:
         names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:

@@ -1,11 +1,11 @@
-"""A run is a folder: what was asked, what came back, what it is worth, and what it was made with.
+"""A run is a folder with its settings, responses, scores and metrics.
 
-DIR/environment.json  versions, hashes, settings: written first, compared when the run goes on
-DIR/responses.jsonl   one response a line, in the order of the questions: the same bytes for the same index
-DIR/times.jsonl       how long each took
-DIR/scores.jsonl      one score a line
-DIR/metrics.json      every metric with its interval, for all questions and by type: the same bytes as well
-DIR/report.html       all of it for people
+DIR/environment.json  versions, hashes, settings: written first, compared when the run continues
+DIR/responses.jsonl   one response per line, in the order of the questions: reproducible to the byte
+DIR/times.jsonl       the latency of each
+DIR/scores.jsonl      one score per line
+DIR/metrics.json      each metric with its interval, for all questions and by type: reproducible to the byte
+DIR/report.html       the report
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from eval.metrics.statistics import Interval
 from eval.runs.environment import FORMAT, Environment, check_same
 
 T = TypeVar("T")
-ALL = "all"  # the name of the group of all questions
+ALL = "all"  # the group of all questions
 
 
 class Line(Struct, frozen=True):
@@ -34,7 +34,7 @@ class Line(Struct, frozen=True):
 
 
 class Times(Struct, frozen=True):
-    """Milliseconds. `retrieve`, `read` and `total` are the service's own; `wall` is what the asker waited."""
+    """Milliseconds. `retrieve`, `read` and `total` are the service's own; `wall` is measured by the client."""
 
     id: str
     retrieve: float
@@ -49,7 +49,7 @@ class Group(Struct, frozen=True):
 
 
 class RunFolder:
-    """The one place that knows the files of a run."""
+    """The files of a run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,9 +61,9 @@ class RunFolder:
         self.report = path / "report.html"
 
     def begin(self, environment: Environment) -> int:
-        """Start a run here, or go on with the one that was; how many questions are answered already.
+        """Start a run, or continue an existing one; returns the number of questions already answered.
 
-        Raises RunVersion or RunMismatch, and changes nothing then.
+        Raises RunVersion or RunMismatch without changing anything.
         """
         if self.environment.exists():
             check_same(self.path, self.read_environment(), environment)
@@ -73,7 +73,7 @@ class RunFolder:
         return self._cut_to_whole_lines()
 
     def append(self, line: Line, times: Times) -> None:
-        """Times first: a response that is kept has its times."""
+        """Times are written first, so every response has its times."""
         for path, value in ((self.times, times), (self.responses, line)):
             with path.open("ab") as file:
                 file.write(msgspec.json.encode(value) + b"\n")
@@ -102,7 +102,7 @@ class RunFolder:
         return self._read(self.times, Times)
 
     def read_scores(self) -> list[Score]:
-        """Raises RunIncomplete where the run was not finished."""
+        """Raises RunIncomplete if the run was not finished."""
         if not self.metrics.is_file():
             raise RunIncomplete(path=self.path, reason="it has no metrics yet")
         return self._read(self.scores, Score)
@@ -118,7 +118,7 @@ class RunFolder:
             raise RunIncomplete(path=self.path, reason=f"{path.name} cannot be read ({error})") from error
 
     def _cut_to_whole_lines(self) -> int:
-        """Take off what an interruption left unfinished, so that both files hold the same questions."""
+        """Remove what an interruption left incomplete, so that both files cover the same questions."""
         files = (self.responses, self.times)
         for path in files:
             path.touch()
@@ -130,7 +130,7 @@ class RunFolder:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
+    """Replace a file atomically."""
     unfinished = path.with_name(path.name + ".new")
     unfinished.write_bytes(data)
     unfinished.replace(path)

@@ -1,4 +1,4 @@
-"""What is evaluated: an index opened in process, or any running service over HTTP."""
+"""The system under evaluation: an index opened in this process, or a running service over HTTP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.client.requests import BUSY
 
 
 class Target(Protocol):
-    """Answers questions and hands out the documents that it cites. Safe in many threads at once."""
+    """Answers questions and serves the cited documents. Thread-safe."""
 
     @property
     def name(self) -> str: ...
@@ -33,13 +33,13 @@ class Target(Protocol):
     def ask(self, request: schema.AskRequest) -> schema.AskResponse: ...
 
     def source(self, name: str) -> ServedDocument | None:
-        """None where there is no such document."""
+        """The served document; None if it does not exist."""
 
     def close(self) -> None: ...
 
 
 class InProcess:
-    """An index on this machine."""
+    """An index opened in this process."""
 
     def __init__(self, answering: Answering, index: Path | Address, collection: str) -> None:
         self.name = str(index)
@@ -77,11 +77,11 @@ class InProcess:
 
 
 class Unreachable(Exception):
-    """The service stayed away for longer than it may; `reason` says how."""
+    """The service was away for longer than `patience`; `reason` says why."""
 
 
 class OverHttp:
-    """A running service. Waits and tries again where it is busy or away, up to `patience` seconds each time."""
+    """A running service. Retries for up to `patience` seconds per call if it is busy or away."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class OverHttp:
 
     @contextmanager
     def _in_our_words(self, what: str) -> Iterator[None]:
-        """Raises Unreachable, or ServiceRefused where waiting does not help."""
+        """Raises Unreachable, or ServiceRefused if a retry cannot help."""
         try:
             yield
         except errors.Unreachable as error:

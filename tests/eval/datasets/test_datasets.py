@@ -39,9 +39,9 @@ def test_a_wrong_offset_is_dropped_and_reported_and_the_rest_stays(tmp_path: Pat
     assert [each.id for each in found.questions] == ["1"]
     assert len(found.questions[0].answers) == 1
     assert found.dropped == [
-        "1: 'Bonn' does not stand at 3 of a/people.txt",
-        "2: 'Bonn' does not stand at 3 of a/people.txt",
-        "2: the question has no answer left",
+        "1: 'Bonn' is not at 3 in a/people.txt",
+        "2: 'Bonn' is not at 3 in a/people.txt",
+        "2: no answer of the question is left",
     ]
 
 
@@ -59,9 +59,9 @@ def test_evidence_with_one_span_off_is_no_evidence(tmp_path: Path) -> None:
         ({"question": " \n"}, "blank"),
         ({"question": "x" * 2001}, "longer than 2000"),
         ({"expected": "maybe"}, "expected is 'maybe'"),
-        ({"answerable": False}, "cannot be answered and has an answer"),
-        ({"id": "0"}, "stands twice"),
-        ({"answers": [BONN | {"doc": "none.txt"}]}, "there is no document 'none.txt'"),
+        ({"answerable": False}, "unanswerable but has an answer"),
+        ({"id": "0"}, "not unique"),
+        ({"answers": [BONN | {"doc": "none.txt"}]}, "document 'none.txt' does not exist"),
         ({"answers": [BONN | {"doc": "../questions.jsonl"}]}, "does not stand"),
     ],
 )
@@ -74,7 +74,7 @@ def test_a_question_that_cannot_be_used_is_dropped_with_its_reason(
 
 
 def test_a_set_whose_offsets_are_all_wrong_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(NoQuestionLeft, match="does not stand at 3"):
+    with pytest.raises(NoQuestionLeft, match="is not at 3"):
         load(own(tmp_path, question(answers=[BONN | {"start": 3}])))
 
 
@@ -142,7 +142,7 @@ def test_a_beir_folder_keeps_positive_judgements_of_documents_that_are_there(tmp
     found = load(tmp_path)
     assert found.relevant == {"q1": {"d%2F1.md": 2}}
     assert [each.id for each in found.questions] == ["q1"]
-    assert found.dropped == ["q1: there is no document 'gone'", "q2: no document is judged relevant"]
+    assert found.dropped == ["q1: document 'gone' does not exist", "q2: no document is judged relevant"]
     assert (write_corpus(found, tmp_path / "files") / "d%2F1.md").read_text("utf-8") == "# A title\n\nOne."
 
 
