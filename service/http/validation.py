@@ -8,6 +8,7 @@ limits (422).
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
@@ -28,7 +29,6 @@ from service.errors import (
 T = TypeVar("T", bound=Struct)
 
 LARGE = 65_536  # bytes; a body of so many is decoded in a fraction of a millisecond
-DEEPEST = 16  # objects in objects, of which each is read once more for each that it is in; the contract needs 4
 
 
 async def decode_apart(body: bytes, kind: type[T]) -> T:
@@ -139,42 +139,44 @@ class _Name(str):
     __slots__ = ()
 
 
-def _refuse_repeated_fields(body: bytes | msgspec.Raw, kind: type[Struct], depth: int = 1) -> None:
+def _refuse_repeated_fields(body: bytes, kind: type[Struct]) -> None:
     """Parsers differ in which value of a repeated field they use, so repeated fields are rejected.
 
-    Python sees only the field names, and only those of objects that are part of the request type.
+    Where no field holds objects, msgspec gives the names and skips the values: 15 ms for 8 MB of questions, against
+    95 ms with the standard library, which is faster for many small objects.
     """
-    if depth > DEEPEST:
-        raise RecursionError
+    if _flat(kind):
+        seen: set[str] = set()
+
+        def name_once(_: type, name: str) -> _Name:
+            _add_once(seen, name)
+            return _Name(name)
+
+        msgspec.json.decode(body, type=dict[_Name, msgspec.Raw], dec_hook=name_once)
+    else:
+        json.loads(body, object_pairs_hook=_names_once)
+
+
+def _names_once(pairs: list[tuple[str, object]]) -> None:
     seen: set[str] = set()
+    for name, _ in pairs:
+        _add_once(seen, name)
 
-    def first_of(_: type, name: str) -> _Name:
-        if name in seen:
-            raise RepeatedField(field=name)
-        seen.add(name)
-        return _Name(name)
 
-    values = msgspec.json.decode(body, type=dict[_Name, msgspec.Raw], dec_hook=first_of)
-    for name, (inner, many) in _objects_in(kind).items():
-        value = values.get(_Name(name))
-        if value is None or bytes(value) == b"null":
-            continue
-        for each in msgspec.json.decode(value, type=list[msgspec.Raw]) if many else [value]:
-            _refuse_repeated_fields(each, inner, depth + 1)
+def _add_once(seen: set[str], name: str) -> None:
+    if name in seen:
+        raise RepeatedField(field=name)
+    seen.add(name)
 
 
 @cache
-def _objects_in(kind: type[Struct]) -> dict[str, tuple[type[Struct], bool]]:
-    """The fields that hold an object, or a list of objects: the type of the object, and whether it is a list."""
-    fields: dict[str, tuple[type[Struct], bool]] = {}
+def _flat(kind: type[Struct]) -> bool:
+    """Whether objects of this kind hold no others."""
     described: inspect.Type = inspect.type_info(kind)
-    for field in described.fields if isinstance(described, inspect.StructType) else ():
-        for member in field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,):
-            if isinstance(member, inspect.StructType):
-                fields[field.name] = member.cls, False
-            elif isinstance(member, inspect.ListType) and isinstance(member.item_type, inspect.StructType):
-                fields[field.name] = member.item_type.cls, True
-    return fields
+    types = [field.type for field in described.fields] if isinstance(described, inspect.StructType) else []
+    types += [member for each in types if isinstance(each, inspect.UnionType) for member in each.types]
+    types += [each.item_type for each in types if isinstance(each, inspect.ListType)]
+    return not any(isinstance(each, inspect.StructType) for each in types)
 
 
 def _parts(message: str) -> dict[str, object]:

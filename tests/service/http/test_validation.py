@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from litestar.testing import TestClient
 
 from service.answering.answering import Answering
-from service.errors import MalformedJson, RepeatedField
+from service.errors import RepeatedField
 from service.http import validation
 from service.http.app import create_app
-from service.http.validation import DEEPEST, LARGE, decode
-from service.schema import VerifyRequest
+from service.http.validation import LARGE, decode
+from service.schema import SearchRequest, VerifyRequest
 from service.settings import Settings
 
 CITATION = {"source": "a.txt", "sha256": "0", "range": {"codepoint": [0, 1]}, "quote": {"exact": "A"}}
@@ -100,12 +100,14 @@ def test_a_name_given_twice_in_two_spellings_is_refused() -> None:
         decode(b'{"citations": [], "cit\\u0061tions": []}', VerifyRequest)
 
 
-def test_objects_may_lie_in_objects_only_so_deep() -> None:
-    start = json.dumps(CITATION)[:-1]
-
-    def nested(depth: int) -> bytes:
-        return ('{"citations": [' + f'{start}, "also": [' * depth + "]}" * depth + "]}").encode()
-
-    assert decode(nested(DEEPEST - 2), VerifyRequest).citations
-    with pytest.raises(MalformedJson):
-        decode(nested(DEEPEST + 1), VerifyRequest)
+@given(st.lists(st.tuples(st.sampled_from(["query", "top_k", "sources", "collection"]), st.booleans())))
+def test_a_field_of_a_flat_object_given_twice_is_refused(fields: list[tuple[str, bool]]) -> None:
+    values = {"query": '"ferry"', "top_k": "3", "sources": '["a", "a"]', "collection": '"default"'}
+    spelled = [(name.replace("e", "\\u0065") if escaped else name, values[name]) for name, escaped in fields]
+    body = "{" + ", ".join(f'"{name}": {value}' for name, value in [("query", '"x"'), *spelled]) + "}"
+    try:
+        decode(body.encode(), SearchRequest)
+    except RepeatedField:
+        assert repeats(body)
+    else:
+        assert not repeats(body)
