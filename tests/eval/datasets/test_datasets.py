@@ -62,7 +62,7 @@ def test_evidence_with_one_span_off_is_no_evidence(tmp_path: Path) -> None:
         ({"answerable": False}, "unanswerable but has an answer"),
         ({"id": "0"}, "not unique"),
         ({"answers": [BONN | {"doc": "none.txt"}]}, "document 'none.txt' does not exist"),
-        ({"answers": [BONN | {"doc": "../questions.jsonl"}]}, "does not stand"),
+        ({"answers": [BONN | {"doc": "../questions.jsonl"}]}, "is not at"),
     ],
 )
 def test_a_question_that_cannot_be_used_is_dropped_with_its_reason(
