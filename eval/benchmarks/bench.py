@@ -1,8 +1,8 @@
-"""Measures every test set at hand and rewrites its part of the table of record.
+"""Evaluates all available test sets and rewrites their part of the table of record.
 
     python -m eval.benchmarks.bench --out runs --data ../shared/data/dev
 
-Each corpus is indexed anew, so that building is measured as well.
+Each corpus is indexed from scratch, so that building is measured as well.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 
 class Built(Struct, frozen=True):
-    """`encoding` are the seconds that the bare encoder takes for the same passages, `again` those of a second build."""
+    """`encoding`: seconds that the encoder alone takes for the same passages. `again`: seconds of a second build."""
 
     index: Path
     documents: int
@@ -65,7 +65,7 @@ class Measured(Struct, frozen=True):
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--data", envvar="DATA", type=click.Path(path_type=Path), default=DATA, show_default=True)
-@click.option("--only", multiple=True, help="The name of a set; may be repeated. RESULTS.md is left as it is then.")
+@click.option("--only", multiple=True, help="The name of a set; repeatable. Then RESULTS.md is not written.")
 def main(out: Path, data: Path, only: tuple[str, ...]) -> None:
     """Index, ask, score and report every test set in --data and in eval/data."""
     measured = []
@@ -86,7 +86,7 @@ def main(out: Path, data: Path, only: tuple[str, ...]) -> None:
 
 
 def sets_in(*folders: Path) -> Iterator[Path]:
-    """The test sets directly in these folders, by name; a folder that is not there has none."""
+    """The test sets directly in these folders, by name. Missing folders are ignored."""
     for folder in folders:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if any(layout.recognises(path) for layout in (squad, beir, native)):
@@ -106,7 +106,7 @@ def measure(dataset: Dataset, out: Path) -> Measured:
 
 
 def fresh_index(dataset: Dataset, index: Path) -> Built:
-    """Build the index anew. The encoder, which is exported once for an index, is not part of the time."""
+    """Build the index from scratch. The one-time export of the encoder is not timed."""
     shutil.rmtree(index, ignore_errors=True)
     corpus = write_corpus(dataset, index.with_name(f"{index.name}-corpus"))
     model = models.find(models.DEFAULT)
@@ -147,14 +147,14 @@ def table(measured: Sequence[Measured]) -> str:
 
 
 def left_out() -> str:
-    """What the packaged reader reached on documents that it was not fitted on, where the table has it fitted on all."""
+    """The packaged reader's results on documents it was not fitted on, if the table shows it fitted on all."""
     figures = msgspec.json.decode(FIT.read_bytes())["provenance"]["figures_on_documents_left_out"]
     found = ", ".join(f"{each['hit@1']:.3f} on {name}" for name, each in figures.items() if name != "all")
     return f"The reader was fitted on some of these sets; cross-fitted, on documents left out, its hit@1 is {found}."
 
 
 def cell(group: Group, name: str) -> str:
-    """`.812 (.790–.833)`, or a dash where the set does not allow the metric."""
+    """`.812 (.790–.833)`, or a dash if the metric does not apply to the set."""
     each = group.metrics.get(name)
     if each is None:
         return "–"

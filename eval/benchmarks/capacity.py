@@ -1,9 +1,9 @@
-"""`eval/CAPACITY.md`: what a number of passages and of questions takes, worked out from what was measured.
+"""`eval/CAPACITY.md`: resources needed for a number of passages and questions, computed from measurements.
 
     python -m eval.benchmarks.capacity
 
-The prose of that file is written by hand; the tables between its marks are written here. What was measured is read from
-`RESULTS.md` and `READER.md` by part, row and column; what was not has its source beside it.
+The prose of that file is written by hand; this module writes the tables between its marks. Measured values are read
+from `RESULTS.md` and `READER.md` by part, row and column; the others name their source.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from eval.runs.run import replace
 CAPACITY = Path(__file__).parents[1] / "CAPACITY.md"
 READER = Path(__file__).parents[1] / "READER.md"
 SIZES = (100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
-RATES = (10, 100, 1000)  # questions a second
+RATES = (10, 100, 1000)  # questions per second
 DAY_S = 86_400
 GIB = 1 << 30
 MILVUS_FROM = 10_000_000  # passages
 
 
 class Figure(Struct, frozen=True):
-    """A number that the tables stand on. `source`: where it was measured, or who says so."""
+    """A number that the tables use. `source`: where it was measured, or who states it."""
 
     name: str
     value: float
@@ -40,9 +40,9 @@ class Figure(Struct, frozen=True):
 
 
 def cell(path: Path, part: str, row: str, column: str) -> float:
-    """The number in a table: the first that begins a cell, `3.8 / 10.7` -> 3.8, `.891 (…)` -> 0.891.
+    """The number in a table cell, the first if there are several: `3.8 / 10.7` -> 3.8, `.891 (…)` -> 0.891.
 
-    `part` is a line that stands before the table: `<!-- growth -->`, `### squad2, 120 questions`.
+    `part` is a line before the table: `<!-- growth -->`, `### squad2, 120 questions`.
     """
     _, found, after = path.read_text(encoding="utf-8").partition(f"{part}\n")
     if not found:
@@ -131,7 +131,7 @@ def second(results: Path, row: str) -> float:
 
 
 def links(m: int) -> float:
-    """Bytes of links a vector: 2 M on the lowest level, M on each above, where one in M is.
+    """Bytes of HNSW links per vector: 2 M on the lowest level, M on each above, where one in M vectors is.
 
     >>> links(16)
     132.26666666666668
@@ -229,7 +229,7 @@ TABLES = {
 
 
 def filled(text: str, given: Mapping[str, Figure]) -> str:
-    """The file with each table between its marks. Raises ClickException where a mark is missing."""
+    """The file with each table between its marks. Raises ClickException if a mark is missing."""
     for name, table in TABLES.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not marks.search(text):
@@ -243,14 +243,14 @@ def filled(text: str, given: Mapping[str, Figure]) -> str:
 
 
 def amount(value: float) -> str:
-    """Three figures: 1427 -> 1,427; 0.0170940 -> 0.0171."""
+    """Three significant figures: 1427 -> 1,427; 0.0170940 -> 0.0171."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.{2 - math.floor(math.log10(value))}f}".rstrip("0").rstrip(".")
 
 
 def size(value: float) -> str:
-    """In GiB, from a tebibyte on in TiB."""
+    """A size in GiB, or in TiB from one tebibyte on."""
     return f"{value / GIB / 1024:.1f} TiB" if value >= 1024 * GIB else f"{amount(value / GIB)} GiB"
 
 
@@ -271,7 +271,7 @@ def power(n: int) -> str:
 
 @click.command()
 def main() -> None:
-    """Work out the tables of CAPACITY.md anew."""
+    """Recompute the tables of CAPACITY.md."""
     replace(CAPACITY, filled(CAPACITY.read_text(encoding="utf-8"), figures()).encode())
 
 

@@ -1,9 +1,9 @@
-"""What a chooser does to citations: scripted models that are right, wrong and hostile, beside the reader alone.
+"""The effect of a language model on citations: scripted models that are right, wrong and hostile, beside the reader.
 
     python -m eval.benchmarks.choosers
 
-Each model is served over HTTP as a real one would be, and asked the questions of `eval/data/seeds` that need several
-sentences. It knows the evidence, so the right one shows the most, and the others the worst, that any model can do.
+Each model is served over HTTP like a real one, and gets the questions of `eval/data/seeds` that need several sentences.
+It knows the evidence, so the right one shows the best possible effect and the others the worst.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ LENGTHS = ("2", "3", "4", "5")
 
 
 class Remembering:
-    """A reader that reads each question once: what is measured is what comes after it."""
+    """A reader that reads each question once, because only later steps are measured."""
 
     def __init__(self, reader: Reader) -> None:
         self.name, self.sha256, self.threshold = reader.name, reader.sha256, reader.threshold
@@ -64,11 +64,11 @@ class Remembering:
 class Measured(Struct, frozen=True):
     columns: Columns
     prompts: list[str]
-    failed: int  # answers for which no choice could be used
+    failed: int  # answers without a usable choice
 
 
 class Bench:
-    """One index and one reader, asked with and without a chooser."""
+    """An index and a reader, with and without a language model."""
 
     def __init__(self, dataset: Dataset, index: Path) -> None:
         self.dataset = dataset
@@ -81,12 +81,12 @@ class Bench:
         return self._measured(None, Asked())
 
     def helped(self, model: Model, **environ: str) -> Measured:
-        """`environ`: settings of the chooser, by what follows PINCITE_CHOOSER_."""
+        """`environ`: settings of the language model, without their prefix PINCITE_CHOOSER_."""
         with endpoint(model) as (url, asked), chooser_at(url, environ) as chooser:
             return self._measured(chooser, asked)
 
     def asked_about(self, questions: Sequence[Question]) -> tuple[int, int]:
-        """How many are answered at the threshold that is served, and for how many of them a model is asked."""
+        """The number of questions answered at the served threshold, and how many of them a model is asked about."""
         with endpoint("[]") as (url, asked), chooser_at(url, {}) as chooser:
             target = self._target(chooser)
             requests = (Settings().request(question.text) for question in questions)
@@ -116,7 +116,7 @@ def chooser_at(url: str, environ: dict[str, str]) -> Iterator[Chooser]:
 
 
 def evidence_of(dataset: Dataset, source_of: Callable[[str], ServedDocument | None]) -> dict[str, set[str]]:
-    """The sentences of each question that are evidence or an answer, as one line each."""
+    """For each question, the sentences that are evidence or an answer, each on one line."""
     found: dict[str, set[str]] = {}
     for question in dataset.questions:
         golds = [*question.answers, *(gold for golds in question.evidence for gold in golds)]
@@ -155,7 +155,7 @@ def models(evidence: dict[str, set[str]]) -> dict[str, Model]:
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
-@click.option("--index", type=click.Path(exists=True, path_type=Path), help="One of seeds/.  [default: built anew]")
+@click.option("--index", type=click.Path(exists=True, path_type=Path), help="An index of seeds/.  [default: a new one]")
 def main(out: Path, index: Path | None) -> None:
     """Ask with each model, and rewrite the part of RESULTS.md."""
     whole = load(OWN / "seeds")

@@ -1,8 +1,8 @@
-"""Questions with a deadline: whether it is kept, and what is still done for them, by number of clients.
+"""Questions with a deadline: whether it is met, and how much work is still done, by number of clients.
 
     python -m eval.benchmarks.deadlines --out runs/deadlines
 
-Needs wrk, whose clients ask again as soon as they are answered; they share the machine with the service.
+Needs wrk, whose clients send the next question as soon as they have an answer. They share the machine with the service.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ABOUT = (
 
 
 class Counts(Struct, frozen=True):
-    """What the service has answered so far, and how often it left out each stage."""
+    """Answers of the service so far, and how often it skipped each stage."""
 
     answers: float
     skipped: dict[str, float]
@@ -45,25 +45,25 @@ class Counts(Struct, frozen=True):
         return cls(answers, skipped)
 
     def shares_since(self, before: Counts) -> list[float]:
-        """Of the answers since then: nothing done, passages found alone, passages read, of these fewer read."""
+        """Shares of the answers since then: no work done, passages only, passages read, of these fewer read."""
         nothing, unread, fewer = (self.skipped[stage] - before.skipped[stage] for stage in STAGES)
         answers = self.answers - before.answers
         return [count / answers for count in (nothing, unread - nothing, answers - unread, fewer)]
 
 
 @click.command()
-@click.option("--seconds", default=15, show_default=True, help="For each number of clients and each deadline.")
+@click.option("--seconds", default=15, show_default=True, help="Seconds for each number of clients and each deadline.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/deadlines"), show_default=True
 )
 def main(seconds: int, out: Path) -> None:
-    """Ask with deadlines, and write down how they were kept."""
+    """Ask with deadlines, and record how well they are met."""
     require_wrk()
     out.mkdir(parents=True, exist_ok=True)
     corpus = own(out)
     rows = []
     with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
-        wrk(service, bodies_of(corpus.questions, out), 2, 5)  # what things take is known from here on
+        wrk(service, bodies_of(corpus.questions, out), 2, 5)  # from here on, the service has estimates of its durations
         for clients in CLIENTS:
             for deadline in DEADLINES:
                 bodies = bodies_of(corpus.questions, out, deadline_ms=deadline)

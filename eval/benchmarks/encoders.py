@@ -1,9 +1,9 @@
-"""How the ways to run one encoder compare: closeness to the original, speed, and whether neighbours change a vector.
+"""Compares ways to run one encoder: closeness to the original, speed, and whether neighbours change a vector.
 
     python -m eval.benchmarks.encoders FOLDER [--model NAME] [--passages 200]
 
-reads passages from the .txt files below FOLDER and prints a table. `cosine` is to torch in single precision, without
-padding; `alone` says whether each passage alone has, bit for bit, the vector that it has among all the others.
+Reads passages from the .txt files below FOLDER and prints a table. `cosine`: to torch in single precision without
+padding. `alone`: whether each passage alone has the same vector, to the bit, as among all others.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from index.embedding.wordpieces import Pieces, Window
 from index.types import Vectors
 
 Run = Callable[[list[Window]], Vectors]
-ROUNDS = 3  # the fastest counts: other work on the machine only ever slows one down
-CALIBRATION = 48  # passages that give the static scales
+ROUNDS = 3  # the fastest counts, because other load only slows runs down
+CALIBRATION = 48  # passages that calibrate the static scales
 THREADS = 2
 COLUMNS = ("encoder", "cosine", "worst", "passages/s", "question ms", "alone", "MB")
 INT8 = {"op_types_to_quantize": ["MatMul", "Gather"], "weight_type": QuantType.QInt8}
@@ -50,7 +50,7 @@ class Measured(Struct, frozen=True):
 @click.option("--model", default=models.DEFAULT, show_default=True)
 @click.option("--passages", "limit", default=200, show_default=True)
 def main(folder: Path, model: str, limit: int) -> None:
-    """Compare the ways to run an encoder on passages from FOLDER."""
+    """Compare ways to run an encoder on passages from FOLDER."""
     source = models.find(model)
     original = torch_encoder.load(source, device="cpu")
     pieces = Pieces(torch_encoder.tokenizer_of(source, original), torch_encoder.window_of(original))
@@ -68,7 +68,7 @@ def main(folder: Path, model: str, limit: int) -> None:
 
 
 def read_passages(folder: Path, limit: int) -> list[str]:
-    """Runs of 100 words out of every text, shuffled the same way each time."""
+    """Runs of 100 words from all texts, shuffled deterministically."""
     passages = []
     for path in sorted(folder.rglob("*.txt")):
         words = path.read_text(encoding="utf-8").split()
@@ -78,7 +78,7 @@ def read_passages(folder: Path, limit: int) -> list[str]:
 
 
 def quantize(folder: Path, windows: list[Window]) -> None:
-    """The candidates, from `float.onnx` in the same folder."""
+    """The candidates, made from `float.onnx` in the same folder."""
     source = folder / "float.onnx"
     with export.quiet():
         export.quantize(source, folder / "int8, as shipped.onnx")
@@ -98,7 +98,7 @@ def quantize(folder: Path, windows: list[Window]) -> None:
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Passages for onnxruntime's measuring of activations, one at a time."""
+    """Passages for onnxruntime's calibration of activations, one at a time."""
 
     def __init__(self, windows: list[Window]) -> None:
         self.windows: Iterator[Window] = iter(windows)
@@ -121,7 +121,7 @@ def batches(model: SentenceTransformer) -> Run:
 
 
 def graph(path: Path) -> Run:
-    """As OnnxEncoder runs it: one window a run, on a few threads."""
+    """Like OnnxEncoder: one window per run, on several threads."""
     session = onnx_encoder.session(path.read_bytes())
     pool = ThreadPoolExecutor(THREADS)
 

@@ -1,4 +1,4 @@
-"""Records the examples of the documentation: what the service answers over seeds/.
+"""Records the examples of the documentation: the service's responses over seeds/.
 
 python -m eval.benchmarks.examples
 """
@@ -23,7 +23,7 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 
 
 def recorded(index: Path) -> dict[str, object]:
-    """The answer to every example, from an index of seeds/."""
+    """The response to each example, from an index of seeds/."""
     settings = Settings.from_env({}, allow_anonymous=True)
     answers = {}
     with TestClient(create_app(Answering.open(index), settings)) as client:

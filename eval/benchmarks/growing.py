@@ -1,4 +1,4 @@
-"""One size of an index: built in one process, opened and searched in another. `eval/benchmarks/growth.py` runs both."""
+"""One size of an index: built in one process, searched in another. `eval/benchmarks/growth.py` runs both."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from index.storage.store import Store
 from index.types import Vectors
 
 BATCH = 100  # documents committed together
-COMPARED = 200  # questions that recall is measured with
+COMPARED = 200  # questions for measuring recall
 TOP = 20
 CHANGES = 20
 FILTERS = {"one document": ["07/107.txt"], "1 %": ["07/*"], "half": [f"{tens}?/*" for tens in range(5)]}
@@ -41,7 +41,7 @@ Times = tuple[float, float]  # p50 and p95, in milliseconds
 
 
 class Built(Struct, frozen=True):
-    """Seconds of processor time, which other programs do not lengthen, and bytes."""
+    """Seconds of CPU time, which other programs do not lengthen, and bytes."""
 
     commit_s: float
     terms_s: float
@@ -150,7 +150,7 @@ def stages(view: View, questions: Sequence[str], encoded: Sequence[Vectors]) -> 
 
 
 def recall_of(view: View, store: Store, queries: Vectors) -> float:
-    """recall@10 of real questions against every vector of the store, which numpy compares."""
+    """recall@10 of real questions against exact search over the store's vectors with numpy."""
     best = np.full((len(queries), DEEP), -2.0, np.float32)
     for _, vectors in store.vectors(view.vectors.numbers):
         cosines = queries @ vectors.astype(np.float32).T
@@ -162,7 +162,7 @@ def recall_of(view: View, store: Store, queries: Vectors) -> float:
 
 
 def changes(index: Path, originals: Real, view: View, store: Store) -> Iterator[tuple[str, Times]]:
-    """Documents replaced one by one: how long writing takes, and how long the next question waits for its view."""
+    """Replace documents one by one: how long a write takes, and how long the next question waits for its view."""
     place = Layout(index).collection("default")
     written, moved = [], []
     for new in list(Copies(originals, store.config.dimension).documents(CHANGES * PASSAGES)):
@@ -187,6 +187,6 @@ def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_cou
 
 
 def memory(which: str) -> int:
-    """Bytes resident now (VmRSS) or at most (VmHWM), mapped files included."""
+    """Resident memory in bytes, current (VmRSS) or peak (VmHWM), including mapped files."""
     found = re.search(rf"^{which}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
     return int(found[1]) * 1024 if found else 0

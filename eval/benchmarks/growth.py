@@ -1,9 +1,9 @@
-"""How building, opening and searching grow with the number of passages.
+"""How building, opening and searching scale with the number of passages.
 
     python -m eval.benchmarks.growth --work runs/growth --data ../shared/data/train --size 1000000
 
-Each size is built in one process and opened and searched in another, on one core. `synthetic_corpus`
-says what is in it.
+Each size is built in one process, and opened and searched in another, on one core. `synthetic_corpus` describes the
+documents.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Grown(Struct, frozen=True):
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(1000), default=SIZES, show_default=True)
 @click.option("--stage", hidden=True, type=click.Choice(["build", "search"]))
 def main(work: Path, data: Path, sizes: tuple[int, ...], stage: str | None) -> None:
-    """Build, open and search indexes of several sizes; the default sizes are written into RESULTS.md.
+    """Build, open and search indexes of several sizes; the default sizes are written to RESULTS.md.
 
-    Broken off, it goes on where it was.
+    An interrupted run continues where it was.
     """
     work.mkdir(parents=True, exist_ok=True)
     model = models.find(models.DEFAULT)
@@ -82,7 +82,7 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], stage: str | None) -> N
 
 
 def apart(stage: str, work: Path, size: int) -> None:
-    """Do it in a process of its own, so that its memory is its own; unless it was done before a run was broken off."""
+    """Run a function in a subprocess with memory of its own, unless its result exists from an interrupted run."""
     if not (work / f"{size}.{stage}.json").exists():
         command = [
             sys.executable,
@@ -103,7 +103,7 @@ def told(stage: str, work: Path, size: int, kind: type[T]) -> T:
 
 
 def rows_of(grown: Grown) -> dict[str, tuple[float, str]]:
-    """What was measured of one size: the value that an exponent is fitted to, and how it is shown."""
+    """The measurements of one size: the value that an exponent is fitted to, and how it is shown."""
     built, searched, size = grown.built, grown.searched, grown.size
     build_s = built.commit_s + built.terms_s + built.vectors_s
     disk = built.store + built.terms + built.vectors
@@ -136,7 +136,7 @@ def rows_of(grown: Grown) -> dict[str, tuple[float, str]]:
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> str:
-    """The slope of a line through the logarithms: 1 grows as the passages do, 0 not at all."""
+    """The slope in the log-log plot: 1 is linear growth, 0 no growth."""
     if len(sizes) < 2 or not np.all(np.array(values) > 0):
         return "–"
     return f"{np.polyfit(np.log(sizes), np.log(values), 1)[0]:.2f}"

@@ -1,4 +1,4 @@
-"""What becomes of the time of the networks: the share of it in a loaded service, and whose turn it is to have it."""
+"""Inference in the service: its share of the time under load, and fair scheduling of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from service.scheduling.deadline import Patience
 from service.scheduling.fair_scheduler import Turns, first_come, least_read
 from service.schema import AskRequest
 
-SHORT, LONG = 4, 2  # askers of short and of long questions, in the measurement of fairness
+SHORT, LONG = 4, 2  # clients with short and with long questions, in the fairness measurement
 
 
 def bare_questions_per_second(index: Path, asked: Sequence[str]) -> float:
@@ -56,7 +56,7 @@ def pairs_of(network: Network, question: str, passages: Sequence[tuple[str, str]
 
 
 def fairness(index: Path, asked: Sequence[str]) -> str:
-    """Short questions beside long ones, in process: whose turn it is, by fewest runs or by first come."""
+    """Short questions beside long ones, in process: fair scheduling against first come, first served."""
     rows = []
     long = [" ".join(asked[place : place + 40])[:2000] for place in range(0, len(asked) - 40, 7)]
     for name, order in (("least read first", least_read), ("first come, first served", first_come)):
@@ -77,7 +77,7 @@ def fairness(index: Path, asked: Sequence[str]) -> str:
 def beside_each_other(
     answering: Answering, short: Sequence[str], long: Sequence[str]
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds of each short question, and of the long ones that were answered meanwhile."""
+    """Milliseconds of each short question, and of the long ones answered meanwhile."""
     over = False
 
     def ask(question: str) -> float:

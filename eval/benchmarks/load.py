@@ -1,9 +1,9 @@
-"""The service under load: throughput and latency by number of clients, fairness, and what is not inference.
+"""The service under load: throughput and latency by number of clients, fairness, and the share of inference.
 
     python -m eval.benchmarks.load --out runs/load --copies 50000 --data ../shared/data/train
 
-Needs wrk. The service runs as `pincite serve` does, on this machine, which the clients share with it. Answers given are
-not kept, so every question is read for.
+Needs wrk. The service runs as `pincite serve` on this machine, which the clients share. The answer cache is off, so
+every question is read for.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Corpus(Struct, frozen=True):
 @click.command()
 @click.option("--copies", default=50_000, show_default=True, help="Passages of the larger corpus.")
 @click.option("--data", envvar="DATA", type=click.Path(path_type=Path), default=Path("../shared/data/train"))
-@click.option("--seconds", default=60, show_default=True, help="For each number of clients.")
+@click.option("--seconds", default=60, show_default=True, help="Seconds for each number of clients.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/load"), show_default=True)
 def main(copies: int, data: Path, seconds: int, out: Path) -> None:
-    """Load a service on our own test set, and on a larger corpus if there is --data, and write the results down."""
+    """Load a service on our own test set, and on a larger corpus if --data exists, and write down the results."""
     require_wrk()
     out.mkdir(parents=True, exist_ok=True)
     corpora = [own(out)]
@@ -75,7 +75,7 @@ def own(out: Path) -> Corpus:
 
 
 def larger(out: Path, data: Path, passages: int) -> Corpus:
-    """Copies of real passages, as `eval/benchmarks/synthetic_corpus.py` makes them."""
+    """Copies of real passages, made by `eval/benchmarks/synthetic_corpus.py`."""
     model = models.find(models.DEFAULT)
     encoder = make_encoder(model.name, Layout(out).encoder(model.sha256))
     originals = real(out / "real.msgpack", data, encoder, config_of(encoder))
@@ -99,7 +99,7 @@ def by_clients(corpus: Corpus, seconds: int, out: Path) -> tuple[str, list[Loade
 
 
 def plot(loaded: dict[str, list[Loaded]], path: Path) -> None:
-    """Latency over throughput: a point for each number of clients."""
+    """Latency over throughput: one point per number of clients."""
     figure = Figure(figsize=(9, 3.5), layout="constrained", dpi=80)
     FigureCanvasAgg(figure)
     for axes, (name, measured) in zip(figure.subplots(1, len(loaded), squeeze=False).flat, loaded.items(), strict=True):
@@ -116,9 +116,9 @@ def plot(loaded: dict[str, list[Loaded]], path: Path) -> None:
 
 
 def share_of_inference(corpus: Corpus, seconds: int, out: Path) -> str:
-    """Answers a second at saturation, as a share of what the bare networks would give on the same inputs.
+    """Throughput at saturation, as a share of the throughput of the bare networks on the same inputs.
 
-    Both are measured by turns, since what the machine gives changes from minute to minute.
+    The two are measured alternately, because the speed of the machine changes over minutes.
     """
     bare, answers = [], []
     with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:

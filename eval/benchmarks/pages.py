@@ -1,8 +1,8 @@
-"""The page at `/` in Debian's Chromium: what is sent, when it is painted, whether it moves, how a long source scrolls.
+"""The page at `/` in Debian's Chromium: transfer size, paint times, layout shifts, and scrolling through a long source.
 
     python -m eval.benchmarks.pages
 
-Playwright is in `dev`. The service is a real one on loopback, over `seeds/`, then over a document of 2 MB made of them.
+Playwright is in `dev`. The service runs on loopback, over `seeds/`, then over a document of 2 MB made of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PAINTED = """() => {
     shifts: window.shifts,
   };
 }"""
-# Each frame scrolls on; what is counted is the time between frames.
+# Each frame scrolls a step; the time between frames is measured.
 SCROLLED = """async (source) => {
   const viewer = document.querySelector("#source");
   viewer.classList.add("open");
@@ -88,7 +88,7 @@ def long_text() -> str:
 
 
 def visited(browser: Browser, address: str) -> dict[str, float]:
-    """A first visit by a link with a question: nothing is cached."""
+    """A first visit to a link with a question, without a cache."""
     page = opened(browser, f"{address}/?q={quote(ASKED)}")
     page.locator("pincite-answer article").first.wait_for(timeout=PATIENCE)
     page.wait_for_timeout(500)

@@ -1,9 +1,9 @@
-"""Pincite and its peers side by side in one run, on the same machine, corpus, model and questions.
+"""Compares Pincite with its peers in one run, on the same machine, corpus, model and questions.
 
     python -m eval.benchmarks.peers --out runs --cross-encoder FOLDER
 
-Each system is measured in a process of its own, so that its peak memory is its own. Then the whole way to an answer,
-against the textbook pipeline on our own retriever.
+Each system runs in a process of its own, so that its peak memory is its own. Then whole answers are compared with the
+textbook pipeline on our own retriever.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from index.storage.layout import Layout
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
 
-SYSTEMS = {"Pincite": None, "Haystack": "haystack", "txtai": "txtai"}  # and the module of each
+SYSTEMS = {"Pincite": None, "Haystack": "haystack", "txtai": "txtai"}  # by the module to import
 QUESTIONS = 250
 TOGETHER = 8
 SEED = 20262
-MEBIBYTE = 1024  # in KiB, as Linux gives the peak of memory
+MEBIBYTE = 1024  # in KiB, Linux's unit of peak memory
 PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 ANSWERS = ("hit@1", "hit@3", "citation precision", "citation recall", "AUROC", "AURC", "ECE")
 
 
 class Work(Struct, frozen=True):
-    """What a process is given to measure one system."""
+    """The input of the process that measures one system."""
 
     corpus: str
     index: str
@@ -79,7 +79,7 @@ class Measured(Struct, frozen=True):
     envvar="PINCITE_CROSS_ENCODER",
     show_envvar=True,
     type=click.Path(path_type=Path),
-    help="The folder of a cross-encoder for the textbook pipeline, which is left out without it.",
+    help="The folder of a cross-encoder; without it, the textbook pipeline is skipped.",
 )
 @click.option("--measure", "system", hidden=True, type=click.Choice(list(SYSTEMS)))
 def main(out: Path, dataset: Path | None, cross_encoder: Path | None, system: str | None) -> None:
@@ -100,14 +100,14 @@ def main(out: Path, dataset: Path | None, cross_encoder: Path | None, system: st
 
 
 def sample(dataset: Dataset) -> Dataset:
-    """Some of the questions, always the same, in their order."""
+    """A fixed sample of the questions, in their order."""
     chosen = set(random.Random(SEED).sample(range(len(dataset.questions)), min(QUESTIONS, len(dataset.questions))))  # noqa: S311
     questions = [question for place, question in enumerate(dataset.questions) if place in chosen]
     return replace(dataset, name=f"{dataset.name}-sample", questions=questions)
 
 
 def prepare(dataset: Dataset, place: Path) -> Work:
-    """Build our index, and write down its passages and the questions for every system."""
+    """Build our index, and write its passages and the questions for all systems."""
     shutil.rmtree(place, ignore_errors=True)
     built = fresh_index(dataset, place / "index")
     work = Work(
@@ -142,7 +142,7 @@ def measure_here(name: str, place: Path) -> None:
     system.add(work.passages)
     seconds = time.perf_counter() - started
     for question in work.questions[:5]:
-        system.search(question)  # warm
+        system.search(question)  # warm up
 
     def timed(question: str) -> tuple[float, list[str]]:
         begun = time.perf_counter()
@@ -166,7 +166,7 @@ def measure_here(name: str, place: Path) -> None:
 
 
 def peak_memory() -> float:
-    """MiB resident at most, of this program alone: `ru_maxrss` would count the process that started it."""
+    """Peak resident memory of this program in MiB; `ru_maxrss` would include the process that started it."""
     found = PEAK.search(Path("/proc/self/status").read_text(encoding="utf-8"))
     return int(found[1]) / MEBIBYTE if found else float("nan")
 
@@ -194,7 +194,7 @@ def search_text(dataset: Dataset, work: Work, measured: dict[str, Measured]) -> 
 
 
 def recalls(dataset: Dataset, work: Work, found: Sequence[Sequence[str]]) -> list[float]:
-    """recall@1, @10 and @20 of the passages that hold the gold spans."""
+    """recall@1, @10 and @20 of the passages that contain the gold spans."""
     places = {each.key: Place(each.source, each.start, each.end) for each in work.passages}
     answerable = [question for question in dataset.questions if question.answerable]
     cases = {
@@ -206,7 +206,7 @@ def recalls(dataset: Dataset, work: Work, found: Sequence[Sequence[str]]) -> lis
 
 
 def answers_text(dataset: Dataset, place: Path, cross_encoder: Path | None) -> str:
-    """The whole way to an answer: our reader and the textbook's, on the same passages found."""
+    """Whole answers: our reader and the textbook's, on the same retrieved passages."""
     if cross_encoder is None or not cross_encoder.is_dir():
         return "The textbook pipeline was not measured: no cross-encoder was given (PINCITE_CROSS_ENCODER)."
     index = place / "index"

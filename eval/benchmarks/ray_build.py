@@ -1,9 +1,9 @@
-"""Building with Ray workers beside the ordinary build: how fast, and whether every document is there once.
+"""Building with Ray workers beside the ordinary build: speed, and whether each document exists exactly once.
 
     python -m eval.benchmarks.ray_build --data ../shared/data/dev/scifact --documents 1500
 
-The same files, in one run, each time into an empty index: in this process, with one worker, with two, and with two of
-which one is killed in the middle. What each build leaves is compared with what the first left, vector by vector.
+The same files in one run, each time into an empty index: in this process, with one worker, with two, and with two of
+which one is killed halfway. The results are compared with those of the first build, vector by vector.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ from index.storage.store import Store
 
 
 class Run(Struct, frozen=True):
-    """`start_s`: until the cluster is there, which is not part of `build_s`. `state`: a hash for each source."""
+    """`start_s`: time to start the cluster, not part of `build_s`. `state`: a hash for each source."""
 
     name: str
     start_s: float
     build_s: float
-    documents: int  # rows, so that one that is there twice counts twice
+    documents: int  # rows, so that duplicates are counted
     passages: int
     state: dict[str, str]
     findings: int
-    killed_after: int | None = None  # documents that were back
+    killed_after: int | None = None  # documents received by then
 
 
 class Killer:
-    """Kills a worker when half the documents are back."""
+    """Kills a worker when half the documents have been received."""
 
     def __init__(self) -> None:
         self.after: int | None = None
@@ -63,7 +63,7 @@ class Killer:
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=DATA / "scifact", show_default=True)
-@click.option("--documents", default=1500, show_default=True, type=click.IntRange(10), help="At most so many.")
+@click.option("--documents", default=1500, show_default=True, type=click.IntRange(10), help="Maximum number.")
 @click.option("--write/--no-write", default=True, show_default=True, help="Rewrite this part of RESULTS.md.")
 def main(data: Path, documents: int, write: bool) -> None:  # noqa: FBT001
     """Build the same files in this process and with Ray workers."""
@@ -88,7 +88,7 @@ def export(folder: Path) -> None:
 
 
 def fresh(folder: Path) -> Path:
-    """An empty index, with the encoder that was exported before."""
+    """An empty index with a previously exported encoder."""
     index = folder / "index"
     shutil.rmtree(index, ignore_errors=True)
     shutil.copytree(folder / "encoders", index / "encoders")
@@ -119,7 +119,7 @@ def with_ray(folder: Path, files: Sequence[Path], number: int, *, kill: bool) ->
 
 
 def workers() -> list[psutil.Process]:
-    """The processes that encode."""
+    """The worker processes."""
     children = psutil.Process().children(recursive=True)
     return [child for child in children if "MapWorker" in " ".join(child.cmdline())]
 

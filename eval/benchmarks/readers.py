@@ -1,4 +1,4 @@
-"""The readers side by side: the textbook pipeline, the untrained one, the trained one; same passages found, one run.
+"""Compares readers in one run on the same passages: the textbook pipeline, the untrained one, the trained one.
 
 python -m eval.benchmarks.readers ../shared/data/dev/squad2 eval/data/seeds --cross-encoder FOLDER --most 250 --out runs
 """
@@ -36,10 +36,10 @@ SEED = 20262
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--cross-encoder", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--reader", help="The folder of a reader.  [default: the packaged one]")
-@click.option("--most", type=int, help="Questions of each set, at most; always the same ones.")
+@click.option("--most", type=int, help="The maximum number of questions per set (a fixed sample).")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
 def main(*, datasets: Sequence[Path], cross_encoder: Path, reader: str | None, most: int | None, out: Path) -> None:
-    """Ask every reader the questions of DATASETS and print a table for each."""
+    """Ask each reader the questions of DATASETS, and print a table for each."""
     for path in datasets:
         dataset = sample(load(path), most)
         index = fresh_index(dataset, out / "readers" / dataset.name / "index").index
@@ -53,7 +53,7 @@ def main(*, datasets: Sequence[Path], cross_encoder: Path, reader: str | None, m
 
 
 def sample(dataset: Dataset, most: int | None) -> Dataset:
-    """Some of the questions, always the same, in their order."""
+    """A fixed sample of the questions, in their order."""
     if most is None or len(dataset.questions) <= most:
         return dataset
     chosen = set(random.Random(SEED).sample(range(len(dataset.questions)), most))  # noqa: S311

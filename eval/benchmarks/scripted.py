@@ -1,4 +1,4 @@
-"""An endpoint of a language model that is scripted: a real HTTP server on loopback, which writes what it is told to."""
+"""A scripted language model: a real HTTP server on loopback that replies as it is told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 LINE = re.compile(r"^(\d+)\. (.*)$", re.MULTILINE)
-Model = Callable[[str], str]  # what is asked -> what is written
+Model = Callable[[str], str]  # request -> reply
 Manner = Callable[[BaseHTTPRequestHandler, str], None]  # how a reply is sent
 
 
@@ -26,7 +26,7 @@ def well(handler: BaseHTTPRequestHandler, text: str) -> None:
 
 
 def sent(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
-    """`headers` with underscores for hyphens."""
+    """`headers` with underscores instead of hyphens."""
     handler.send_response(status)
     for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
@@ -39,7 +39,7 @@ def with_body(body: bytes, status: int = 200, **headers: str) -> Manner:
 
 
 class Asked:
-    """What the endpoint was asked."""
+    """The requests that the endpoint received."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -48,13 +48,13 @@ class Asked:
 
     @property
     def prompts(self) -> list[str]:
-        """What the user said."""
+        """The user messages."""
         return [body["messages"][-1]["content"] for body in self.bodies]
 
 
 @contextmanager
 def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, Asked]]:
-    """Its base URL, and what it is asked. `model` may be what it always writes."""
+    """Run an endpoint; its base URL and its requests. `model` is a function or a fixed reply."""
     asked = Asked()
     write: Model = model if callable(model) else lambda _: model
 
@@ -69,13 +69,13 @@ def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, A
             manner(self, write(body["messages"][-1]["content"]))
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Whoever asked hung up."""
+            """The client disconnected."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -89,18 +89,18 @@ def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, A
 
 
 def numbered(prompt: str) -> dict[int, str]:
-    """The sentences that a prompt shows, by number."""
+    """The sentences in a prompt, by number."""
     return {int(number): text for number, text in LINE.findall(prompt.partition("Sentences:")[2])}
 
 
 def own(prompt: str) -> int:
-    """The number of the answer so far."""
+    """The number of the current answer."""
     (number,) = re.findall(r"^The answer so far is: (\d+)$", prompt, re.MULTILINE)
     return int(number)
 
 
 def most(prompt: str) -> int:
-    """How many sentences may be chosen beside it."""
+    """The maximum number of sentences to choose."""
     (number,) = re.findall(r"at most (\d+)\.", prompt.rpartition("The answer so far is:")[2])
     return int(number)
 

@@ -1,4 +1,4 @@
-"""HTTP servers under the same application: what each refuses, and how fast it is. Granian and Hypercorn are in `bench`.
+"""HTTP servers under the same application: what each rejects, and its speed. Granian and Hypercorn are in `bench`.
 
 python -m eval.benchmarks.servers measure
 """
@@ -35,9 +35,9 @@ from service.settings import Settings
 SERVERS = ("Pincite", "uvicorn h11", "uvicorn httptools", "Granian", "Hypercorn")
 TOGETHER = 8  # connections
 SECONDS = 3  # of each measurement
-ROUNDS = 3  # the servers take turns, so that a busy moment of the machine spoils a round and not a server
-TIMEOUT_S = 1  # of heads and bodies, where the server has one
-PATIENCE_S = 3  # from here on a client that does not go on is held to be waited for
+ROUNDS = 3  # servers alternate, so that other load spoils a round and not a server
+TIMEOUT_S = 1  # timeouts for headers and bodies, if the server has them
+PATIENCE_S = 3  # after this time, the server counts as waiting
 GOOD = b'{"question": "Who holds the G-7 presidency this year?"}'
 CHUNKED = b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD)
 
@@ -74,7 +74,7 @@ def main() -> None:
 @click.argument("index", type=click.Path(path_type=Path))
 @click.argument("port", type=int)
 def serve(server: str, index: Path, port: int) -> None:
-    """One server, with the application as `pincite serve` makes it, and no answer kept."""
+    """Run one server with the application as in `pincite serve`, without the answer cache."""
     settings = Settings.from_env({"PINCITE_CACHE_BYTES": "0"})
     app = create_app(Answering.open(index, threads=settings.threads, cache_bytes=0), settings)
     bound = bind("127.0.0.1", port)
@@ -114,7 +114,7 @@ async def _hypercorn(app: Any, bound: socket.socket) -> None:  # noqa: ANN401  #
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config
 
-    config = Config()  # without read_timeout, which ends requests, too, that take longer to answer
+    config = Config()  # without read_timeout, which would also end requests whose answer takes longer
     config.bind = [f"fd://{bound.fileno()}"]
     config.include_server_header = False
     await hypercorn(app, config)
@@ -122,7 +122,7 @@ async def _hypercorn(app: Any, bound: socket.socket) -> None:  # noqa: ANN401  #
 
 @main.command()
 def measure() -> None:
-    """Write what each server refuses, and its throughput, into eval/RESULTS.md."""
+    """Measure what each server rejects and its throughput, and write both to eval/RESULTS.md."""
     questions = [question.text for question in load(OWN / "seeds").questions]
     requests = {
         "/health": [b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"],
@@ -169,7 +169,7 @@ def asking(question: str) -> bytes:
 
 @contextmanager
 def serving(server: str, index: Path) -> Iterator[int]:
-    """The port of a server in a process of its own."""
+    """The port of a server in a subprocess."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -189,7 +189,7 @@ def refusals(server: str, index: Path) -> dict[str, str]:
 
 
 def answer(port: int, sent: bytes) -> str:
-    """The status that comes back, or what happens instead."""
+    """The status of the response, or what happens instead."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
             connection.sendall(sent)
@@ -202,7 +202,7 @@ def answer(port: int, sent: bytes) -> str:
 
 
 async def load_with(port: int, requests: Sequence[bytes], seconds: float) -> float:
-    """Answers a second to `requests`, asked again and again over several connections."""
+    """Responses per second to `requests`, sent repeatedly over several connections."""
     ends = time.monotonic() + seconds
     begun = time.monotonic()
     counts = await asyncio.gather(*(ask(port, requests, number, ends) for number in range(TOGETHER)))

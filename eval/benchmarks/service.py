@@ -1,4 +1,4 @@
-"""A service of our own for a measurement: started, watched and stopped."""
+"""Starts, watches and stops a service for a measurement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Served(Struct, frozen=True):
     process: int
 
     def mebibytes(self) -> float:
-        """Resident memory now."""
+        """Current resident memory in MiB."""
         found = RESIDENT.search(Path(f"/proc/{self.process}/status").read_text(encoding="utf-8"))
         return int(found[1]) / KIBIBYTES if found else float("nan")
 
@@ -44,7 +44,7 @@ class Served(Struct, frozen=True):
 
 @contextmanager
 def served(index: Path, *options: str, **environment: str) -> Iterator[Served]:
-    """`pincite serve` on a free port, with these environment variables; it must end with status 0."""
+    """Run `pincite serve` on a free port with these environment variables; it must exit with status 0."""
     command = [sys.executable, "-m", "pincite", "serve", "--index", str(index), "--port", "0", *options]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | environment

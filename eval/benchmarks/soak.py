@@ -1,9 +1,9 @@
-"""An hour under load with updates: whether anything fails, and whether memory, threads and open files stay as they are.
+"""An hour under load with updates, to find failing calls and growing memory, threads or open files.
 
     python -m eval.benchmarks.soak --minutes 60
 
-First many clients ask for a minute, as fast as they are answered, while documents change: that is what the service can
-do. Then questions come at random moments (a Poisson process) at 80 % of that rate, however long the answers take.
+First, clients send questions as fast as they are answered while documents change; this measures the capacity. Then
+questions arrive at random (a Poisson process) at 80 % of that rate, however long the answers take.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from eval.datasets.loading import load
 from eval.runs.latency import percentiles
 from eval.runs.results import markdown_table, provenance, write_part
 
-SHARE = 0.8  # of what the service can do
+SHARE = 0.8  # of the capacity
 SATURATION = 8  # clients
 CHANGES_A_SECOND = 2.0
 SAMPLE_S = 10.0
-WARM = 1 / 3  # of the time, after which the first comparison is made: versions are kept for ten minutes
-COMPARED = 1 / 6  # of the time at either end of what is compared
+WARM = 1 / 3  # share of the time before the first comparison: versions are kept for ten minutes
+COMPARED = 1 / 6  # share of the time, at each end of the compared range
 CONNECTIONS = 128
 TIMEOUT_S = 60
 SEED = 20268
@@ -45,12 +45,12 @@ CHART = Path(__file__).parents[1] / "soak.png"
 
 
 class Soaked(Struct):
-    """What happened; times in seconds since the beginning, latencies in milliseconds."""
+    """The measurements; times in seconds since the start, latencies in milliseconds."""
 
-    answered: list[tuple[float, float]] = field(default_factory=list)  # when it was asked, and how long it took
+    answered: list[tuple[float, float]] = field(default_factory=list)  # time of the request, latency
     failed: Counter[str] = field(default_factory=Counter)
     changed: int = 0
-    samples: list[tuple[float, float, int, int]] = field(default_factory=list)  # when, MiB, threads, descriptors
+    samples: list[tuple[float, float, int, int]] = field(default_factory=list)  # time, MiB, threads, descriptors
 
 
 class Soak:
@@ -63,7 +63,7 @@ class Soak:
         self.http = httpx.AsyncClient(base_url=service.url, timeout=TIMEOUT_S, limits=limits)
 
     async def capacity(self, seconds: float) -> float:
-        """Answers a second while SATURATION clients ask all the time, and documents change."""
+        """Answers per second while SATURATION clients ask without a pause and documents change."""
         soaked = Soaked()
         started = time.monotonic()
 
@@ -99,7 +99,7 @@ class Soak:
             soaked.answered.append((begun - started, 1000 * (time.monotonic() - begun)))
 
     async def change_steadily(self, soaked: Soaked) -> None:
-        """One after another, at a steady rate where each is made in time."""
+        """Change documents one after another, at a steady rate if they are fast enough."""
         due = time.monotonic()
         while True:
             change = next(self.changes)

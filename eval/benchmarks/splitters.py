@@ -1,9 +1,9 @@
-"""Which sentence splitter is best? Boundaries and speed of each candidate on the labelled sentences of `eval/data`.
+"""Compares sentence splitters: boundaries and speed on the labelled sentences of `eval/data`.
 
     python -m eval.benchmarks.splitters
 
-All candidates get the same blocks, so what is measured is the splitting inside paragraphs. `nupunkt + rules` is
-what the index uses. Candidates that are not installed are left out; the extra `bench` installs them.
+All candidates get the same blocks, so only splitting inside paragraphs is measured. The index uses `nupunkt + rules`.
+Candidates that are not installed are skipped; the extra `bench` installs them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DATA = Path(__file__).parents[1] / "data" / "sentences"
 SETS = ("development", "held_out")
 TIMED_CHARACTERS = 200_000
 
-Splitter = Callable[[str], Iterable[Span]]  # spans of a paragraph, white space at their ends allowed
+Splitter = Callable[[str], Iterable[Span]]  # sentence spans of a paragraph, possibly with white space at their ends
 Sentences = Callable[[str, Sequence[Block]], list[Sentence]]
 
 
 class Labelled(Struct, frozen=True):
-    """A text with its sentences in order; between them stands nothing but white space."""
+    """A text with its sentences in order, separated by white space only."""
 
     about: str
     language: str
@@ -41,7 +41,7 @@ class Labelled(Struct, frozen=True):
     sentences: list[str]
 
     def spans(self) -> list[Span]:
-        """Where the sentences stand: each begins at the first visible character after the one before."""
+        """The sentence spans; each begins at the first visible character after the previous one."""
         spans, at = [], 0
         for sentence in self.sentences:
             at += len(self.text[at:]) - len(self.text[at:].lstrip())
@@ -56,7 +56,7 @@ class Labelled(Struct, frozen=True):
 
 
 class Score(Struct, frozen=True):
-    """Boundaries between sentences: found and true, found, true; documents right from end to end."""
+    """Counts of boundaries: correct, predicted, true; and of documents that are right throughout."""
 
     hits: int
     found: int
@@ -78,7 +78,7 @@ class Score(Struct, frozen=True):
 
 
 def labelled(name: str) -> list[Labelled]:
-    """The set `development` (looked at while correcting) or `held_out` (not looked at)."""
+    """The set `development` (used while writing rules) or `held_out` (never looked at)."""
     lines = (DATA / f"{name}.jsonl").read_text("utf-8").splitlines()
     return [Labelled(**json.loads(line)) for line in lines]
 
@@ -118,7 +118,7 @@ CANDIDATES = {maker.__name__: maker for maker in (blingfire, nupunkt, pysbd, syn
 
 
 def in_blocks(splitter: Splitter) -> Sentences:
-    """A candidate inside each block, its newlines made spaces as for ours; white space at the ends is cut off."""
+    """Run a candidate inside each block, with newlines replaced by spaces as in ours, and strip its spans."""
 
     def spans(text: str, block: Block) -> Iterator[Sentence]:
         piece = text[block.span.start : block.span.end].replace("\n", " ").replace("\r", " ")
@@ -131,7 +131,7 @@ def in_blocks(splitter: Splitter) -> Sentences:
 
 
 def score(splitter: Sentences, documents: Sequence[Labelled]) -> Score:
-    """Compare where sentences start, the first of a document aside."""
+    """Compare sentence starts, except the first of each document."""
     hits = found = true = exact = 0
     for document in documents:
         spans = [sentence.span for sentence in splitter(document.text, document.blocks())]
@@ -142,7 +142,7 @@ def score(splitter: Sentences, documents: Sequence[Labelled]) -> Score:
 
 
 def speed(splitter: Sentences, documents: Sequence[Labelled]) -> float:
-    """Characters per second over the documents again and again, extraction not counted."""
+    """Characters per second over repeated runs, without extraction."""
     work = [(document.text, document.blocks()) for document in documents]
     size = sum(len(text) for text, _ in work)
     start = time.perf_counter()

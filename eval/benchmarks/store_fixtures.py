@@ -1,4 +1,4 @@
-"""The two kinds of store that are measured side by side, and how what they find is compared."""
+"""The two stores for comparisons, and functions that compare their results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEPTH = 20
 
 
 def fresh(work: Path, kind: str) -> Backend:
-    """An empty backend of its kind, with the encoder that was exported before."""
+    """An empty backend with a previously exported encoder."""
     place = work / kind.lower()
     shutil.rmtree(place, ignore_errors=True)
     return again(work, kind)
@@ -44,13 +44,13 @@ def searched(searcher: Searcher, questions: Sequence[str]) -> tuple[list[list[tu
 
 
 def alike(one: Sequence[Sequence[object]], other: Sequence[Sequence[object]], top: int) -> float:
-    """The mean share of the first `top` of one that are among the first `top` of the other."""
+    """The mean overlap of the first `top` results of both."""
     shares = [len([x for x in a[:top] if x in b[:top]]) / max(1, len(a[:top])) for a, b in zip(one, other, strict=True)]
     return float(np.mean(shares))
 
 
 def same(one: Sequence[object], other: Sequence[object]) -> float:
-    """The share of places where both have the same."""
+    """The share of ranks with the same result in both."""
     return float(np.mean([a == b for a, b in zip(one, other, strict=True)]))
 
 

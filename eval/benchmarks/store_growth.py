@@ -1,4 +1,4 @@
-"""How a folder and Milvus grow: copies of real passages in both, as `synthetic_corpus` makes them."""
+"""How a folder and Milvus scale: copies of real passages in both, made by `synthetic_corpus`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ QUESTIONS = 100
 
 
 class Grown(Struct, frozen=True):
-    """What one store made of copies of passages."""
+    """The measurements of one store with copies of passages."""
 
     build_s: float
     bytes: int
-    recall: float  # of dense search at TOP, against comparing with every vector
-    first_ms: list[float]  # with terms that nobody had asked for before
+    recall: float  # recall of dense search at TOP, against exact search
+    first_ms: list[float]  # with terms that were never asked for before
     milliseconds: list[float]
     found: list[list[tuple[str, int, int]]]
 
@@ -72,7 +72,7 @@ def batched(documents: Iterable[NewDocument]) -> Iterable[list[NewDocument]]:
 def dense_recall(
     searcher: Searcher, questions: Sequence[str], vectors: np.ndarray, places: Sequence[tuple[str, int, int]]
 ) -> float:
-    """The share of the TOP nearest passages that dense search has among its first TOP."""
+    """The share of the exact TOP nearest passages among the first TOP of dense search."""
     shares = []
     for question in questions:
         dense, _ = searcher.rankings(question)

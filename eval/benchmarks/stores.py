@@ -1,9 +1,8 @@
-"""A folder and Milvus side by side: the same corpora, the same questions, and how both grow.
+"""Compares a folder and Milvus: same corpora, same questions, and how both scale.
 
     python -m eval.benchmarks.stores ../shared/data/dev/squad2 --work runs/stores --data ../shared/data/train
 
-The Milvus measured is milvus-lite, in process: it says what is found, which any Milvus finds, and how fast the embedded
-engine is, which is no measure of a cluster.
+Milvus is milvus-lite, in process. Its results are those of any Milvus; its speed says nothing about a cluster.
 """
 
 from __future__ import annotations
@@ -60,18 +59,18 @@ COMMON, OURS = 60, 5  # constants for the engine's own fusion: the usual one, an
 
 
 class Measurements(Struct, frozen=True):
-    """What one store made of a test set."""
+    """The measurements of one store on a test set."""
 
     passages: int
     build_s: float
-    found: list[list[tuple[str, int, int]]]  # of each question, what was found, best first: source and span
-    recall: float  # the share of answers that one of the first TOP passages holds whole
+    found: list[list[tuple[str, int, int]]]  # for each question, the results, best first: source and span
+    recall: float  # share of answers that lie completely in one of the first TOP passages
     milliseconds: list[float]
     cited: list[list[Citation]]
 
 
 class Asked(Struct, frozen=True):
-    """A test set in both stores. `engine`: what `engine_fusion` tells."""
+    """A test set in both stores. `engine`: the results of `engine_fusion`."""
 
     name: str
     measured: dict[str, Measurements]
@@ -87,7 +86,7 @@ class Asked(Struct, frozen=True):
 @click.option("--write/--no-write", default=True, show_default=True, help="Rewrite this part of RESULTS.md.")
 @click.argument("test_sets", nargs=-1, type=click.Path(path_type=Path))
 def main(work: Path, data: Path, sizes: tuple[int, ...], write: bool, test_sets: tuple[Path, ...]) -> None:  # noqa: FBT001
-    """Measure both stores on our own test set, and on those of TEST_SETS that are there."""
+    """Measure both stores on our own test set, and on those of TEST_SETS that exist."""
     work.mkdir(parents=True, exist_ok=True)
     model = models.find(models.DEFAULT)
     encoder = make_encoder(model.name, Layout(work).encoder(model.sha256))
@@ -102,7 +101,7 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], write: bool, test_sets:
 
 
 def on_both(work: Path, dataset: Dataset) -> Asked:
-    """With questions from all over the set, MOST at most."""
+    """With at most MOST questions, spread over the set."""
     questions = dataset.questions[:: -(-len(dataset.questions) // MOST)]
     measured = {kind: on_set(work, kind, dataset, questions) for kind in KINDS}
     return Asked(dataset.name, measured, engine_fusion(work, questions, measured[FOLDER].found))
@@ -127,7 +126,7 @@ def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question
 
 
 def cited_by(answering: Answering, question: str) -> list[Citation]:
-    """The citations of the answers, whatever their confidence; those in `also` are measured by the others."""
+    """The citations of the answers at any confidence; those in `also` are measured separately."""
     response = answering.ask(AskRequest(question=question, min_confidence=0), "")
     return [replace(citation, also=[]) for answer in response.answers for citation in answer.citations]
 
@@ -144,7 +143,7 @@ def recall(searcher: Searcher, questions: Sequence[Question]) -> float:
 def engine_fusion(
     work: Path, questions: Sequence[Question], expected: Sequence[Sequence[tuple[str, int, int]]]
 ) -> dict[int, float]:
-    """Of the engine's own hybrid search, by its constant: how much it has of a folder's first TOP."""
+    """The engine's own hybrid search, by its constant: its overlap with a folder's first TOP."""
     shares: dict[int, list[float]] = {constant: [] for constant in (COMMON, OURS)}
     with closing(again(work, MILVUS)) as backend:
         searcher = backend.open("default").searcher()

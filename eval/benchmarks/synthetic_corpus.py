@@ -1,8 +1,8 @@
-"""Very many passages, as real as can be: real ones, encoded once, and copies of them that are each a little different.
+"""A large, realistic corpus: real passages, encoded once, and many slightly different copies of them.
 
-A copy's vector is its original's, turned away to a cosine drawn between NEAREST and FARTHEST, in the direction of a
-random sum of differences between real vectors, so that copies are spread as passages are. Its words are shuffled, and
-SWAPPED of them are replaced by words of other passages, so that BM25 does not find all copies at once.
+The vector of a copy is that of its original, rotated to a cosine drawn between NEAREST and FARTHEST, in the direction
+of a random sum of differences between real vectors, so that copies are distributed like passages. Its words are
+shuffled, and a share SWAPPED is replaced by words of other passages, so that BM25 does not find all copies at once.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from index.text.preparation import Prepared, SenderMetadata, prepare
 from index.types import Document, Encoder, Passage, Span
 
 LEFT_OUT = ("pairs_", "qamr_")  # single sentences
-DOCUMENTATION = Path("/usr/share/doc")  # on Debian and its kin
+DOCUMENTATION = Path("/usr/share/doc")  # on Debian and derivatives
 TEXT = (".txt", ".md", ".html", "")
 LARGEST = 200_000  # bytes
 MOST = 12_000  # real passages, a quarter of them documentation
 QUESTIONS = 1000
 SEED = 20267
 NEAREST, FARTHEST = 0.95, 0.8
-DIRECTIONS = 8  # differences that a direction is summed of
+DIRECTIONS = 8  # differences summed for a direction
 SWAPPED = 0.3
-PASSAGES = 10  # of a document
+PASSAGES = 10  # per document
 
 
 class Real(Struct, frozen=True):
-    """Real passages, each a list of sentences, with their vectors, float16 [n, dimension], and real questions."""
+    """Real passages, each a list of sentences, with vectors float16 [n, dimension], and real questions."""
 
     passages: list[list[str]]
     vectors: bytes
@@ -47,7 +47,7 @@ class Real(Struct, frozen=True):
 
 
 def real(path: Path, data: Path, encoder: Encoder, config: IndexConfig) -> Real:
-    """Read from the file `path`, or made of what there is, and written there."""
+    """Read them from the file `path`, or make them from available data and write them there."""
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=Real)
     contexts, questions = asked(data)
@@ -71,7 +71,7 @@ def real(path: Path, data: Path, encoder: Encoder, config: IndexConfig) -> Real:
 
 
 def asked(data: Path) -> tuple[list[tuple[str, bytes, str]], list[str]]:
-    """Distinct contexts of training sets, as (source, file, title), and some of the questions about them, at random."""
+    """Distinct contexts of training sets, as (source, file, title), and a random sample of their questions."""
     contexts: dict[str, str] = {}
     questions: set[str] = set()
     for path in sorted(data.glob("*.jsonl.gz")):
@@ -89,9 +89,9 @@ def asked(data: Path) -> tuple[list[tuple[str, bytes, str]], list[str]]:
 
 
 def documentation(most: int) -> Iterator[tuple[str, bytes, str | None]]:
-    """Some of the documentation that is installed here, as (source, file, title): hardly more than `most` passages."""
+    """Documentation installed on this machine, as (source, file, title): slightly more than `most` passages."""
     paths = [path for path in sorted(DOCUMENTATION.rglob("*")) if path.is_file() and path.suffix in TEXT]
-    left = most * 500  # bytes of a passage, about
+    left = most * 500  # approximate bytes per passage
     for path in Random(SEED).sample(paths, len(paths)):  # noqa: S311
         file = path.read_bytes()
         if path.name != "copyright" and len(file) <= LARGEST:
@@ -102,7 +102,7 @@ def documentation(most: int) -> Iterator[tuple[str, bytes, str | None]]:
 
 
 def sentences_of(prepared: Prepared) -> list[list[str]]:
-    """Of each passage, its sentences, or what it has of one that was too long."""
+    """For each passage its sentences, or the part it has of one that was too long."""
     document = prepared.document
     text = prepared.file[document.bom :].decode(document.encoding)
     parts = []
@@ -114,7 +114,7 @@ def sentences_of(prepared: Prepared) -> list[list[str]]:
 
 
 class Copies:
-    """Documents made of copies of real passages, the same every time."""
+    """Documents made of copies of real passages; deterministic."""
 
     def __init__(self, originals: Real, dimension: int) -> None:
         self._vectors = np.frombuffer(originals.vectors, np.float16).reshape(-1, dimension).astype(np.float32)
@@ -129,7 +129,7 @@ class Copies:
         self._pool = np.concatenate(self._texts)
 
     def documents(self, passages: int) -> Iterator[NewDocument]:
-        """Documents of PASSAGES passages each, with so many passages in all."""
+        """Documents of PASSAGES passages each, up to this number of passages in all."""
         random = np.random.default_rng(SEED)
         for number, start in enumerate(range(0, passages, PASSAGES)):
             of = self._usable[np.arange(start, min(start + PASSAGES, passages)) % len(self._usable)]
@@ -157,7 +157,7 @@ class Copies:
 
 
 def document_of(number: int, passages: Sequence[Sequence[str]], vectors: NDArray[np.float16]) -> NewDocument:
-    """A document as the store takes it, with a passage for each list of sentences."""
+    """A document for the store, with one passage per list of sentences."""
     spans: list[Span] = []
     rows, text = [], ""
     for sentences, vector in zip(passages, vectors, strict=True):

@@ -1,6 +1,6 @@
-"""The systems that search is compared between: ours and two peers, each as its documentation has it for hybrid search.
+"""The compared search systems: ours and two peers, each configured for hybrid search as its documentation says.
 
-All get the same model and, the peers, the very texts that ours embeds.
+All use the same model, and the peers get the exact texts that ours embeds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PassageText(Struct, frozen=True):
     source: str
     start: int
     end: int
-    text: str  # as it is embedded, with title and headings
+    text: str  # as embedded, with title and headings
 
     @property
     def key(self) -> str:
@@ -35,7 +35,7 @@ class PassageText(Struct, frozen=True):
 
 
 def passages_of(index: Path) -> list[PassageText]:
-    """Every passage of an index, as it is embedded."""
+    """All passages of an index, as embedded."""
     store = Store(Layout(index).collection("default").store)
     searcher = open_searcher(index)
     found = []
@@ -49,7 +49,7 @@ def passages_of(index: Path) -> list[PassageText]:
 
 
 class System(Protocol):
-    """Indexes the passages once, then finds the keys of the best for a question; safe in several threads."""
+    """Indexes the passages once, then returns the keys of the best for a question. Thread-safe."""
 
     def add(self, passages: Sequence[PassageText]) -> None: ...
 
@@ -57,7 +57,7 @@ class System(Protocol):
 
 
 class Pincite:
-    """Reads the files itself: decoding, splitting and storing are part of its indexing."""
+    """Reads the files itself, so its indexing includes decoding, splitting and storing."""
 
     def __init__(self, corpus: Path, index: Path) -> None:
         self._corpus, self._index = corpus, index
@@ -74,10 +74,10 @@ class Pincite:
 
 
 class Haystack:
-    """BM25 and embeddings in memory, joined by reciprocal rank fusion."""
+    """BM25 and embeddings in memory, fused with RRF."""
 
     def __init__(self) -> None:
-        os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read when it is imported
+        os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"  # read at import time
         from haystack import Pipeline
         from haystack.components.joiners import DocumentJoiner
         from haystack.components.retrievers import InMemoryBM25Retriever, InMemoryEmbeddingRetriever

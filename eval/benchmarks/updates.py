@@ -1,11 +1,10 @@
-"""Questions while documents change: how much slower they are, and whether every citation still resolves.
+"""Questions while documents change: how much slower they are, and whether all citations still resolve.
 
     python -m eval.benchmarks.updates --seconds 600
 
-A real service is asked at a steady rate. Windows with updates alternate with windows without, in one run: first
-updates of one passage each, 20 a second and a third of them deletes, then ordinary documents at 30 % of what the
-encoder can do.
-Every citation is fetched at its version and sliced. After a delete, and only then, its version may be gone.
+A real service gets questions at a steady rate. Windows with updates alternate with windows without. First, updates of
+one passage each, 20 per second and a third of them deletes, then ordinary documents at 30 % of the encoder's
+throughput. Every citation is fetched at its version and checked; its version may be gone only after a delete.
 """
 
 from __future__ import annotations
@@ -38,11 +37,11 @@ from index.storage.layout import Layout
 from service import schema
 
 WINDOW_S = 20.0
-SETTLE_S = 1.0  # of each window, which belongs to neither kind: what was begun in the last one ends
+SETTLE_S = 1.0  # seconds of each window that count for neither kind, for work of the previous window to end
 QUESTIONS_A_SECOND = 2.0
 SMALL_A_SECOND = 20.0
 DELETES = 1 / 3
-SMALL_SOURCES = 300  # names that updates of one passage are spread over
+SMALL_SOURCES = 300  # sources that small updates are spread over
 ENCODER_SHARE = 0.3
 ORDINARY_SOURCES = 30
 CLIENTS = 16
@@ -51,17 +50,17 @@ MEBIBYTE = 1 << 20
 
 
 class Seen(Struct):
-    """What was measured in one phase; times in milliseconds, by whether documents changed meanwhile."""
+    """The measurements of one phase; times in milliseconds, with and without updates."""
 
     name: str
     wall: dict[bool, list[float]] = field(default_factory=lambda: {False: [], True: []})
     changing: list[float] = field(default_factory=list)
     changed: int = 0
     passages: int = 0
-    due: float = 0.0  # changes that were to be made
+    due: float = 0.0  # scheduled changes
     failed: list[str] = field(default_factory=list)
     citations: int = 0
-    deleted: int = 0  # citations whose document was deleted since
+    deleted: int = 0  # citations whose document was deleted meanwhile
     unresolved: list[str] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)  # bytes, at the end of each window
     handles: list[int] = field(default_factory=list)
@@ -69,16 +68,16 @@ class Seen(Struct):
 
 class Change(Struct, frozen=True):
     source: str
-    text: str | None  # None to delete it
+    text: str | None  # None deletes it
 
 
 class Service:
-    """A running service with its documents as the benchmark knows them."""
+    """A running service, and the documents that the benchmark expects in it."""
 
     def __init__(self, address: str, process: psutil.Process) -> None:
         self.http = httpx.Client(base_url=address, timeout=60, limits=httpx.Limits(max_connections=2 * CLIENTS))
         self.process = process
-        self.deleted: set[str] = set()  # sources that a delete was begun for
+        self.deleted: set[str] = set()  # sources whose deletion has started
 
     def ask(self, question: str, seen: Seen, *, changing: bool) -> None:
         started = time.perf_counter()
@@ -129,10 +128,10 @@ class Service:
 
 
 @click.command()
-@click.option("--seconds", default=600.0, show_default=True, help="For both kinds of updates together.")
-@click.option("--window", default=WINDOW_S, show_default=True, help="Seconds with updates, then as many without.")
+@click.option("--seconds", default=600.0, show_default=True, help="Seconds for both kinds of updates together.")
+@click.option("--window", default=WINDOW_S, show_default=True, help="Seconds with updates, then without.")
 @click.option("--data", type=click.Path(path_type=Path), default=DATA / "squad2", show_default=True)
-@click.option("--only", type=click.Choice(["small", "ordinary"]), help="RESULTS.md is left as it is then.")
+@click.option("--only", type=click.Choice(["small", "ordinary"]), help="Do not write RESULTS.md.")
 def main(seconds: float, window: float, data: Path, only: str | None) -> None:
     """Ask while documents change, and rewrite this part of RESULTS.md."""
     dataset = load(data if data.is_dir() else OWN / "seeds")
@@ -159,7 +158,7 @@ def main(seconds: float, window: float, data: Path, only: str | None) -> None:
 
 
 def throughput_of(index: Path, texts: Sequence[str]) -> float:
-    """Passages that the encoder does in a second, on all cores."""
+    """Passages per second of the encoder, on all cores."""
     model = models.find(models.DEFAULT)
     encoder = make_encoder(model.name, Layout(index).encoder(model.sha256))
     some = list(texts[:300])
@@ -168,7 +167,7 @@ def throughput_of(index: Path, texts: Sequence[str]) -> float:
 
 
 def small(texts: Sequence[str], chooser: random.Random) -> Iterator[Change]:
-    """The beginning of a passage each, so that questions find them; a third takes away what is there."""
+    """Documents of about a passage each, from the beginning of real ones; a third are deletes."""
     present: set[str] = set()
     while True:
         if present and chooser.random() < DELETES:
@@ -183,14 +182,14 @@ def small(texts: Sequence[str], chooser: random.Random) -> Iterator[Change]:
 
 
 def ordinary(texts: Sequence[str], passages: int, chooser: random.Random) -> Iterator[Change]:
-    """Documents as long as those of the collection, of its own passages in another order, each a little changed."""
+    """Documents of typical length, from shuffled and slightly changed passages of the collection."""
     while True:
         parts = [f"{chooser.choice(texts)} Note {chooser.randrange(1 << 30)}." for _ in range(passages)]
         yield Change(f"ordinary/{chooser.randrange(ORDINARY_SOURCES)}.txt", "\n\n".join(parts))
 
 
 class Load(Struct, frozen=True):
-    """What documents change in one phase, and how many changes are due a second."""
+    """The changes of one phase, and their rate per second."""
 
     name: str
     changes: Iterator[Change]
@@ -198,9 +197,9 @@ class Load(Struct, frozen=True):
 
 
 def phase(service: Service, load: Load, questions: Sequence[str], seconds: float, window: float) -> Seen:
-    """Alternate windows for `seconds`; the first is without updates. What one begins has ended before the next."""
+    """Alternate windows for `seconds`, the first without updates. A window ends when its work has ended."""
     seen = Seen(load.name)
-    settling = Seen(load.name)  # questions at the beginning of a window count for failures alone
+    settling = Seen(load.name)  # questions at the start of a window count only for failures
     asking = random.Random(SEED)  # noqa: S311  # the same run again, not a secret
     for number in range(max(2, round(seconds / window))):
         changing = number % 2 == 1
@@ -213,7 +212,7 @@ def phase(service: Service, load: Load, questions: Sequence[str], seconds: float
                 askers.submit(service.ask, asking.choice(questions), into, changing=changing)  # noqa: B023
 
             def change() -> None:
-                """Leave out the change where all clients wait for theirs."""
+                """Skip the change if all clients are busy."""
                 seen.due += 1
                 if busy.acquire(blocking=False):  # noqa: B023
                     begun = changers.submit(service.change, next(load.changes), seen)
@@ -237,7 +236,7 @@ def phase(service: Service, load: Load, questions: Sequence[str], seconds: float
 
 
 def paced(work: Callable[[], None], a_second: float, stop: threading.Event) -> None:
-    """Call `work` at a steady rate, however long what it begins takes."""
+    """Call `work` at a steady rate, however long it takes."""
     due = time.monotonic()
     while not stop.is_set():
         work()

@@ -1,4 +1,4 @@
-"""wrk, which loads a service with questions, and what it tells."""
+"""Runs wrk, the load generator, and parses its output."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from msgspec import Struct
 from eval.benchmarks.service import Served
 
 SCRIPT = Path(__file__).parents[1] / "load.lua"
-TIMEOUT_S = 60  # of one answer, after which wrk gives up
+TIMEOUT_S = 60  # timeout of one answer
 
 
 class Loaded(Struct, frozen=True):
-    """What wrk tells; times in milliseconds."""
+    """The output of wrk; times in milliseconds."""
 
     requests: int
     seconds: float
     p50: float
     p95: float
     p99: float
-    refused: int  # with 503
+    refused: int  # responses with 503
     failed: int
 
     @property
@@ -35,7 +35,7 @@ class Loaded(Struct, frozen=True):
 
 def require_wrk() -> None:
     if shutil.which("wrk") is None:
-        raise click.ClickException("wrk makes the load, and is missing. On Debian and Ubuntu: apt-get install wrk")
+        raise click.ClickException("The load generator wrk is missing. On Debian and Ubuntu: apt-get install wrk")
 
 
 def bodies_of(questions: Sequence[str], out: Path, **parameters: object) -> Path:
