@@ -39,7 +39,7 @@ from service.answering.catalogue import Catalogue
 from service.llm.choosing import Chooser
 from service.reader.reader import Reader, Reading
 from service.reader.selection import open_reader
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.settings import ChooserSettings
 
 METRICS = ("citation recall", "citation precision")
@@ -55,9 +55,9 @@ class Remembering:
         self._reader = reader
         self._read: dict[str, Reading] = {}
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, deadline: Deadline | None = None) -> Reading:
         if question not in self._read:
-            self._read[question] = self._reader.read(question, hits, searcher, patience)
+            self._read[question] = self._reader.read(question, hits, searcher, deadline)
         return self._read[question]
 
 

@@ -15,8 +15,8 @@ from service.answering.answering import DEPTH, Answering
 from service.reader.network import Network
 from service.reader.neural import TrainedReader, above
 from service.reader.pairs import Pair
-from service.scheduling.deadline import Patience
-from service.scheduling.fair_scheduler import Turns, first_come, least_read
+from service.scheduling.deadline import Deadline
+from service.scheduling.fair_scheduler import FairScheduler, fewest_runs, first_come_first_served
 from service.schema import AskRequest
 
 SHORT, LONG = 4, 2  # clients with short and with long questions, in the fairness measurement
@@ -31,7 +31,7 @@ def bare_questions_per_second(index: Path, asked: Sequence[str]) -> float:
         read = reader.read(question, hits, searcher).read
         work.append((question, [(above(hit), hit.passage.text) for hit in hits], read))
     pairs = [pair for each in work for pair in pairs_of(reader.network, *each)]
-    with ThreadPoolExecutor(reader.network.turns.threads) as pool:
+    with ThreadPoolExecutor(reader.network.scheduler.threads) as pool:
         begun = time.perf_counter()
         runs: list[Future[object]] = [pool.submit(searcher.encode_question, question) for question in asked]
         runs += [pool.submit(reader.network.run, pair) for pair in pairs]
@@ -59,10 +59,10 @@ def fairness(index: Path, asked: Sequence[str]) -> str:
     """Short questions beside long ones, in process: fair scheduling against first come, first served."""
     rows = []
     long = [" ".join(asked[place : place + 40])[:2000] for place in range(0, len(asked) - 40, 7)]
-    for name, order in (("least read first", least_read), ("first come, first served", first_come)):
+    for name, order in (("least read first", fewest_runs), ("first come, first served", first_come_first_served)):
         answering, reader = opened(index)
-        reader.network.turns.close()
-        reader.network.turns = Turns(reader.network.turns.threads, order=order)
+        reader.network.scheduler.close()
+        reader.network.scheduler = FairScheduler(reader.network.scheduler.threads, order=order)
         short_times, long_times = beside_each_other(answering, asked[:100], long)
         answering.close()
         short, slow = percentiles(short_times), percentiles(long_times)
@@ -81,9 +81,9 @@ def beside_each_other(
     over = False
 
     def ask(question: str) -> float:
-        patience = Patience()
-        answering.ask(AskRequest(question=question, min_confidence=1.0), "", patience)
-        return patience.milliseconds()
+        deadline = Deadline()
+        answering.ask(AskRequest(question=question, min_confidence=1.0), "", deadline)
+        return deadline.elapsed_ms()
 
     def ask_long(first: int) -> Iterator[float]:
         place = first

@@ -20,7 +20,7 @@ from index.embedding.onnx_encoder import session
 from index.errors import ModelNotFound
 from index.types import Hit
 from service.reader.reader import Candidate, Reading, lines_of
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 
 READ = 3  # passages whose sentences are weighed
 WINDOW = 512  # word pieces
@@ -90,7 +90,7 @@ class TextbookReader:
         question: str,
         hits: Sequence[Hit],
         searcher: Searcher,
-        patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
+        deadline: Deadline | None = None,  # noqa: ARG002  # it reads all or nothing
     ) -> Reading:
         ranked = self._model.scores(question, [hit.passage.text for hit in hits])
         best = [hits[place] for place in sorted(range(len(hits)), key=lambda place: -ranked[place])[:READ]]

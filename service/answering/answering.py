@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
@@ -21,11 +19,12 @@ from service.answering.caching import AnswerCache
 from service.answering.catalogue import Catalogue, Limited
 from service.answering.composing import compose, passage_found
 from service.answering.context_packing import MOST_PACKED, packed_context
+from service.answering.retrieval import Retrieval
 from service.answering.selection import Status, alternatives, select, with_companions
 from service.answering.verifying import verify
 from service.reader.reader import Reader, Reading
 from service.reader.selection import open_reader
-from service.scheduling.deadline import Pace, Patience
+from service.scheduling.deadline import Deadline
 from service.telemetry.instrumentation import counted, stage
 from service.telemetry.metrics import PAIRS
 
@@ -54,8 +53,7 @@ class Answering:
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
         self.reader = reader
-        self._search_pace = Pace()
-        self._searches = threading.Semaphore(searches or cpus())
+        self.retrieval = Retrieval(searches or cpus())
 
     @classmethod
     def open(
@@ -83,30 +81,32 @@ class Answering:
         return cls(catalogue, opened, AnswerCache(cache_bytes), chooser, IN_STORE if store else None)
 
     @counted
-    def ask(self, request: schema.AskRequest, request_id: str, patience: Patience | None = None) -> schema.AskResponse:
-        """`patience`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
-        patience = patience or Patience(request.deadline_ms)
+    def ask(self, request: schema.AskRequest, request_id: str, deadline: Deadline | None = None) -> schema.AskResponse:
+        """`deadline`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
+        deadline = deadline or Deadline(request.deadline_ms)
         searcher = self.searcher(request.collection)
-        known = self.cache.get(request, searcher.version, request_id, patience)
-        if known is not None:
-            return known
-        response = self._answered(request, request_id, searcher, patience)
+        cached = self.cache.get(request, searcher.version, request_id, deadline)
+        if cached is not None:
+            return cached
+        response = self._response(request, request_id, searcher, deadline)
         self.cache.put(request, response)
         return response
 
-    def _answered(
-        self, request: schema.AskRequest, request_id: str, searcher: Searcher, patience: Patience
+    def _response(
+        self, request: schema.AskRequest, request_id: str, searcher: Searcher, deadline: Deadline
     ) -> schema.AskResponse:
-        hits = self._search(request.question, max(DEPTH, request.passages), request.sources, searcher, patience)
+        hits = self.retrieval.search(
+            searcher, request.question, max(DEPTH, request.passages), request.sources, deadline
+        )
         skipped = [RETRIEVE] if hits is None else []
         hits = hits or []
-        retrieved = patience.milliseconds()
-        reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, patience)
+        retrieved = deadline.elapsed_ms()
+        reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, deadline)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        status, answers, choosing = self._answers(request, reading, searcher, patience, skipped)
+        status, answers, choosing = self._answers(request, reading, searcher, deadline, skipped)
         returned = max(request.passages, DEPTH if READ in skipped else 0)
-        total = patience.milliseconds()
+        total = deadline.elapsed_ms()
         return schema.AskResponse(
             request_id=request_id,
             status=status,
@@ -120,27 +120,27 @@ class Answering:
             ),
         )
 
-    def search(self, request: schema.SearchRequest, patience: Patience | None = None) -> schema.SearchResponse:
-        """`patience`: that of whoever asks, without a deadline. Raises CollectionNotFound, BadPattern or HungUp."""
-        patience = patience or Patience()
+    def search(self, request: schema.SearchRequest, deadline: Deadline | None = None) -> schema.SearchResponse:
+        """`deadline`: that of whoever asks, without a deadline. Raises CollectionNotFound, BadPattern or HungUp."""
+        deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        hits = self._search(request.query, request.top_k, request.sources, searcher, patience) or []
-        retrieved = patience.milliseconds()
+        hits = self.retrieval.search(searcher, request.query, request.top_k, request.sources, deadline) or []
+        retrieved = deadline.elapsed_ms()
         return schema.SearchResponse(
             passages=found(hits, searcher),
             index=index_info(searcher),
-            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=deadline.elapsed_ms()),
         )
 
     def context(
-        self, request: schema.ContextRequest, request_id: str, patience: Patience | None = None
+        self, request: schema.ContextRequest, request_id: str, deadline: Deadline | None = None
     ) -> schema.ContextResponse:
-        """`patience`: as for `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
-        patience = patience or Patience()
+        """`deadline`: as for `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
+        deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        hits = self._search(request.question, MOST_PACKED, request.sources, searcher, patience) or []
-        retrieved = patience.milliseconds()
-        patience.require_listener()
+        hits = self.retrieval.search(searcher, request.question, MOST_PACKED, request.sources, deadline) or []
+        retrieved = deadline.elapsed_ms()
+        deadline.raise_if_hung_up()
         packed = packed_context(hits, searcher, request.max_tokens, request.encoding)
         return schema.ContextResponse(
             request_id=request_id,
@@ -149,7 +149,7 @@ class Answering:
             citations=packed.citations,
             left_out=packed.left_out,
             index=index_info(searcher),
-            timings_ms=schema.SearchTimings(retrieve=retrieved, total=patience.milliseconds()),
+            timings_ms=schema.SearchTimings(retrieve=retrieved, total=deadline.elapsed_ms()),
         )
 
     def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:
@@ -224,32 +224,11 @@ class Answering:
             with suppress(CollectionNotFound):  # it was dropped meanwhile
                 collection.compact()
 
-    def _search(
-        self, question: str, depth: int, sources: Sequence[str] | None, searcher: Searcher, patience: Patience
-    ) -> list[Hit] | None:
-        """The best passages, once one of the searches allowed at the same time is free.
-
-        None where that would take longer than there is time left. Raises HungUp.
-        """
-        patience.require_listener()
-        spare = min(patience.left() - self._search_pace.most, threading.TIMEOUT_MAX)
-        if spare <= 0 or not self._searches.acquire(timeout=spare):
-            return None
-        begun = time.monotonic()
-        try:
-            patience.require_listener()  # who hung up while waiting costs no search
-            with stage("retrieve"):
-                hits = searcher.search(question, depth, sources)
-        finally:
-            self._searches.release()
-        self._search_pace.took(time.monotonic() - begun)
-        return hits
-
-    def _read(self, question: str, hits: list[Hit], searcher: Searcher, patience: Patience) -> Reading:
-        if patience.left() <= 0:
+    def _read(self, question: str, hits: list[Hit], searcher: Searcher, deadline: Deadline) -> Reading:
+        if deadline.remaining() <= 0:
             return Reading([], cut=True)
         with stage("read"):
-            reading = self.reader.read(question, hits, searcher, patience)
+            reading = self.reader.read(question, hits, searcher, deadline)
         PAIRS.observe(reading.read)
         return reading
 
@@ -258,7 +237,7 @@ class Answering:
         request: schema.AskRequest,
         reading: Reading,
         searcher: Searcher,
-        patience: Patience,
+        deadline: Deadline,
         skipped: list[str],
     ) -> tuple[Status, list[schema.Answer], float]:
         """The status, the answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
@@ -273,11 +252,11 @@ class Answering:
             )
             if self.chooser is None or selection.status != "answered":
                 return selection.status, compose(selection, searcher), 0.0
-        begun = patience.milliseconds()
+        begun = deadline.elapsed_ms()
         first = selection.answers[0]
         others = alternatives(first, reading.candidates, self.chooser.settings.floor, searcher)
-        choice = self.chooser.choose(request.question, first.candidate, others, searcher, patience)
-        choosing = round(patience.milliseconds() - begun, 3)
+        choice = self.chooser.choose(request.question, first.candidate, others, searcher, deadline)
+        choosing = round(deadline.elapsed_ms() - begun, 3)
         if choice.failed:
             skipped.append(CHOOSE)
         with stage("compose"):

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import msgspec
 from msgspec.structs import replace
 
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.schema import AskRequest, AskResponse, AskTimings
 from service.telemetry.metrics import CACHE, CACHE_BYTES
 
@@ -27,7 +27,7 @@ class AnswerCache:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, request: AskRequest, version: str, request_id: str, patience: Patience) -> AskResponse | None:
+    def get(self, request: AskRequest, version: str, request_id: str, deadline: Deadline) -> AskResponse | None:
         """The answer as it was given, under the id and with the time of this request."""
         if not self.room:
             return None
@@ -42,7 +42,7 @@ class AnswerCache:
             CACHE.labels("hit").inc()
             self._kept.move_to_end(key)
         response = msgspec.msgpack.decode(kept, type=AskResponse)
-        timings = AskTimings(retrieve=0.0, read=0.0, total=patience.milliseconds())
+        timings = AskTimings(retrieve=0.0, read=0.0, total=deadline.elapsed_ms())
         return replace(response, request_id=request_id, timings_ms=timings)
 
     def put(self, request: AskRequest, response: AskResponse) -> None:

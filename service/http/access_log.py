@@ -39,8 +39,10 @@ class Access:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        request_id, came = str(uuid4()), time.monotonic()
-        seen = cast(Scope, {**scope, "state": {**scope.get("state", {}), "request_id": request_id, "came": came}})
+        request_id, received = str(uuid4()), time.monotonic()
+        seen = cast(
+            Scope, {**scope, "state": {**scope.get("state", {}), "request_id": request_id, "received": received}}
+        )
         seen["path_template"] = template_of(self.routes, scope)
         status = HUNG_UP
 
@@ -59,7 +61,7 @@ class Access:
                 raise
             finally:
                 facts = {"method": method_of(scope), "route": seen["path_template"], "status": status}
-                took = round((time.monotonic() - came) * 1000, 1)
+                took = round((time.monotonic() - received) * 1000, 1)
                 logger.info("request", extra={**facts, "ms": took})
 
 

@@ -32,7 +32,7 @@ from service.http.routes.writing import delete_document, put_document
 from service.http.security import Perimeter
 from service.import_guards import hidden
 from service.scheduling.compaction import Compaction
-from service.scheduling.workers import Changers, Uploads, Workers
+from service.scheduling.workers import ChangeWorkers, UploadLimit, Workers
 from service.settings import AT_ONCE, Settings
 from service.telemetry.tracing import Tracing
 
@@ -89,7 +89,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         "questions": Workers(IN_FLIGHT * settings.threads + elsewhere, settings.waiting),
         "workers": Workers(LOOKING, settings.waiting),
     }
-    changers = Changers(settings.waiting)
+    changes = ChangeWorkers(settings.waiting)
     tracing = Tracing.start(settings.otlp) if settings.otlp else None
 
     @asynccontextmanager
@@ -103,7 +103,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         await compacting  # its thread uses connections that are closed below
         for workers in lanes.values():
             workers.close()
-        changers.close()
+        changes.close()
         answering.close()
         if tracing:
             tracing.stop()
@@ -121,8 +121,8 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
         dependencies={
             "answering": Provide(answering_for, sync_to_thread=False),
             "settings": always(settings),
-            "uploads": always(Uploads(settings.max_uploads)),
-            "changers": always(changers),
+            "uploads": always(UploadLimit(settings.max_uploads)),
+            "changes": always(changes),
             "name": Provide(source_of, sync_to_thread=False),
             **{name: always(workers) for name, workers in lanes.items()},
         },

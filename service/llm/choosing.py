@@ -24,7 +24,7 @@ from service.errors import NoChoice
 from service.llm.circuit import Circuit
 from service.llm.endpoint import Endpoint
 from service.reader.reader import Candidate
-from service.scheduling.deadline import Pace, Patience
+from service.scheduling.deadline import Deadline, DurationEstimate
 from service.settings import AT_ONCE, ChooserSettings
 from service.telemetry.instrumentation import stage
 from service.telemetry.metrics import CHOICES, LEFT_ALONE
@@ -60,7 +60,7 @@ class Chooser:
         self._endpoint = endpoint
         self._circuit = circuit or Circuit()
         self._room = threading.BoundedSemaphore(AT_ONCE)
-        self._pace = Pace()
+        self._duration = DurationEstimate()
         count("")  # load the tokenizer now, so that no question waits for it
 
     @classmethod
@@ -73,7 +73,7 @@ class Chooser:
         answer: Candidate,
         alternatives: Sequence[Candidate],
         searcher: Searcher,
-        patience: Patience,
+        deadline: Deadline,
     ) -> Choice:
         """The alternatives to show beside the reader's `answer`; all are whole sentences. Raises HungUp."""
         own = answer.run
@@ -84,7 +84,7 @@ class Chooser:
         if shown is None or not seems_needed(question, own, shown.others.values(), searcher):
             return Choice()
         with stage("choose"):
-            outcome, companions = self._chosen(question, shown, most, patience)
+            outcome, companions = self._chosen(question, shown, most, deadline)
         CHOICES.labels(outcome).inc()
         LEFT_ALONE.set(self._circuit.open)
         return Choice(companions, failed=outcome not in (CHOSEN, NONE))
@@ -114,25 +114,25 @@ class Chooser:
         others = {number: by_run[run] for run, number in numbers.items() if run != own}
         return Shown("".join(layout(packed.runs)), numbers[own], others)
 
-    def _chosen(self, question: str, shown: Shown, most: int, patience: Patience) -> tuple[str, list[Candidate]]:
+    def _chosen(self, question: str, shown: Shown, most: int, deadline: Deadline) -> tuple[str, list[Candidate]]:
         """The outcome, and the sentences to show beside the answer."""
         if not self._room.acquire(blocking=False):
             return BUSY, []
         try:
-            companions = picked(self._reply(question, shown, most, patience), shown, most)
+            companions = picked(self._reply(question, shown, most, deadline), shown, most)
         except NoChoice as error:
             return str(error.facts["reason"]), []
         finally:
             self._room.release()
         return (CHOSEN if companions else NONE), companions
 
-    def _reply(self, question: str, shown: Shown, most: int, patience: Patience) -> str:
+    def _reply(self, question: str, shown: Shown, most: int, deadline: Deadline) -> str:
         """The model's reply. Raises NoChoice or HungUp."""
-        seconds = min(self.settings.timeout_s, patience.left())
+        seconds = min(self.settings.timeout_s, deadline.remaining())
         if seconds <= 0:
             raise NoChoice(reason=DEADLINE)
-        if patience.left() < self._pace.seconds:
-            self._pace.took(0.0)  # so that it is tried again after a while, even if all deadlines are short
+        if deadline.remaining() < self._duration.mean:
+            self._duration.record(0.0)  # so that it is tried again after a while, even if all deadlines are short
             raise NoChoice(reason=DEADLINE)
         if not self._circuit.may_try():
             raise NoChoice(reason=ALONE)
@@ -141,14 +141,14 @@ class Chooser:
         )
         begun = time.monotonic()
         try:
-            reply = self._endpoint.reply(messages, seconds, patience)
+            reply = self._endpoint.reply(messages, seconds, deadline)
         except NoChoice:
             if seconds < self.settings.timeout_s:  # it may be fast enough for others
-                self._pace.took(LONGER * seconds)
+                self._duration.record(LONGER * seconds)
                 raise NoChoice(reason=DEADLINE) from None
             self._circuit.failed()
             raise
-        self._pace.took(time.monotonic() - begun)
+        self._duration.record(time.monotonic() - begun)
         self._circuit.answered()
         return reply
 

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from service.errors import NoChoice
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 
 MOST_BYTES = 256 * 1024  # of a reply, including the JSON around its text
 REPLY_TOKENS = 64  # numbers need no more
@@ -50,13 +50,13 @@ class Endpoint:
         self._thread = threading.Thread(target=self._loop.run_forever, name="endpoint", daemon=True)
         self._thread.start()
 
-    def reply(self, messages: list[dict[str, str]], seconds: float, patience: Patience) -> str:
+    def reply(self, messages: list[dict[str, str]], seconds: float, deadline: Deadline) -> str:
         """The text of the reply to a chat within `seconds`. Raises NoChoice or HungUp."""
         asking = asyncio.run_coroutine_threadsafe(self._within(seconds, messages), self._loop)
         while not wait([asking], LISTEN_S).done:
-            if patience.gone:
+            if deadline.hung_up:
                 asking.cancel()
-                patience.require_listener()
+                deadline.raise_if_hung_up()
         return asking.result()
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from index.search.terms import words
 from index.types import Hit, Span
 from service.reader.calibration import Fit, Floats
 from service.reader.reader import Candidate, Line, Reading, lines_of
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.telemetry.metrics import PASSAGES
 
 NEIGHBOUR_GAIN = 0.3  # the share of the question's words that a neighbour must add to be cited along
@@ -42,7 +42,7 @@ class FittedReader:
         question: str,
         hits: Sequence[Hit],
         searcher: Searcher,
-        patience: Patience | None = None,  # noqa: ARG002  # it reads all or nothing
+        deadline: Deadline | None = None,  # noqa: ARG002  # it reads all or nothing
     ) -> Reading:
         hits = hits[:READ_AHEAD]
         PASSAGES.observe(len(hits))

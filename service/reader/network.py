@@ -27,8 +27,8 @@ from index.cpus import cpus
 from index.embedding.onnx_encoder import session
 from service.errors import ReaderDamaged
 from service.reader.pairs import Pair, Pairs
-from service.scheduling.deadline import Patience
-from service.scheduling.fair_scheduler import Turn, Turns
+from service.scheduling.deadline import Deadline
+from service.scheduling.fair_scheduler import FairScheduler, Flow
 
 FORMAT = 1
 CARD, MODEL, TOKENIZER = "reader.json", "reader.onnx", "tokenizer.json"
@@ -75,7 +75,7 @@ class Network:
             raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
         self._folder = folder
         self.run(self.pairs.windows(self.pairs.question("Is it?"), "", "It is.")[0])  # would fail here, not in service
-        self.turns = Turns(threads or cpus())
+        self.scheduler = FairScheduler(threads or cpus())
 
     @property
     def name(self) -> str:
@@ -85,11 +85,11 @@ class Network:
     def sha256(self) -> str:
         return self.card.model_sha256
 
-    def turn(self, patience: Patience | None = None) -> Turn:
+    def flow(self, deadline: Deadline | None = None) -> Flow:
         """The place in line of a question that is to be read for."""
-        return self.turns.turn(patience)
+        return self.scheduler.flow(deadline)
 
-    def read(self, question: str, passages: Sequence[tuple[str, str]], turn: Turn | None = None) -> list[list[Output]]:
+    def read(self, question: str, passages: Sequence[tuple[str, str]], flow: Flow | None = None) -> list[list[Output]]:
         """Of each passage (title and headings, text), the windows that it was read in; none where time was too short.
 
         `turn`: the question's place in line, with its deadline. Raises HungUp.
@@ -97,11 +97,11 @@ class Network:
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
         pairs = [pair for each in windows for pair in each]
-        outputs = iter((turn or self.turn()).map(self.run_all, pairs, [len(pair.ids) for pair in pairs]))
+        outputs = iter((flow or self.flow()).map(self.run_all, pairs, [len(pair.ids) for pair in pairs]))
         return [all_of([next(outputs) for _ in each]) for each in windows]
 
     def close(self) -> None:
-        self.turns.close()
+        self.scheduler.close()
 
     def run_all(self, pairs: list[Pair]) -> list[Output]:
         """What each pair gives, in the calling thread: one after another, since a CPU gains nothing from batches."""

@@ -23,8 +23,8 @@ from service.reader.calibration import Floats, Logistic
 from service.reader.network import Network
 from service.reader.reader import Candidate, Reading
 from service.reader.span_features import FEATURES, Evidence, evidence_of, table
-from service.scheduling.deadline import Patience
-from service.scheduling.fair_scheduler import Turn
+from service.scheduling.deadline import Deadline
+from service.scheduling.fair_scheduler import Flow
 from service.telemetry.metrics import PASSAGES
 
 CALIBRATION = "calibration.json"
@@ -69,21 +69,21 @@ class TrainedReader:
     def threshold(self) -> float:
         return self.calibration.threshold
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, deadline: Deadline | None = None) -> Reading:
         fit = self.calibration
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
         ranked: list[tuple[Evidence, float]] = []
         stop = unread = 0
-        with self.network.turn(patience) as turn:
+        with self.network.flow(deadline) as flow:
             for start, stop in waves(len(hits), fit.first):
-                found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, turn=turn)
+                found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, flow=flow)
                 evidence += found
                 ranked = rank(evidence, fit)
                 if unread or (ranked and ranked[0][1] >= fit.enough):
                     break
         PASSAGES.observe(stop - unread)
-        return Reading([candidate(each, confidence) for each, confidence in ranked], read=turn.read, cut=unread > 0)
+        return Reading([candidate(each, confidence) for each, confidence in ranked], read=flow.runs, cut=unread > 0)
 
 
 def network_on(device: str, folder: Path) -> Network:
@@ -100,10 +100,10 @@ def gather(
     searcher: Searcher,
     *,
     first: int = 0,
-    turn: Turn | None = None,
+    flow: Flow | None = None,
 ) -> tuple[list[Evidence], int]:
     """Every sentence of these passages, of which the first has the rank `first`; how many there was no time to read."""
-    outputs = network.read(question, [(above(hit), hit.passage.text) for hit in hits], turn)
+    outputs = network.read(question, [(above(hit), hit.passage.text) for hit in hits], flow)
     found: list[Evidence] = []
     for place, (hit, windows) in enumerate(zip(hits, outputs, strict=True), start=first):
         found += evidence_of(hit, place, windows, searcher)

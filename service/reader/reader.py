@@ -10,7 +10,7 @@ from msgspec import Struct
 from index.collections.protocols import Searcher
 from index.types import Hit, Span
 from prompts.packing import Run
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 
 
 class Candidate(Struct, frozen=True):
@@ -66,7 +66,7 @@ class Reader(Protocol):
     @property
     def threshold(self) -> float: ...
 
-    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, patience: Patience | None = None) -> Reading:
+    def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, deadline: Deadline | None = None) -> Reading:
         """Raises HungUp."""
 
 

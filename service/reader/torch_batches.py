@@ -15,7 +15,7 @@ from service.errors import NoDevice, ReaderDamaged
 from service.reader.network import MODEL, TOKENIZER, Network, Output, checked, read_card
 from service.reader.pairs import Pair, Pairs
 from service.reader.torch_network import first_network
-from service.scheduling.fair_scheduler import Batches, Turns
+from service.scheduling.fair_scheduler import Batches, FairScheduler
 
 ROWS, STEP = 16, 32
 WAIT_S = 0.003  # for what the questions in flight may still bring
@@ -41,7 +41,7 @@ class BatchedNetwork(Network):
         self._folder = folder
         self._device = device
         self.run_all(self.pairs.windows(self.pairs.question("Is it?"), "", "It is."))  # would fail here, not in service
-        self.turns = Turns(1, batches=Batches(ROWS, STEP, WAIT_S))
+        self.scheduler = FairScheduler(1, batches=Batches(ROWS, STEP, WAIT_S))
 
     @property
     def name(self) -> str:

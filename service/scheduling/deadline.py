@@ -1,4 +1,4 @@
-"""Deadlines and cancellation: how long a client waits for an answer."""
+"""Deadlines of questions, and estimates of how long their parts take."""
 
 from __future__ import annotations
 
@@ -7,76 +7,77 @@ import time
 
 from service.errors import HungUp
 
-LEARNING = 0.1  # weight of the latest duration in the estimate
+LEARNING = 0.1  # how much the latest time counts in what the next is expected to be
 DEVIATIONS = 4
-HALF_LIFE_S = 30  # half-life of a measurement, so that something that seemed too slow is tried again
-RESERVE_S = 0.005  # part of a deadline reserved for composing the answer
-RESERVE_SHARE = 0.1  # and its upper limit
-SENDING_SHARE = 0.5  # upper limit of the part reserved for sending it
+HALF_LIFE_S = 30  # what was measured so long ago counts for half: what seemed too slow is tried again some time
+RESERVE_S = 0.005  # of a deadline, kept for composing the answer
+RESERVE_SHARE = 0.1  # and never more of it than this
+SENDING_SHARE = 0.5  # nor more than this for sending it
 
 
-class Patience:
-    """The deadline of a request, and whether its client has disconnected. Thread-safe."""
+class Deadline:
+    """The time since a question arrived and until its answer must be sent. Thread-safe."""
 
-    def __init__(self, deadline_ms: int | None = None, came: float | None = None, sending: float = 0.0) -> None:
-        """Without `deadline_ms`, the request is cancelled only when the client disconnects.
+    def __init__(self, deadline_ms: int | None = None, started: float | None = None, sending: float = 0.0) -> None:
+        """Without a `deadline_ms` there is none, and the client may still hang up.
 
-        `came`: start time (`time.monotonic`); by default, now. `sending`: seconds reserved for sending the answer.
+        `started`: when the question arrived, by `time.monotonic`; by default, now. `sending`: seconds that sending the
+        answer takes.
         """
-        self._came = time.monotonic() if came is None else came
+        self._started = time.monotonic() if started is None else started
         seconds = math.inf if deadline_ms is None else deadline_ms / 1000
         reserve = min(RESERVE_S, RESERVE_SHARE * seconds) + min(sending, SENDING_SHARE * seconds)
-        self._until = self._came + seconds - reserve
-        self._gone = False
+        self._expires = self._started + seconds - reserve
+        self._hung_up = False
 
-    def milliseconds(self) -> float:
-        """Milliseconds since the request arrived."""
-        return round((time.monotonic() - self._came) * 1000, 3)
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the question arrived."""
+        return round((time.monotonic() - self._started) * 1000, 3)
 
-    def left(self) -> float:
-        """Seconds left for the remaining work; infinite without a deadline."""
-        return self._until - time.monotonic()
+    def remaining(self) -> float:
+        """Seconds left for further work; infinite without a deadline."""
+        return self._expires - time.monotonic()
 
     def hang_up(self) -> None:
-        self._gone = True
+        self._hung_up = True
 
     @property
-    def gone(self) -> bool:
-        """Whether the client disconnected, so that no work is needed."""
-        return self._gone
+    def hung_up(self) -> bool:
+        """Whether the client is gone, so that no further work is needed."""
+        return self._hung_up
 
-    def require_listener(self) -> None:
-        """Raise HungUp if the client disconnected."""
-        if self._gone:
+    def raise_if_hung_up(self) -> None:
+        """Raises HungUp."""
+        if self._hung_up:
             raise HungUp
 
 
-class Pace:
-    """Estimates a duration from past ones: exponentially weighted mean and deviation."""
+class DurationEstimate:
+    """How long an operation takes, estimated from how long it took; recent times count most."""
 
     def __init__(self) -> None:
         self._mean = 0.0
         self._deviation = 0.0
-        self._latest = 0.0
+        self._recorded = 0.0  # when the latest time was
 
     @property
-    def seconds(self) -> float:
-        """The mean."""
-        return self._mean * self._worth()
+    def mean(self) -> float:
+        """Seconds."""
+        return self._mean * self._decay()
 
     @property
-    def most(self) -> float:
-        """An upper bound: the mean plus four mean deviations, as for timeouts in RFC 6298."""
-        return (self._mean + DEVIATIONS * self._deviation) * self._worth()
+    def upper_bound(self) -> float:
+        """Seconds that it hardly ever exceeds: the mean and four mean deviations, as the time-outs of RFC 6298."""
+        return (self._mean + DEVIATIONS * self._deviation) * self._decay()
 
-    def took(self, seconds: float) -> None:
-        if self._latest:
+    def record(self, seconds: float) -> None:
+        if self._recorded:
             self._deviation += LEARNING * (abs(seconds - self._mean) - self._deviation)
             self._mean += LEARNING * (seconds - self._mean)
         else:
             self._mean = seconds
-        self._latest = time.monotonic()
+        self._recorded = time.monotonic()
 
-    def _worth(self) -> float:
-        age = time.monotonic() - self._latest
+    def _decay(self) -> float:
+        age = time.monotonic() - self._recorded
         return float(0.5 ** (age / HALF_LIFE_S))

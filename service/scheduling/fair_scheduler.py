@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from msgspec import Struct
 
-from service.scheduling.deadline import Pace, Patience
+from service.scheduling.deadline import Deadline, DurationEstimate
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -37,40 +37,45 @@ class Batches(Struct, frozen=True):
         return -(-cost // self.step) == -(-other // self.step)
 
 
-class Turns:
-    """`threads` that run the work of all questions in flight, one run at a time each."""
+class FairScheduler:
+    """`threads` that run the work of all questions in flight, one run at a time each.
+
+    A question in flight is a flow, as in fair queueing, with at most one job at a time.
+    """
 
     def __init__(
-        self, threads: int, order: Callable[[Turn], tuple[int, int]] | None = None, batches: Batches | None = None
+        self, threads: int, order: Callable[[Flow], tuple[int, int]] | None = None, batches: Batches | None = None
     ) -> None:
-        """`order`: the sort key that selects the next run, smallest first; by default, `least_read`."""
+        """`order`: the sort key that selects the next run, smallest first; by default, `fewest_runs`."""
         self.runs = 0  # runs started so far
         self.threads = threads
         self.in_flight = 0  # questions being read for
         self._batches = batches or Batches()
-        self._order = order or least_read
+        self._order = order or fewest_runs
         self._changed = threading.Condition()
-        self._waiting: list[Turn] = []
+        self._waiting: list[Flow] = []
         self._numbers = count()
-        self._pace = Pace()  # per unit of cost
+        self._duration = DurationEstimate()  # per unit of cost
         self._closed = False
-        self._running = [threading.Thread(target=self._work, name=f"turns-{n}", daemon=True) for n in range(threads)]
+        self._running = [
+            threading.Thread(target=self._work, name=f"scheduler-{n}", daemon=True) for n in range(threads)
+        ]
         for thread in self._running:
             thread.start()
 
-    def turn(self, patience: Patience | None = None) -> Turn:
+    def flow(self, deadline: Deadline | None = None) -> Flow:
         """A place in the schedule, for the duration of a question's reading."""
-        return Turn(self, next(self._numbers), patience or Patience())
+        return Flow(self, next(self._numbers), deadline or Deadline())
 
-    def run(self, turn: Turn, job: Job[Any, Any]) -> None:
+    def run(self, flow: Flow, job: Job[Any, Any]) -> None:
         """Run all parts of a job; returns when the last one has ended."""
         if not job.todo:
             return
         with self._changed:
             if self._closed:
                 raise RuntimeError("the scheduler is closed")
-            turn.job = job
-            self._waiting.append(turn)
+            flow.job = job
+            self._waiting.append(flow)
             self._changed.notify_all()
         job.done.wait()
 
@@ -88,102 +93,102 @@ class Turns:
             thread.join()
 
     def _work(self) -> None:
-        while taken := self._next():
-            job, longest = taken[0].job, max(each.cost for each in taken)
+        while run_items := self._next():
+            job, longest = run_items[0].job, max(each.cost for each in run_items)
             begun = time.monotonic()
             error: Exception | None = None
             results: Sequence[Any] = ()
             try:
-                results = job.work([each.item for each in taken])
+                results = job.work([each.item for each in run_items])
             except Exception as caught:  # noqa: BLE001  # it is raised again where the work was asked for
                 error = caught
             with self._changed:
-                self._pace.took((time.monotonic() - begun) / longest)
-                for number, each in enumerate(taken):
+                self._duration.record((time.monotonic() - begun) / longest)
+                for number, each in enumerate(run_items):
                     if error is None:
                         each.job.results[each.place] = results[number]
                     else:
                         each.job.error = error
-                    self._ended(each.turn, each.job, 1)
+                    self._finish(each.flow, each.job, 1)
 
-    def _next(self) -> list[Taken]:
+    def _next(self) -> list[ScheduledItem]:
         """Wait for the next run; empty once closed."""
         with self._changed:
             while not self._closed:
                 if not self._waiting:
                     self._changed.wait()
                     continue
-                hopeless = [turn for turn in self._waiting if self._hopeless(turn)]
-                for turn in hopeless:  # now, because it may be long before their turn
-                    self._ended(turn, turn.job, self._drop(turn, turn.job))
-                if hopeless:
+                expired = [flow for flow in self._waiting if self._expired(flow)]
+                for flow in expired:  # now, because it may be long before their flow
+                    self._finish(flow, flow.job, self._drop(flow, flow.job))
+                if expired:
                     continue
-                turn = min(self._waiting, key=self._order)
-                job = turn.job
-                taken = [self._take(turn, job.todo[0])]
-                self._fill(taken)
+                flow = min(self._waiting, key=self._order)
+                job = flow.job
+                run_items = [self._schedule(flow, job.todo[0])]
+                self._fill(run_items)
                 self.runs += 1
-                return taken
-            for turn in list(self._waiting):
-                self._ended(turn, turn.job, self._drop(turn, turn.job))
+                return run_items
+            for flow in list(self._waiting):
+                self._finish(flow, flow.job, self._drop(flow, flow.job))
             return []
 
-    def _fill(self, taken: list[Taken]) -> None:
+    def _fill(self, run_items: list[ScheduledItem]) -> None:
         """Add items of similar length until the run is full or no question can add more."""
         until = time.monotonic() + self._batches.wait_s
-        while len(taken) < self._batches.rows and not self._closed:
-            fitting = [turn for turn in self._waiting if self._fitting(turn, taken[0]) is not None]
+        while len(run_items) < self._batches.rows and not self._closed:
+            fitting = [flow for flow in self._waiting if self._fitting(flow, run_items[0]) is not None]
             if fitting:
-                turn = min(fitting, key=self._order)
-                taken.append(self._take(turn, self._fitting(turn, taken[0]) or 0))
+                flow = min(fitting, key=self._order)
+                run_items.append(self._schedule(flow, self._fitting(flow, run_items[0]) or 0))
                 continue
-            known = {each.turn.number for each in taken} | {turn.number for turn in self._waiting}
-            left = until - time.monotonic()
-            if left <= 0 or self.in_flight <= len(known):
+            accounted = {each.flow.number for each in run_items} | {flow.number for flow in self._waiting}
+            remaining = until - time.monotonic()
+            if remaining <= 0 or self.in_flight <= len(accounted):
                 return
-            self._changed.wait(left)
+            self._changed.wait(remaining)
 
-    def _fitting(self, turn: Turn, first: Taken) -> int | None:
+    def _fitting(self, flow: Flow, first: ScheduledItem) -> int | None:
         """The index of the next item of a question that can run together with the first."""
-        job = turn.job
-        if job.work != first.job.work or job.error or turn.patience.gone:
+        job = flow.job
+        if job.work != first.job.work or job.error or flow.deadline.hung_up:
             return None
         alike = (place for place in job.todo if self._batches.alike(job.costs[place], first.cost))
-        return next((place for place in alike if not self._late(turn, job.costs[place])), None)
+        return next((place for place in alike if not self._too_late(flow, job.costs[place])), None)
 
-    def _hopeless(self, turn: Turn) -> bool:
-        job = turn.job
-        return turn.patience.gone or job.error is not None or self._late(turn, job.costs[job.todo[0]])
+    def _expired(self, flow: Flow) -> bool:
+        job = flow.job
+        return flow.deadline.hung_up or job.error is not None or self._too_late(flow, job.costs[job.todo[0]])
 
-    def _late(self, turn: Turn, cost: int) -> bool:
-        return turn.patience.left() < self._pace.most * cost
+    def _too_late(self, flow: Flow, cost: int) -> bool:
+        return flow.deadline.remaining() < self._duration.upper_bound * cost
 
-    def _take(self, turn: Turn, place: int) -> Taken:
-        job = turn.job
+    def _schedule(self, flow: Flow, place: int) -> ScheduledItem:
+        job = flow.job
         job.todo.remove(place)
         if not job.todo:
-            self._waiting.remove(turn)
-        turn.read += 1
-        return Taken(turn, job, place)
+            self._waiting.remove(flow)
+        flow.runs += 1
+        return ScheduledItem(flow, job, place)
 
-    def _drop(self, turn: Turn, job: Job[Any, Any]) -> int:
+    def _drop(self, flow: Flow, job: Job[Any, Any]) -> int:
         dropped = len(job.todo)
         job.todo.clear()
-        self._waiting.remove(turn)
+        self._waiting.remove(flow)
         return dropped
 
-    def _ended(self, turn: Turn, job: Job[Any, Any], parts: int) -> None:
-        job.left -= parts
+    def _finish(self, flow: Flow, job: Job[Any, Any], parts: int) -> None:
+        job.pending -= parts
         if job.error and job.todo:
-            job.left -= self._drop(turn, job)
-        if job.left == 0:
+            job.pending -= self._drop(flow, job)
+        if job.pending == 0:
             job.done.set()
 
 
-class Taken(NamedTuple):
+class ScheduledItem(NamedTuple):
     """One part of a job, in the next or the current run."""
 
-    turn: Turn
+    flow: Flow
     job: Job[Any, Any]
     place: int
 
@@ -204,29 +209,29 @@ class Job(Generic[A, B]):
         self.items = items
         self.costs = costs
         self.todo = deque(range(len(items)))
-        self.left = len(items)
+        self.pending = len(items)
         self.results: list[B | None] = [None] * len(items)
         self.error: Exception | None = None
         self.done = threading.Event()
 
 
-class Turn:
-    """A question's place in the schedule, in flight within `with`. `read`: its runs so far; `number`: arrival order."""
+class Flow:
+    """A question's place in the schedule, in flight within `with`. `runs`: so far; `number`: arrival order."""
 
     job: Job[Any, Any]
 
-    def __init__(self, turns: Turns, number: int, patience: Patience) -> None:
-        self.read = 0
+    def __init__(self, scheduler: FairScheduler, number: int, deadline: Deadline) -> None:
+        self.runs = 0
         self.number = number
-        self.patience = patience
-        self._turns = turns
+        self.deadline = deadline
+        self._scheduler = scheduler
 
     def __enter__(self) -> Self:
-        self._turns.count(1)
+        self._scheduler.count(1)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._turns.count(-1)
+        self._scheduler.count(-1)
 
     def map(self, work: Callable[[list[A]], Sequence[B]], items: Sequence[A], costs: Sequence[int]) -> list[B | None]:
         """Apply `work` to all items; None for those that would not finish before the deadline.
@@ -235,17 +240,17 @@ class Turn:
         least 1. Raises what `work` raises, and HungUp.
         """
         job = Job(work, items, costs)
-        self._turns.run(self, job)
+        self._scheduler.run(self, job)
         if job.error:
             raise job.error
-        self.patience.require_listener()
+        self.deadline.raise_if_hung_up()
         return job.results
 
 
-def least_read(turn: Turn) -> tuple[int, int]:
-    return turn.read, turn.number
+def fewest_runs(flow: Flow) -> tuple[int, int]:
+    return flow.runs, flow.number
 
 
-def first_come(turn: Turn) -> tuple[int, int]:
+def first_come_first_served(flow: Flow) -> tuple[int, int]:
     """First come, first served: the baseline of the benchmark."""
-    return turn.number, 0
+    return flow.number, 0

@@ -16,7 +16,7 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from service.errors import HungUp, Overloaded, TooManyUploads
-from service.scheduling.deadline import Pace, Patience
+from service.scheduling.deadline import Deadline, DurationEstimate
 from service.telemetry.instrumentation import queueing
 
 T = TypeVar("T")
@@ -33,29 +33,29 @@ class Workers:
     def __init__(self, threads: int, waiting: int, begin: Callable[[], None] = lambda: None) -> None:
         """`begin` is called first in each thread."""
         self.threads = threads
-        self.room = threads + waiting
+        self.capacity = threads + waiting
         self.calls = 0  # running or queued
-        self._pace = Pace()
-        self._sending = Pace()
+        self._duration = DurationEstimate()
+        self._sending_duration = DurationEstimate()
         self._free = asyncio.Semaphore(threads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pincite", initializer=begin)
 
-    def patience(self, deadline_ms: int | None, came: float) -> Patience:
+    def deadline(self, deadline_ms: int | None, received: float) -> Deadline:
         """The deadline of a request whose call runs here, with time reserved for sending the answer."""
-        return Patience(deadline_ms, came, self._sending.most)
+        return Deadline(deadline_ms, received, self._sending_duration.upper_bound)
 
-    async def run(self, work: Callable[[], T], patience: Patience | None = None) -> T:
+    async def run(self, work: Callable[[], T], deadline: Deadline | None = None) -> T:
         """Run `work` on a thread. Raises Overloaded at once if the queue is full.
 
         If the deadline passes in the queue, it runs without waiting for a thread: by then there is next to nothing to
         compute.
         """
-        if self.calls >= self.room:
+        if self.calls >= self.capacity:
             raise Overloaded(retry_after=self._until_free())
         self.calls += 1
         try:
-            left = math.inf if patience is None else patience.left()
-            if await self._entered(left):
+            remaining = math.inf if deadline is None else deadline.remaining()
+            if await self._acquired(remaining):
                 return await self._on_thread(work)
             return await self._called(None, work)
         finally:
@@ -86,7 +86,7 @@ class Workers:
             await self._free.acquire()
         return await self._on_thread(work)
 
-    async def _entered(self, seconds: float) -> bool:
+    async def _acquired(self, seconds: float) -> bool:
         """Wait for a thread; False after `seconds`."""
         try:
             with queueing():
@@ -101,7 +101,7 @@ class Workers:
             return await self._called(self._pool, work)
         finally:
             self._free.release()
-            self._pace.took(time.monotonic() - begun)
+            self._duration.record(time.monotonic() - begun)
 
     async def _called(self, pool: ThreadPoolExecutor | None, work: Callable[[], T]) -> T:
         """Run in the context of the request, so that logs and traces belong to it."""
@@ -115,15 +115,15 @@ class Workers:
                 ended = time.monotonic()
 
         result = await asyncio.get_running_loop().run_in_executor(pool, copy_context().run, working)
-        self._sending.took(time.monotonic() - ended)
+        self._sending_duration.record(time.monotonic() - ended)
         return result
 
     def _until_free(self) -> int:
         """A rough estimate of the seconds until the current queue has been served."""
-        return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._pace.seconds / self.threads)))
+        return min(LONGEST_WAIT_S, max(1, math.ceil(self.calls * self._duration.mean / self.threads)))
 
 
-class Uploads:
+class UploadLimit:
     """Limits the documents in memory that are being uploaded."""
 
     def __init__(self, limit: int) -> None:
@@ -131,7 +131,7 @@ class Uploads:
         self.under_way = 0
 
     @contextmanager
-    def one_more(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Raises TooManyUploads at once, before any of the body is read."""
         if self.under_way >= self.limit:
             raise TooManyUploads(limit=self.limit, retry_after=1)
@@ -142,30 +142,30 @@ class Uploads:
             self.under_way -= 1
 
 
-async def while_listening(receive: Callable[[], Awaitable[object]], patience: Patience, answer: Awaitable[T]) -> T:
+async def until_disconnect(receive: Callable[[], Awaitable[object]], deadline: Deadline, answer: Awaitable[T]) -> T:
     """Await `answer`, unless the client disconnects first: then cancel the work and raise HungUp.
 
     `receive` is the ASGI channel of a request whose body has been read, so the next message is a disconnect.
     """
     answering = asyncio.ensure_future(answer)
-    leaving = asyncio.ensure_future(receive())
+    disconnect = asyncio.ensure_future(receive())
     try:
-        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answering, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if answering.done():
             return answering.result()
         raise HungUp
     finally:
         if not answering.done():
-            patience.hang_up()
-        leaving.cancel()
+            deadline.hang_up()
+        disconnect.cancel()
         answering.cancel()
 
 
-class Changers:
+class ChangeWorkers:
     """Thread pools for changes, separate from those of questions, so that questions never wait for a change."""
 
     def __init__(self, waiting: int) -> None:
-        self._preparing = Workers(PREPARING, waiting, begin=stand_back)
+        self._preparing = Workers(PREPARING, waiting, begin=lower_priority)
         self._committing = Workers(COMMITTING, waiting)
 
     async def prepare(self, work: Callable[[], T]) -> T:
@@ -181,7 +181,7 @@ class Changers:
         self._committing.close()
 
 
-def stand_back() -> None:
+def lower_priority() -> None:
     """Lower the priority of the current thread, so that questions go first (Linux only)."""
     if sys.platform == "linux":
         thread = threading.get_native_id()

@@ -34,7 +34,7 @@ from service.http.contract import (
 )
 from service.http.problems import AppRequest
 from service.http.validation import decode_apart
-from service.scheduling.workers import Changers, Workers
+from service.scheduling.workers import ChangeWorkers, Workers
 from service.schema import CollectionInfo, CollectionList, CollectionRequest
 
 GUARDS = [known_parameters, acceptable]
@@ -103,7 +103,11 @@ async def get_collection(
     },
 )
 async def put_collection(
-    *, request: AppRequest, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
+    *,
+    request: AppRequest,
+    collection: Name,
+    answering: NamedDependency[Answering],
+    changes: NamedDependency[ChangeWorkers],
 ) -> Response[CollectionInfo]:
     """The body can name an encoder: `{"encoder": "all-MiniLM-L6-v2"}`, which is also the default.
 
@@ -113,8 +117,8 @@ async def put_collection(
     if body:
         json_sent(request, request.route_handler)
     wanted = await decode_apart(body, CollectionRequest) if body else CollectionRequest()
-    new = await changers.commit(partial(answering.make_collection, collection, wanted.encoder))
-    told = await changers.commit(partial(answering.collection_info, collection))
+    new = await changes.commit(partial(answering.make_collection, collection, wanted.encoder))
+    told = await changes.commit(partial(answering.collection_info, collection))
     return Response(told, status_code=201 if new else 200, headers=NO_STORE)
 
 
@@ -140,7 +144,7 @@ async def put_collection(
     },
 )
 async def delete_collection(
-    *, collection: Name, answering: NamedDependency[Answering], changers: NamedDependency[Changers]
+    *, collection: Name, answering: NamedDependency[Answering], changes: NamedDependency[ChangeWorkers]
 ) -> None:
     """The collection `default` cannot be dropped: 409."""
-    await changers.commit(partial(answering.drop_collection, collection))
+    await changes.commit(partial(answering.drop_collection, collection))

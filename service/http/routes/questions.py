@@ -31,7 +31,7 @@ from service.http.contract import (
 )
 from service.http.problems import AppRequest, encode_problem
 from service.http.validation import check, check_length, decode_text
-from service.scheduling.workers import Workers, while_listening
+from service.scheduling.workers import Workers, until_disconnect
 from service.schema import (
     AskParameters,
     AskRequest,
@@ -89,9 +89,9 @@ async def ask(
 ) -> AskResponse:
     """`status` says whether there is an answer. Each answer is a verbatim quotation from the documents."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
-    patience = questions.patience(data.deadline_ms, request.scope["state"]["came"])
-    work = partial(answering.ask, data, request.scope["state"]["request_id"], patience)
-    return await while_listening(request.receive, patience, questions.run(work, patience))
+    deadline = questions.deadline(data.deadline_ms, request.scope["state"]["received"])
+    work = partial(answering.ask, data, request.scope["state"]["request_id"], deadline)
+    return await until_disconnect(request.receive, deadline, questions.run(work, deadline))
 
 
 @post(
@@ -172,9 +172,9 @@ async def search(
 ) -> SearchResponse:
     """Retrieval only, without reading."""
     check_length(len(data.query), "characters", 1, settings.max_question, "query")
-    patience = questions.patience(None, request.scope["state"]["came"])
-    work = partial(answering.search, data, patience)
-    return await while_listening(request.receive, patience, questions.run(work, patience))
+    deadline = questions.deadline(None, request.scope["state"]["received"])
+    work = partial(answering.search, data, deadline)
+    return await until_disconnect(request.receive, deadline, questions.run(work, deadline))
 
 
 @post(
@@ -202,6 +202,6 @@ async def context(
 ) -> ContextResponse:
     """The best passages that fit into `max_tokens`, each under a mark such as `[1]`, with a citation for each mark."""
     check_length(len(data.question), "characters", 1, settings.max_question, "question")
-    patience = questions.patience(None, request.scope["state"]["came"])
-    work = partial(answering.context, data, request.scope["state"]["request_id"], patience)
-    return await while_listening(request.receive, patience, questions.run(work, patience))
+    deadline = questions.deadline(None, request.scope["state"]["received"])
+    work = partial(answering.context, data, request.scope["state"]["request_id"], deadline)
+    return await until_disconnect(request.receive, deadline, questions.run(work, deadline))

@@ -30,7 +30,7 @@ from service.http.contract import NO_STORE, acceptable, known_parameters, proble
 from service.http.problems import AppRequest
 from service.http.ranges import matches
 from service.http.routes.documents import Collection, document_headers, record_of
-from service.scheduling.workers import Changers, Uploads
+from service.scheduling.workers import ChangeWorkers, UploadLimit
 from service.schema import DocumentRecord
 
 IfMatch = Annotated[str | None, HeaderParameter(name="If-Match", description="ETags, one of which must be live")]
@@ -77,8 +77,8 @@ async def put_document(
     request: AppRequest,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    changers: NamedDependency[Changers],
-    uploads: NamedDependency[Uploads],
+    changes: NamedDependency[ChangeWorkers],
+    uploads: NamedDependency[UploadLimit],
     title: Annotated[str | None, QueryParameter(description="Overrides the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
     date: Annotated[str | None, QueryParameter(description="The document's date")] = None,
@@ -93,9 +93,9 @@ async def put_document(
     metadata = SenderMetadata(media_type, options.get("charset"), title, url, date)
     writer = answering.collection(collection).writer
     guard = expecting(name, match, none_match)
-    with uploads.one_more():
-        ready = await changers.prepare(partial(writer.prepare_upload, name, await request.body(), metadata))
-        document, new = await changers.commit(partial(writer.commit_upload, ready, guard))
+    with uploads.slot():
+        ready = await changes.prepare(partial(writer.prepare_upload, name, await request.body(), metadata))
+        document, new = await changes.commit(partial(writer.commit_upload, ready, guard))
     headers = NO_STORE | {"ETag": document_headers(f'"{document.sha256}"')["ETag"]}
     return Response(record_of(document), status_code=201 if new else 200, headers=headers)
 
@@ -117,13 +117,13 @@ async def delete_document(
     *,
     name: NamedDependency[str],
     answering: NamedDependency[Answering],
-    changers: NamedDependency[Changers],
+    changes: NamedDependency[ChangeWorkers],
     collection: Collection = "default",
     match: IfMatch = None,
 ) -> None:
     """The file is unavailable immediately; its bytes leave the disk at the next compaction."""
     writer = answering.collection(collection).writer
-    await changers.commit(partial(writer.delete, [name], expecting(name, match, None)))
+    await changes.commit(partial(writer.delete, [name], expecting(name, match, None)))
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Precondition:

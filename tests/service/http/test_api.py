@@ -21,7 +21,7 @@ from service.errors import BadCursor, RangeNotSatisfiable
 from service.http.app import create_app
 from service.http.ranges import part_of
 from service.http.routes.documents import cursor_at, place_of
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.scheduling.workers import Workers
 from service.schema import AskRequest, AskResponse
 from service.settings import Settings
@@ -126,9 +126,9 @@ def test_a_batch_has_1_to_1000_questions(client: TestClient[Any]) -> None:
 class Counting(Answering):
     asked = 0
 
-    def ask(self, request: AskRequest, request_id: str, patience: Patience | None = None) -> AskResponse:
+    def ask(self, request: AskRequest, request_id: str, deadline: Deadline | None = None) -> AskResponse:
         self.asked += 1
-        return super().ask(request, request_id, patience)
+        return super().ask(request, request_id, deadline)
 
 
 def test_a_batch_stops_when_the_client_hangs_up(index_folder: Path) -> None:

@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from service.answering.answering import Answering
 from service.http.app import create_app
 from service.http.problems import INTERNAL, KINDS
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.schema import AskRequest, AskResponse
 from service.settings import Settings
 
@@ -184,7 +184,7 @@ def test_unknown_documents_are_problems(client: TestClient[Any], noun: str) -> N
 
 
 class Failing(Answering):
-    def ask(self, request: AskRequest, request_id: str, patience: Patience | None = None) -> AskResponse:  # noqa: ARG002
+    def ask(self, request: AskRequest, request_id: str, deadline: Deadline | None = None) -> AskResponse:  # noqa: ARG002
         raise RuntimeError(f"cannot parse {request.question} in /srv/secret")
 
 

@@ -49,7 +49,7 @@ from service.llm.choosing import Choice, Chooser, Shown, numbers_in, picked
 from service.llm.circuit import Circuit
 from service.llm.endpoint import MOST_BYTES, Endpoint, chat_address
 from service.reader.reader import Candidate
-from service.scheduling.deadline import Patience
+from service.scheduling.deadline import Deadline
 from service.settings import AT_ONCE, ChooserSettings, Settings, chooser_key, chooser_settings
 from service.telemetry.metrics import CHOICE, NO_CHOICE
 from tests.conftest import built
@@ -399,7 +399,7 @@ def test_a_deadline_is_kept_and_does_not_count_against_the_endpoint(alone: Answe
 
     def chosen(answering: Answering) -> Choice:
         assert answering.chooser
-        return answering.chooser.choose(ASKED, answer.candidate, others, searcher, Patience(200))
+        return answering.chooser.choose(ASKED, answer.candidate, others, searcher, Deadline(200))
 
     with endpoint("[]", endpoints.silent) as (url, asked), answering_with(alone, url, timeout_s=600) as answering:
         with one_more("deadline"):
@@ -424,10 +424,10 @@ def test_what_no_time_was_left_for_is_named(alone: Answering) -> None:
 
 
 def test_who_hangs_up_waits_for_no_model(alone: Answering) -> None:
-    patience = Patience()
+    deadline = Deadline()
 
     def leaves(handler: BaseHTTPRequestHandler, text: str) -> None:
-        patience.hang_up()
+        deadline.hang_up()
         endpoints.silent(handler, text)
 
     with (
@@ -435,7 +435,7 @@ def test_who_hangs_up_waits_for_no_model(alone: Answering) -> None:
         answering_with(alone, url, timeout_s=600) as answering,
         pytest.raises(HungUp),
     ):
-        answering.ask(schema.AskRequest(question=ASKED), "id", patience)
+        answering.ask(schema.AskRequest(question=ASKED), "id", deadline)
 
 
 def test_a_failure_is_not_kept_for_the_next_who_asks(alone: Answering) -> None:

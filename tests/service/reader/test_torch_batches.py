@@ -63,15 +63,15 @@ def test_questions_that_come_together_are_each_read_as_when_they_come_alone(netw
     passages = [("", text) for text in PASSAGES]
 
     def read(question: str) -> list[float]:
-        with network.turn() as turn:
-            found = network.read(question, passages, turn)
+        with network.flow() as flow:
+            found = network.read(question, passages, flow)
         return [number for windows in found for output in windows for number in numbers(output)]
 
     alone = [read(question) for question in questions]
-    before = network.turns.runs
+    before = network.scheduler.runs
     with ThreadPoolExecutor(len(questions)) as pool:
         assert list(pool.map(read, questions)) == alone
-    assert network.turns.runs - before < len(questions) * len(PASSAGES)
+    assert network.scheduler.runs - before < len(questions) * len(PASSAGES)
 
 
 def test_a_device_that_is_not_there_is_named_with_the_way_out() -> None:

@@ -1,4 +1,4 @@
-"""Turns: who is read for next."""
+"""Fair scheduling: which question is read for next."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import HungUp
-from service.scheduling.deadline import Patience
-from service.scheduling.fair_scheduler import Batches, Turns, first_come
+from service.scheduling.deadline import Deadline
+from service.scheduling.fair_scheduler import Batches, FairScheduler, first_come_first_served
 
 
 @pytest.fixture
-def turns() -> Iterator[Turns]:
-    made = Turns(1)
+def scheduler() -> Iterator[FairScheduler]:
+    made = FairScheduler(1)
     yield made
     made.close()
 
@@ -38,12 +38,12 @@ class Gate:
         return [name.upper() for name in names]
 
 
-def order_of(turns: Turns, asked: dict[str, int]) -> str:
+def order_of(scheduler: FairScheduler, asked: dict[str, int]) -> str:
     """Whose runs were made in which order, where all of `asked` wait while the first run of the first is made."""
     gate = Gate()
     with ThreadPoolExecutor(len(asked)) as pool:
         for place, (name, runs) in enumerate(asked.items()):
-            pool.submit(turns.turn().map, gate, [name] * runs, [1] * runs)
+            pool.submit(scheduler.flow().map, gate, [name] * runs, [1] * runs)
             if place == 0:
                 gate.begun.wait(10)
             else:
@@ -52,20 +52,20 @@ def order_of(turns: Turns, asked: dict[str, int]) -> str:
     return "".join(gate.order)
 
 
-def test_a_long_question_does_not_keep_short_ones_waiting(turns: Turns) -> None:
-    assert order_of(turns, {"l": 6, "s": 2, "t": 2}) == "lstlstllll"
+def test_a_long_question_does_not_keep_short_ones_waiting(scheduler: FairScheduler) -> None:
+    assert order_of(scheduler, {"l": 6, "s": 2, "t": 2}) == "lstlstllll"
 
 
 def test_first_come_first_served_does() -> None:
-    turns = Turns(1, order=first_come)
-    assert order_of(turns, {"l": 6, "s": 2, "t": 2}) == "llllllsstt"
-    turns.close()
+    scheduler = FairScheduler(1, order=first_come_first_served)
+    assert order_of(scheduler, {"l": 6, "s": 2, "t": 2}) == "llllllsstt"
+    scheduler.close()
 
 
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=8), max_size=6), st.integers(1, 3))
 @settings(max_examples=40)
 def test_everything_is_done_once_and_comes_back_in_order(asked: list[list[int]], threads: int) -> None:
-    turns = Turns(threads)
+    scheduler = FairScheduler(threads)
     done: list[int] = []
 
     def double(numbers: list[int]) -> list[int]:
@@ -73,51 +73,51 @@ def test_everything_is_done_once_and_comes_back_in_order(asked: list[list[int]],
         return [2 * number for number in numbers]
 
     with ThreadPoolExecutor(6) as pool:
-        results = list(pool.map(lambda items: turns.turn().map(double, items, [1] * len(items)), asked))
+        results = list(pool.map(lambda items: scheduler.flow().map(double, items, [1] * len(items)), asked))
     assert results == [[2 * number for number in items] for items in asked]
     assert sorted(done) == sorted(number for items in asked for number in items)
-    assert turns.runs == len(done)
-    turns.close()
+    assert scheduler.runs == len(done)
+    scheduler.close()
 
 
-def test_a_failure_reaches_who_asked_and_nobody_else(turns: Turns) -> None:
+def test_a_failure_reaches_who_asked_and_nobody_else(scheduler: FairScheduler) -> None:
     def invert(numbers: list[int]) -> list[float]:
         return [1 / number for number in numbers]
 
     with pytest.raises(ZeroDivisionError):
-        turns.turn().map(invert, [1, 0, 2], [1, 1, 1])
-    assert turns.turn().map(invert, [1, 2], [1, 1]) == [1.0, 0.5]
+        scheduler.flow().map(invert, [1, 0, 2], [1, 1, 1])
+    assert scheduler.flow().map(invert, [1, 2], [1, 1]) == [1.0, 0.5]
 
 
-def test_what_would_end_after_the_deadline_is_not_begun(turns: Turns) -> None:
+def test_what_would_end_after_the_deadline_is_not_begun(scheduler: FairScheduler) -> None:
     def read(seconds: list[float]) -> list[str]:
         time.sleep(max(seconds))
         return ["read"] * len(seconds)
 
-    turns.turn().map(read, [0.1], [100])  # teaches what a unit takes
-    in_a_hurry = turns.turn(Patience(deadline_ms=250))
+    scheduler.flow().map(read, [0.1], [100])  # teaches what a unit takes
+    in_a_hurry = scheduler.flow(Deadline(deadline_ms=250))
     results = in_a_hurry.map(read, [0.1] * 5, [100] * 5)
     assert results[0] == "read"
     assert results[-1] is None
-    assert turns.turn(Patience(deadline_ms=1)).map(read, [0.1], [100]) == [None]
+    assert scheduler.flow(Deadline(deadline_ms=1)).map(read, [0.1], [100]) == [None]
 
 
-def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_them(turns: Turns) -> None:
+def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_them(scheduler: FairScheduler) -> None:
     def read(seconds: list[float]) -> list[str]:
         time.sleep(max(seconds))
         return ["read"] * len(seconds)
 
     def newcomers() -> None:
         while not over.is_set():
-            turns.turn().map(read, [0.02], [1])
+            scheduler.flow().map(read, [0.02], [1])
 
-    turns.turn().map(read, [0.02], [1])  # teaches what a unit takes
+    scheduler.flow().map(read, [0.02], [1])  # teaches what a unit takes
     over = threading.Event()
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
             pool.submit(newcomers)
-        patience = Patience(deadline_ms=200)
-        hurried = pool.submit(turns.turn(patience).map, read, [0.02] * 50, [1] * 50)
+        deadline = Deadline(deadline_ms=200)
+        hurried = pool.submit(scheduler.flow(deadline).map, read, [0.02] * 50, [1] * 50)
         try:
             results = hurried.result(20)  # with newcomers still coming
         finally:
@@ -126,54 +126,54 @@ def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_the
     assert results[-1] is None
 
 
-def test_nothing_more_is_done_for_who_hung_up(turns: Turns) -> None:
-    patience = Patience()
+def test_nothing_more_is_done_for_who_hung_up(scheduler: FairScheduler) -> None:
+    deadline = Deadline()
     done: list[int] = []
 
     def read(numbers: list[int]) -> list[None]:
         done.extend(numbers)
-        patience.hang_up()
+        deadline.hang_up()
         return [None] * len(numbers)
 
     with pytest.raises(HungUp):
-        turns.turn(patience).map(read, [1, 2, 3], [1, 1, 1])
+        scheduler.flow(deadline).map(read, [1, 2, 3], [1, 1, 1])
     assert done == [1]
 
 
 def test_closing_drops_what_waits() -> None:
-    turns = Turns(1)
+    scheduler = FairScheduler(1)
     gate = Gate()
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(turns.turn().map, gate, ["a"] * 3, [1] * 3)
+        waiting = pool.submit(scheduler.flow().map, gate, ["a"] * 3, [1] * 3)
         gate.begun.wait(10)
-        closing = threading.Thread(target=turns.close)
+        closing = threading.Thread(target=scheduler.close)
         closing.start()
         gate.opened.set()
         assert waiting.result(10) == ["A", None, None]
         closing.join(10)
     with pytest.raises(RuntimeError):
-        turns.turn().map(gate, ["a"], [1])
+        scheduler.flow().map(gate, ["a"], [1])
 
 
 LONG = 60.0  # seconds that a run may wait to be filled: whoever waits in vain is noticed
 
 
 @pytest.fixture
-def batches() -> Iterator[Turns]:
-    made = Turns(1, batches=Batches(rows=4, step=10, wait_s=LONG))
+def batches() -> Iterator[FairScheduler]:
+    made = FairScheduler(1, batches=Batches(rows=4, step=10, wait_s=LONG))
     yield made
     made.close()
 
 
-def test_what_is_of_like_length_shares_a_run_in_turn(batches: Turns) -> None:
+def test_what_is_of_like_length_shares_a_run_in_turn(batches: FairScheduler) -> None:
     gate = Gate()
     costs = {"a": [5, 15, 5, 5], "b": [5, 5], "c": [15, 12]}
     with ThreadPoolExecutor(len(costs) + 1) as pool:
-        first = pool.submit(batches.turn().map, gate, ["f"], [99])  # holds the thread until the others have come
+        first = pool.submit(batches.flow().map, gate, ["f"], [99])  # holds the thread until the others have come
         gate.begun.wait(10)
         waiting = []
         for name, each in costs.items():
-            waiting.append(pool.submit(batches.turn().map, gate, [name] * len(each), each))
+            waiting.append(pool.submit(batches.flow().map, gate, [name] * len(each), each))
             time.sleep(0.05)
         gate.opened.set()
         assert [each.result(10) for each in [first, *waiting]] == [["F"], ["A"] * 4, ["B"] * 2, ["C"] * 2]
@@ -181,39 +181,39 @@ def test_what_is_of_like_length_shares_a_run_in_turn(batches: Turns) -> None:
     assert batches.runs == 4
 
 
-def test_a_lone_question_is_not_kept_waiting_for_others(batches: Turns) -> None:
+def test_a_lone_question_is_not_kept_waiting_for_others(batches: FairScheduler) -> None:
     gate = Gate()
     gate.opened.set()
-    with batches.turn() as turn:
-        assert turn.map(gate, ["a", "a"], [1, 1]) == ["A", "A"]
+    with batches.flow() as flow:
+        assert flow.map(gate, ["a", "a"], [1, 1]) == ["A", "A"]
     assert gate.order == ["aa"]
 
 
-def test_a_run_that_is_not_full_waits_for_the_questions_in_flight_and_for_no_other(batches: Turns) -> None:
+def test_a_run_that_is_not_full_waits_for_the_questions_in_flight_and_for_no_other(batches: FairScheduler) -> None:
     gate = Gate()
     gate.opened.set()
-    with ThreadPoolExecutor(2) as pool, batches.turn() as thinking:
-        with batches.turn() as turn:
-            first = pool.submit(turn.map, gate, ["a"], [1])
+    with ThreadPoolExecutor(2) as pool, batches.flow() as thinking:
+        with batches.flow() as flow:
+            first = pool.submit(flow.map, gate, ["a"], [1])
             time.sleep(0.1)
             assert gate.order == []
             assert thinking.map(gate, ["b"], [2]) == ["B"]
             assert first.result(10) == ["A"]
         assert gate.order == ["ab"]
-        with batches.turn() as turn:
-            second = pool.submit(turn.map, gate, ["c"], [1])
+        with batches.flow() as flow:
+            second = pool.submit(flow.map, gate, ["c"], [1])
             thinking.__exit__()
             assert second.result(10) == ["C"]
         thinking.__enter__()
 
 
-def test_a_run_that_fails_fails_its_questions_and_the_next_one_works(batches: Turns) -> None:
+def test_a_run_that_fails_fails_its_questions_and_the_next_one_works(batches: FairScheduler) -> None:
     def invert(numbers: list[int]) -> list[float]:
         return [1 / number for number in numbers]
 
-    with ThreadPoolExecutor(2) as pool, batches.turn() as first, batches.turn() as second:
+    with ThreadPoolExecutor(2) as pool, batches.flow() as first, batches.flow() as second:
         asked = [pool.submit(each.map, invert, [number], [1]) for each, number in ((first, 1), (second, 0))]
         for each in asked:
             with pytest.raises(ZeroDivisionError):
                 each.result(10)
-    assert batches.turn().map(invert, [4], [1]) == [0.25]
+    assert batches.flow().map(invert, [4], [1]) == [0.25]

@@ -24,8 +24,8 @@ from service.answering.caching import AnswerCache
 from service.answering.catalogue import Catalogue
 from service.errors import HungUp, Overloaded
 from service.http.app import create_app
-from service.scheduling.deadline import HALF_LIFE_S, Pace, Patience
-from service.scheduling.workers import Workers, while_listening
+from service.scheduling.deadline import HALF_LIFE_S, Deadline, DurationEstimate
+from service.scheduling.workers import Workers, until_disconnect
 from service.schema import (
     AskRequest,
     AskResponse,
@@ -80,7 +80,7 @@ def test_a_call_whose_deadline_comes_while_it_waits_is_answered_then() -> None:
         holding = asyncio.create_task(workers.run(partial(held.wait, 10)))
         await asyncio.sleep(0)
         begun = time.monotonic()
-        answer = await workers.run(lambda: "late", Patience(deadline_ms=100))
+        answer = await workers.run(lambda: "late", Deadline(deadline_ms=100))
         waited = time.monotonic() - begun
         held.set()
         await holding
@@ -92,22 +92,22 @@ def test_a_call_whose_deadline_comes_while_it_waits_is_answered_then() -> None:
     assert waited < 5  # the call that holds the thread would have taken 10
 
 
-def test_a_pace_is_what_was_measured_and_how_much_it_varied() -> None:
-    pace = Pace()
-    assert (pace.seconds, pace.most) == (0, 0)
-    pace.took(1.0)
-    assert pace.most == pytest.approx(1.0, rel=0.01)
-    pace.took(2.0)  # mean 1 + .1 × 1, mean deviation .1 × 1
-    assert pace.seconds == pytest.approx(1.1, rel=0.01)
-    assert pace.most == pytest.approx(1.1 + 4 * 0.1, rel=0.01)
+def test_an_estimate_is_what_was_measured_and_how_much_it_varied() -> None:
+    estimate = DurationEstimate()
+    assert (estimate.mean, estimate.upper_bound) == (0, 0)
+    estimate.record(1.0)
+    assert estimate.upper_bound == pytest.approx(1.0, rel=0.01)
+    estimate.record(2.0)  # mean 1 + .1 × 1, mean deviation .1 × 1
+    assert estimate.mean == pytest.approx(1.1, rel=0.01)
+    assert estimate.upper_bound == pytest.approx(1.1 + 4 * 0.1, rel=0.01)
 
 
 def test_what_was_too_slow_is_tried_again_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = Pace()
-    pace.took(8.0)
+    estimate = DurationEstimate()
+    estimate.record(8.0)
     later = time.monotonic() + 3 * HALF_LIFE_S
     monkeypatch.setattr("service.scheduling.deadline.time.monotonic", lambda: later)
-    assert pace.most == pytest.approx(1.0, rel=0.01)
+    assert estimate.upper_bound == pytest.approx(1.0, rel=0.01)
 
 
 def test_time_is_kept_for_an_answer_to_get_out() -> None:
@@ -117,7 +117,7 @@ def test_time_is_kept_for_an_answer_to_get_out() -> None:
         await asyncio.sleep(0)
         time.sleep(0.2)  # noqa: ASYNC251  # a loop that is busy: what has been composed lies there meanwhile
         await call
-        left = workers.patience(1000, time.monotonic() - 0.5).left()
+        left = workers.deadline(1000, time.monotonic() - 0.5).remaining()
         workers.close()
         return left
 
@@ -147,9 +147,9 @@ def test_a_client_that_hangs_up_stops_costing() -> None:
         held = threading.Event()
         holding = asyncio.create_task(workers.run(partial(held.wait, 10)))
         await asyncio.sleep(0)
-        patience = Patience()
+        deadline = Deadline()
         leaving = asyncio.Event()
-        asked = asyncio.create_task(while_listening(leaving.wait, patience, workers.run(lambda: "never", patience)))
+        asked = asyncio.create_task(until_disconnect(leaving.wait, deadline, workers.run(lambda: "never", deadline)))
         await asyncio.sleep(0.05)
         waiting = workers.calls
         leaving.set()
@@ -160,7 +160,7 @@ def test_a_client_that_hangs_up_stops_costing() -> None:
         held.set()
         await holding
         workers.close()
-        return patience.gone, waiting - left
+        return deadline.hung_up, waiting - left
 
     assert asyncio.run(hang_up()) == (True, 1)
 
@@ -210,12 +210,12 @@ def test_who_hung_up_while_waiting_for_a_search_costs_none(index_folder: Path, m
         limited = Answering(Catalogue({"default": opened.collection("default")}), opened.reader, searches=1)
         first = pool.submit(limited.search, SearchRequest(query="first"))
         assert begun.wait(30)
-        patience = Patience()
+        deadline = Deadline()
         others: list[Future[Any]] = [
-            pool.submit(limited.search, SearchRequest(query="second"), patience),
-            pool.submit(limited.context, ContextRequest(question="third", max_tokens=100), "c", patience),
+            pool.submit(limited.search, SearchRequest(query="second"), deadline),
+            pool.submit(limited.context, ContextRequest(question="third", max_tokens=100), "c", deadline),
         ]
-        patience.hang_up()
+        deadline.hang_up()
         may_end.set()
         first.result()
         for other in others:
@@ -230,20 +230,20 @@ class Listening(Answering):
     ended: threading.Event
     error: BaseException | None = None
 
-    def search(self, request: SearchRequest, patience: Patience | None = None) -> SearchResponse:
-        with self.after_hanging_up(patience):
-            return super().search(request, patience)
+    def search(self, request: SearchRequest, deadline: Deadline | None = None) -> SearchResponse:
+        with self.after_hanging_up(deadline):
+            return super().search(request, deadline)
 
-    def context(self, request: ContextRequest, request_id: str, patience: Patience | None = None) -> ContextResponse:
-        with self.after_hanging_up(patience):
-            return super().context(request, request_id, patience)
+    def context(self, request: ContextRequest, request_id: str, deadline: Deadline | None = None) -> ContextResponse:
+        with self.after_hanging_up(deadline):
+            return super().context(request, request_id, deadline)
 
     @contextmanager
-    def after_hanging_up(self, patience: Patience | None) -> Iterator[None]:
+    def after_hanging_up(self, deadline: Deadline | None) -> Iterator[None]:
         try:
-            assert patience is not None
+            assert deadline is not None
             ends = time.monotonic() + 30
-            while not patience.gone:
+            while not deadline.hung_up:
                 assert time.monotonic() < ends
                 time.sleep(0.01)
             yield
@@ -319,8 +319,8 @@ def test_the_cache_stays_within_its_room(answering: Answering) -> None:
         cache.put(request, response)
         assert 0 < cache.bytes <= cache.room
     version = response.index.version
-    assert cache.get(requests[0], version, "b", Patience()) is None
-    found = cache.get(requests[-1], version, "b", Patience())
+    assert cache.get(requests[0], version, "b", Deadline()) is None
+    found = cache.get(requests[-1], version, "b", Deadline())
     assert found is not None
     assert without_times(found) == without_times(response)
     cache.put(requests[-1], response)
