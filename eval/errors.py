@@ -1,22 +1,22 @@
-"""Everything that can go wrong in an evaluation.
+"""The errors of evaluation.
 
 PinciteError
 └── EvaluationError
     ├── DatasetNotFound
     ├── UnknownFormat             neither SQuAD, nor BEIR, nor our own layout
-    ├── DatasetDamaged            a file of the set cannot be read as what it should be
-    ├── NoQuestionLeft            not one question is usable: most likely the corpus is another
-    ├── CorpusMismatch            the index serves other texts than the set was made on
+    ├── DatasetDamaged            a file of the set violates its format
+    ├── NoQuestionLeft            no question is usable; probably the corpus is a different one
+    ├── CorpusMismatch            the index contains other texts than the test set
     ├── RunNotFound
     ├── RunIncomplete
     ├── RunVersion                written by another version of Pincite
-    ├── RunMismatch               a folder holds the run of another set, index or setting
-    ├── IndexChanged              the service changed its index while it was asked
+    ├── RunMismatch               a folder contains a run with another set, index or setting
+    ├── IndexChanged              the index changed during the run
     ├── ServiceGone               no connection, or 503 for too long
-    ├── ServiceRefused            any other answer that is not one
+    ├── ServiceRefused            any other error response
     └── DifferentQuestions        two runs that cannot be compared
 
-Each class names its facts as keyword arguments, as in index/errors.py.
+Each class takes its facts as keyword arguments, as in index/errors.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from index.errors import PinciteError
 
 
 class EvaluationError(PinciteError):
-    message = "The evaluation cannot go on."
+    message = "The evaluation failed."
 
 
 class DatasetNotFound(EvaluationError):
@@ -34,7 +34,7 @@ class DatasetNotFound(EvaluationError):
 
 class UnknownFormat(EvaluationError):
     message = (
-        "{path} is no test set that is known: a SQuAD file (.json), a BEIR folder (corpus.jsonl, queries.jsonl, "
+        "{path} is not a supported test set: a SQuAD file (.json), a BEIR folder (corpus.jsonl, queries.jsonl, "
         "qrels), or a folder with questions.jsonl and corpus/."
     )
 
@@ -44,12 +44,12 @@ class DatasetDamaged(EvaluationError):
 
 
 class NoQuestionLeft(EvaluationError):
-    message = "{path}: not one question can be used. {dropped} were dropped; the first: {first}."
+    message = "{path}: no question is usable. {dropped} were dropped; the first: {first}."
 
 
 class CorpusMismatch(EvaluationError):
     message = (
-        "The index does not hold the documents of {dataset}: {source} {reason}. "
+        "The index does not contain the documents of {dataset}: {source} {reason}. "
         "Build it from the set's own corpus: pincite build {corpus} --index DIR"
     )
 
@@ -59,25 +59,25 @@ class RunNotFound(EvaluationError):
 
 
 class RunIncomplete(EvaluationError):
-    message = "The run in {path} was not finished: {reason}. Give the same `pincite eval` command again; it goes on."
+    message = "The run in {path} is incomplete: {reason}. Run the same `pincite eval` command again to continue."
 
 
 class RunVersion(EvaluationError):
-    message = "The run in {path} has format {found}; this version reads format {supported}. Make it again."
+    message = "The run in {path} has format {found}; this version reads format {supported}. Run it again."
 
 
 class RunMismatch(EvaluationError):
-    message = "{path} holds a run with another {what} ({found}, now {given}). Choose another folder with --out."
+    message = "{path} contains a run with another {what} ({found}, now {given}). Choose another folder with --out."
 
 
 class IndexChanged(EvaluationError):
-    message = "The index changed from {before} to {after} while it was asked. Make the run again in a new folder."
+    message = "The index changed from {before} to {after} during the run. Run it again in a new folder."
 
 
 class ServiceGone(EvaluationError):
     message = (
-        "{url} cannot be reached: {reason}. {done} of {total} questions are answered and kept in {path}; "
-        "the same command goes on from there."
+        "{url} cannot be reached: {reason}. {done} of {total} answers are saved in {path}; "
+        "run the same command again to continue."
     )
 
 

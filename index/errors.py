@@ -1,7 +1,7 @@
-"""Everything that can go wrong in the index.
+"""The errors of the index.
 
 PinciteError
-├── DocumentError              one document cannot be taken; the others go on
+├── DocumentError              a single document is rejected; the others are not affected
 │   ├── BinaryFile
 │   ├── UndecodableFile
 │   ├── StatefulEncoding
@@ -9,53 +9,53 @@ PinciteError
 │   ├── FormatNotRead
 │   ├── UnreadableFile
 │   ├── DocumentTooLarge
-│   ├── DamagedFile            not what its format asks for
+│   ├── DamagedFile            violates its format
 │   ├── EncryptedFile
 │   ├── EmptyDocument          it has no text
-│   ├── UnpackedTooLarge       a container whose contents are too much to read
+│   ├── UnpackedTooLarge       a container with too large contents
 │   ├── TooManyPages
 │   ├── TooMuchText
-│   ├── DocumentTooSlow        it takes longer to read than a document may
-│   ├── PageNotFound           a picture of a page that it does not have
+│   ├── DocumentTooSlow        reading takes too long
+│   ├── PageNotFound           a picture of a page that does not exist
 │   ├── OldOfficeFormat        the binary formats of before 2007
-│   ├── BeyondStore            a part of it is larger than the store takes
+│   ├── BeyondStore            a part is larger than the store allows
 │   └── BadSource
 ├── SourceConflict             the same source from two folders
 ├── UploadExists               a build would overwrite an uploaded document
 ├── DocumentNotFound
 ├── CollectionNotFound
 ├── CollectionExists
-├── CollectionNotMade          by a process of its own, which says why
+├── CollectionNotMade          the subprocess that creates it failed
 ├── BadCollectionName
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
-├── NotInstalled               an option needs what was not installed
-├── RayProblem                 encoding on many machines
-│   ├── BadRayAddress          an address that is none
+├── NotInstalled               an option needs a package that is not installed
+├── RayProblem                 building on several machines
+│   ├── BadRayAddress
 │   ├── RayUnavailable
 │   ├── RayVersionMismatch     a worker has another version of Pincite
 │   └── RayFailed
-├── BadStore                   an address that is none
-├── OnlyInFolder               what a store does by means of its own
+├── BadStore                   not the address of a store
+├── OnlyInFolder               a command that does not apply to Milvus
 ├── IndexProblem
 │   ├── IndexNotFound
 │   ├── IndexDamaged
 │   ├── IndexVersion           written by another version of Pincite
 │   ├── IndexLocked            another process is writing
-│   ├── AlreadyThere           a backup or an index would take the place of something
+│   ├── AlreadyThere           the target of a backup or a restore exists
 │   ├── BackupDamaged
 │   ├── StorageFull
 │   ├── StorageReadOnly
 │   ├── StoreUnavailable       Milvus does not answer
-│   └── StoreRefused           Milvus answers, but not what was asked
+│   └── StoreRefused           Milvus rejected the request
 └── ModelError
     ├── ModelNotFound
     ├── ModelDamaged           the weights are not the published ones
-    ├── NotExportable          the model has no equal in ONNX; sentence-transformers can still run it
-    ├── ExportDamaged          an exported encoder is not what was exported
+    ├── NotExportable          the model cannot be exported to ONNX; sentence-transformers can still run it
+    ├── ExportDamaged          an exported encoder is damaged
     └── EncoderMismatch        the index was built with another encoder
 
-Each class names its facts as keyword arguments; the message names them and the way out.
+Each class takes its facts as keyword arguments. Its message states the facts and a remedy.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ from functools import partial
 
 
 class PinciteError(Exception):
-    """An error with facts. `str()` is one clear sentence or two: what is wrong, and the way out."""
+    """An error with facts. `str()` says in one or two sentences what is wrong and how to fix it."""
 
     message = "Something went wrong."
 
@@ -74,7 +74,7 @@ class PinciteError(Exception):
         super().__init__(self.message.format(**facts))
 
     def __reduce__(self) -> tuple[Callable[[], PinciteError], tuple[()]]:
-        """For the way from one process to another: made again from its facts."""
+        """Pickle an error by its facts."""
         return partial(type(self), **self.facts), ()
 
 
@@ -83,7 +83,7 @@ class DocumentError(PinciteError):
 
 
 class BinaryFile(DocumentError):
-    message = "{source}: looks binary, not text. Convert it to UTF-8 text or Markdown first."
+    message = "{source}: looks like a binary file. Convert it to UTF-8 text or Markdown first."
 
 
 class UndecodableFile(DocumentError):
@@ -101,7 +101,7 @@ class UnknownEncoding(DocumentError):
 
 
 class FormatNotRead(DocumentError):
-    message = "{source}: {media_type} is not read. Plain text (.txt) and Markdown (.md) are."
+    message = "{source}: {media_type} is not supported. Use plain text (.txt) or Markdown (.md)."
 
 
 class UnreadableFile(DocumentError):
@@ -109,7 +109,7 @@ class UnreadableFile(DocumentError):
 
 
 class DocumentTooLarge(DocumentError):
-    message = "{source}: {bytes} bytes are more than the limit of {limit}. Split the document."
+    message = "{source}: has {bytes} bytes; the limit is {limit}. Split the document."
 
 
 class DamagedFile(DocumentError):
@@ -141,28 +141,28 @@ class DocumentTooSlow(DocumentError):
 
 
 class PageNotFound(DocumentError):
-    message = "{source}: has {pages} pages, and no page {page}."
+    message = "{source}: has {pages} pages; page {page} does not exist."
 
 
 class OldOfficeFormat(DocumentError):
     message = (
-        "{source}: is in an Office format of before 2007. Save it as .docx, .xlsx or .pptx "
+        "{source}: is in an Office format from before 2007. Save it as .docx, .xlsx or .pptx "
         "(`soffice --headless --convert-to {target} FILE`)."
     )
 
 
 class BeyondStore(DocumentError):
-    message = "{source}: {part} takes {bytes} bytes; the store takes no more than {limit}."
+    message = "{source}: {part} has {bytes} bytes; the limit of the store is {limit}."
 
 
 class BadSource(DocumentError):
-    message = "{source!r} cannot name a document: {reason}."
+    message = "{source!r} is not a valid document name: {reason}."
 
 
 class SourceConflict(PinciteError):
     message = (
         "{source}: comes from {first} and from {second}. "
-        "Rename one of the files, build their common parent folder, or let the new one win with --replace."
+        "Rename one of the files, build their common parent folder, or overwrite with --replace."
     )
 
 
@@ -171,46 +171,46 @@ class UploadExists(PinciteError):
 
 
 class DocumentNotFound(PinciteError):
-    message = "There is no document {source!r}."
+    message = "The document {source!r} does not exist."
 
 
 class CollectionNotFound(PinciteError):
-    message = "There is no collection {collection!r}. There is: {existing}."
+    message = "The collection {collection!r} does not exist. Existing collections: {existing}."
 
 
 class CollectionExists(PinciteError):
-    message = "There is a collection {collection!r} already."
+    message = "The collection {collection!r} already exists."
 
 
 class CollectionNotMade(PinciteError):
-    message = "The collection {collection!r} could not be made: {reason}"
+    message = "The collection {collection!r} could not be created: {reason}"
 
 
 class BadCollectionName(PinciteError):
-    message = "{collection!r} cannot name a collection: 1 to 64 lower-case letters, digits and hyphens can."
+    message = "{collection!r} is not a valid collection name: use 1 to 64 lower-case letters, digits and hyphens."
 
 
 class DefaultCollection(PinciteError):
-    message = "The collection {collection!r} is always there. Delete its documents instead."
+    message = "The collection {collection!r} cannot be dropped. Delete its documents instead."
 
 
 class BadPattern(PinciteError):
-    message = "The pattern {pattern!r} cannot be used: {reason}."
+    message = "The pattern {pattern!r} is invalid: {reason}."
 
 
 class NotInstalled(PinciteError):
     message = (
         "{option} needs the package {package}, which is not installed. "
-        "Install what an index beyond one machine needs: pip install --requirement requirements/scale.txt"
+        "To install it: pip install --requirement requirements/scale.txt"
     )
 
 
 class RayProblem(PinciteError):
-    message = "Other machines cannot be used."
+    message = "Building on other machines failed."
 
 
 class BadRayAddress(RayProblem):
-    message = "--ray {address} cannot be used: {reason}."
+    message = "--ray {address} is invalid: {reason}."
 
 
 class RayUnavailable(RayProblem):
@@ -218,22 +218,22 @@ class RayUnavailable(RayProblem):
 
 
 class RayVersionMismatch(RayProblem):
-    message = "{machine} has another version of Pincite than this machine. Install the same on both."
+    message = "{machine} runs another version of Pincite. Install the same version on all machines."
 
 
 class RayFailed(RayProblem):
-    message = "The Ray cluster gave up: {reason}. What was committed stays; the same command goes on from there."
+    message = "The Ray cluster failed: {reason}. Committed documents are kept; run the same command again to continue."
 
 
 class BadStore(PinciteError):
     message = (
-        "--store cannot be used: {reason}. "
+        "--store is invalid: {reason}. "
         "Give milvus+http://HOST:PORT/DATABASE, milvus+https://…, or milvus+file:PATH for the embedded engine."
     )
 
 
 class OnlyInFolder(PinciteError):
-    message = "`pincite {command}` is for an index folder. {way}"
+    message = "`pincite {command}` works on index folders only. {way}"
 
 
 class IndexProblem(PinciteError):
@@ -241,7 +241,7 @@ class IndexProblem(PinciteError):
 
 
 class IndexNotFound(IndexProblem):
-    message = "There is no index in {path}. Make one: pincite build SOURCE --index {path}"
+    message = "There is no index in {path}. Create one: pincite build SOURCE --index {path}"
 
 
 class IndexDamaged(IndexProblem):
@@ -253,8 +253,7 @@ class IndexDamaged(IndexProblem):
 
 class IndexVersion(IndexProblem):
     message = (
-        "The index in {path} has format {found}; this version reads format {supported}. "
-        "Build it anew in an empty folder."
+        "The index in {path} has format {found}; this version reads format {supported}. Rebuild it in an empty folder."
     )
 
 
@@ -263,7 +262,7 @@ class IndexLocked(IndexProblem):
 
 
 class AlreadyThere(IndexProblem):
-    message = "{path} is there already, and not empty. Name a folder that is not there."
+    message = "{path} already exists and is not empty. Choose a folder that does not exist."
 
 
 class BackupDamaged(IndexProblem):
@@ -271,19 +270,19 @@ class BackupDamaged(IndexProblem):
 
 
 class StorageFull(IndexProblem):
-    message = "The disk of the index in {path} is full. Nothing was changed; make room and try again."
+    message = "The disk of the index in {path} is full. Nothing was changed; free some space and try again."
 
 
 class StorageReadOnly(IndexProblem):
-    message = "The index in {path} cannot be written to. Nothing was changed; check the folder's permissions."
+    message = "The index in {path} is not writable. Nothing was changed; check the folder's permissions."
 
 
 class StoreUnavailable(IndexProblem):
-    message = "The store {store} does not answer: {reason}. Nothing was half changed; start it, and try again."
+    message = "The store {store} does not respond: {reason}. No change is incomplete; start the store and try again."
 
 
 class StoreRefused(IndexProblem):
-    message = "The store {store} refuses: {reason}."
+    message = "The store {store} rejected the request: {reason}."
 
 
 class ModelError(PinciteError):
@@ -291,11 +290,11 @@ class ModelError(PinciteError):
 
 
 class ModelNotFound(ModelError):
-    message = "There is no model {name!r}: {reason}."
+    message = "The model {name!r} was not found: {reason}."
 
 
 class ModelDamaged(ModelError):
-    message = "{path} has the SHA-256 {found}, not {expected}: it is not the published model. Install it again."
+    message = "{path} has SHA-256 {found}, not {expected}, so it is not the published model. Reinstall it."
 
 
 class NotExportable(ModelError):
@@ -303,11 +302,10 @@ class NotExportable(ModelError):
 
 
 class ExportDamaged(ModelError):
-    message = "The exported encoder in {path} cannot be used: {reason}. Delete that folder and build again."
+    message = "The exported encoder in {path} is unusable: {reason}. Delete that folder and build again."
 
 
 class EncoderMismatch(ModelError):
     message = (
-        "The index was built with the encoder {built_with}, not with {serving}. "
-        "Serve it with its own, or build a new index."
+        "The index was built with the encoder {built_with}, not {serving}. Leave out --encoder, or build a new index."
     )

@@ -1,7 +1,7 @@
-"""Everything that can go wrong between a request and its answer, besides what index/errors.py names.
+"""The errors between a request and its answer, in addition to those of index/errors.py.
 
 PinciteError
-├── RequestError                  the caller can put it right
+├── RequestError                  the caller can correct the request
 │   ├── MalformedJson
 │   ├── BadField                  missing, unknown or of the wrong type
 │   ├── RepeatedField
@@ -15,7 +15,7 @@ PinciteError
 │   ├── BodyTooLarge
 │   ├── UnsupportedMedia
 │   ├── NotAcceptable
-│   ├── BadParameter              of a query string: missing, unknown, repeated or of the wrong type
+│   ├── BadParameter              a query parameter is missing, unknown, repeated or of the wrong type
 │   ├── BadCursor
 │   ├── BadHeader
 │   ├── BadPath
@@ -23,7 +23,7 @@ PinciteError
 │   ├── RangeNotSatisfiable
 │   ├── PreconditionFailed
 │   ├── UnknownEncoder
-│   ├── UnknownTokens             an encoding of tokens that cannot be counted in
+│   ├── UnknownTokens             a token encoding that is not installed
 │   ├── ForeignRequest            from another machine
 │   │   ├── ForeignHost
 │   │   └── ForeignOrigin
@@ -38,20 +38,20 @@ PinciteError
 │   └── TooManyRequests
 ├── Overloaded
 │   └── TooManyUploads
-├── HungUp                        the client; nobody sees it but the log
-├── NoChoice                      of the chooser; the reader's answer stands alone
+├── HungUp                        the client disconnected; only the log shows it
+├── NoChoice                      the language model made no usable choice; the reader's answer is used
 ├── KeyNotFound
-├── KeysUnusable                  the file of the keys
+├── KeysUnusable                  the key file cannot be read
 └── StartError                    the service cannot be started
     ├── ReaderDamaged
     ├── NoDevice
     ├── BadSetting
     ├── OpenToOthers
     ├── CannotListen
-    ├── NotStarted            a process of several
+    ├── NotStarted                a worker process failed at once
     └── NothingToServe
 
-Each class names its facts as keyword arguments, as in index/errors.py.
+Each class takes its facts as keyword arguments, as in index/errors.py.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class MalformedJson(RequestError):
 
 
 class BadField(RequestError):
-    message = "The body does not fit: {reason}."
+    message = "The body does not match the schema: {reason}."
 
 
 class RepeatedField(RequestError):
@@ -96,11 +96,11 @@ class NulCharacter(RequestError):
 
 
 class UnknownPath(RequestError):
-    message = "There is nothing at this path."
+    message = "This path does not exist."
 
 
 class WrongMethod(RequestError):
-    message = "This path takes {allowed} only."
+    message = "This path allows {allowed} only."
 
 
 class BodyTooLarge(RequestError):
@@ -112,7 +112,7 @@ class UnsupportedMedia(RequestError):
 
 
 class NotAcceptable(RequestError):
-    message = "The answer is {produced}, which the Accept header leaves out."
+    message = "The response is {produced}, which the Accept header excludes."
 
 
 class BadParameter(RequestError):
@@ -120,11 +120,11 @@ class BadParameter(RequestError):
 
 
 class BadCursor(RequestError):
-    message = "The cursor is not one that this service gave. Begin again without it."
+    message = "The cursor is invalid. Start again without a cursor."
 
 
 class BadHeader(RequestError):
-    message = "The Host or the Content-Length header cannot be read."
+    message = "The Host or Content-Length header is malformed."
 
 
 class BadPath(RequestError):
@@ -132,39 +132,39 @@ class BadPath(RequestError):
 
 
 class VersionGone(RequestError):
-    message = "This version of {source!r} is not kept: it was deleted, or replaced more than 10 minutes ago."
+    message = "This version of {source!r} is gone: it was deleted, or replaced more than 10 minutes ago."
 
 
 class RangeNotSatisfiable(RequestError):
-    message = "The range lies outside of the file, which has {bytes} bytes."
+    message = "The range is outside the file, which has {bytes} bytes."
 
 
 class PreconditionFailed(RequestError):
-    message = "{source!r} is not as If-Match or If-None-Match expects. Its present SHA-256 is {present}."
+    message = "{source!r} does not match If-Match or If-None-Match. Its current SHA-256 is {present}."
 
 
 class UnknownEncoder(RequestError):
-    message = "There is no encoder {encoder!r} on the machine of the service."
+    message = "The encoder {encoder!r} is not installed on the server."
 
 
 class UnknownTokens(RequestError):
-    message = "Tokens of the encoding {encoding!r} cannot be counted here. Those that can: {known}."
+    message = "The token encoding {encoding!r} is not available. Available: {known}."
 
 
 class ForeignRequest(RequestError):
-    message = "This service answers its own machine only."
+    message = "This service answers requests from its own machine only."
 
 
 class ForeignHost(ForeignRequest):
-    message = "This service answers its own machine only, and the Host header names another."
+    message = "This service answers its own machine only, but the Host header names another."
 
 
 class ForeignOrigin(ForeignRequest):
-    message = "This service answers its own machine only, and the request comes from a page of another."
+    message = "This service answers its own machine only, but the request comes from a page of another."
 
 
 class OriginNotListed(RequestError):
-    message = "Pages of this origin may not use the service. Whoever runs it can list the origin: --cors-origin"
+    message = "Pages of this origin may not use the service. The operator can allow the origin: --cors-origin"
 
 
 class AccessDenied(RequestError):
@@ -172,11 +172,11 @@ class AccessDenied(RequestError):
 
 
 class KeyMissing(AccessDenied):
-    message = "This service wants a key: send the header 'Authorization: Bearer KEY'."
+    message = "This service requires a key: send the header 'Authorization: Bearer KEY'."
 
 
 class KeyUnknown(AccessDenied):
-    message = "The Authorization header has no key that this service knows. It may have been revoked."
+    message = "The key in the Authorization header is unknown. It may have been revoked."
 
 
 class KeyExpired(AccessDenied):
@@ -184,19 +184,19 @@ class KeyExpired(AccessDenied):
 
 
 class OriginForbidden(AccessDenied):
-    message = "The key is good for pages of one origin, and the Origin header does not name that."
+    message = "The key is valid for pages of one origin only, and the Origin header names another or none."
 
 
 class ScopeMissing(AccessDenied):
-    message = "The key lacks the scope {scope!r}, which this call needs."
+    message = "The key lacks the scope {scope!r}, which this call requires."
 
 
 class CollectionForbidden(AccessDenied):
-    message = "The key is not for the collection {collection!r}."
+    message = "The key does not include the collection {collection!r}."
 
 
 class TooManyRequests(RequestError):
-    message = "That was too much in too short a time. Try again in {retry_after} s."
+    message = "The rate limit is exceeded. Try again in {retry_after} s."
 
 
 class Overloaded(PinciteError):
@@ -208,19 +208,19 @@ class TooManyUploads(Overloaded):
 
 
 class HungUp(PinciteError):
-    message = "The client hung up."
+    message = "The client disconnected."
 
 
 class NoChoice(PinciteError):
-    message = "The chooser did not choose: {reason}."
+    message = "The language model made no usable choice: {reason}."
 
 
 class KeyNotFound(PinciteError):
-    message = "There is no key {id!r}. `pincite keys list` shows those that there are."
+    message = "The key {id!r} does not exist. `pincite keys list` shows all keys."
 
 
 class KeysUnusable(PinciteError):
-    message = "The keys in {path} cannot be used: {reason}. Nobody is let in until they can."
+    message = "The keys in {path} cannot be read: {reason}. All requests are rejected until this is fixed."
 
 
 class StartError(PinciteError):
@@ -228,11 +228,11 @@ class StartError(PinciteError):
 
 
 class ReaderDamaged(StartError):
-    message = "The reader in {path} cannot be used: {reason}. Name another with --reader, or install Pincite again."
+    message = "The reader in {path} is unusable: {reason}. Choose another with --reader, or reinstall Pincite."
 
 
 class NoDevice(StartError):
-    message = "{device!r} cannot be used: {reason}. Leave --device out, and the CPU reads."
+    message = "The device {device!r} is unusable: {reason}. Without --device, the CPU is used."
 
 
 class BadSetting(StartError):
@@ -241,8 +241,8 @@ class BadSetting(StartError):
 
 class OpenToOthers(StartError):
     message = (
-        "{host} can be reached from other machines, and no keys are set up. Make one (pincite keys make), "
-        "serve this machine alone (--host 127.0.0.1), or let anyone ask: --allow-anonymous"
+        "{host} is reachable from other machines, and there are no keys. Create one (pincite keys make), "
+        "listen on this machine only (--host 127.0.0.1), or disable authentication: --allow-anonymous"
     )
 
 
@@ -251,7 +251,7 @@ class CannotListen(StartError):
 
 
 class NotStarted(StartError):
-    message = "A process of the service ended as soon as it was started. What it said stands above."
+    message = "A process of the service failed at start. Its output is above."
 
 
 class NothingToServe(StartError):

@@ -1,4 +1,4 @@
-"""From an error to its answer: one table, which the documentation prints as well."""
+"""Maps errors to problem responses, in one table that the documentation prints as well."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ logger = logging.getLogger("pincite")
 
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:pincite:problem:"
-STORE_RETRY_S = 5  # after which to ask a store again that did not answer
-GONE = "client disconnected prematurely"  # what the framework says of a body that does not end
+STORE_RETRY_S = 5  # Retry-After while a store is unavailable
+GONE = "client disconnected prematurely"  # Litestar's message when a body ends early
 NO_CONTENT = 204
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 
@@ -59,98 +59,98 @@ AppRequest = Request[Caller, AccessProblem | None, State]
 
 
 class Kind(NamedTuple):
-    """A type of problem. Only the facts named here leave the service: others may hold paths."""
+    """A problem type. Only the facts listed here leave the service; others may contain paths."""
 
     status: int
     name: str
     title: str
     facts: tuple[str, ...] = ()
-    detail: str | None = None  # where the error's own message must not leave the service
+    detail: str | None = None  # replaces the error's own message if that must stay inside
 
 
-FAILED = "The service failed. Its log says why, under this request's id."
+FAILED = "The service failed. Its log has the cause under this request's id."
 INTERNAL = Kind(500, "internal", "The service failed", detail=FAILED)
 LIMITS = ("minimum", "maximum")
 FULL = "The disk of the index is full. Nothing was changed."
-READ_ONLY = "The index cannot be written to now. Nothing was changed."
+READ_ONLY = "The index is read-only at the moment. Nothing was changed."
 LOCKED = "A build is writing to the collection. Try again when it is done."
-AWAY = "What the collections are stored in does not answer. Nothing was half changed."
-REFUSED = "What the collections are stored in refuses. The log of the service says why."
-NO_COLLECTION = "There is no collection of this name. GET /v1/collections lists those that there are."
-NOT_MADE = "The collection could not be made. The log of the service says why."
-CLOSED = "The keys of the service cannot be read, so nobody is let in. The log of the service says why."
-UNAVAILABLE = "The index or a model cannot be used. The log of the service says why."
+AWAY = "The store of the collections does not respond. No change was left incomplete."
+REFUSED = "The store of the collections rejected the request. The log of the service has the cause."
+NO_COLLECTION = "No collection has this name. GET /v1/collections lists all collections."
+NOT_MADE = "The collection could not be created. The log of the service has the cause."
+CLOSED = "The keys of the service cannot be read, so all requests are rejected. The log of the service has the cause."
+UNAVAILABLE = "The index or a model is unavailable. The log of the service has the cause."
 
 KINDS: dict[type[Exception], Kind] = {
     errors.MalformedJson: Kind(400, "malformed-json", "The body is not JSON"),
     errors.BadField: Kind(400, "bad-field", "A field is missing, unknown or of the wrong type", ("field",)),
-    errors.RepeatedField: Kind(400, "repeated-field", "A field is given twice", ("field",)),
-    errors.BadParameter: Kind(400, "bad-parameter", "A parameter of the address cannot be used", ("parameter",)),
-    errors.BadCursor: Kind(400, "bad-cursor", "The cursor is unknown"),
-    errors.BadHeader: Kind(400, "bad-header", "A header cannot be read"),
+    errors.RepeatedField: Kind(400, "repeated-field", "A field is repeated", ("field",)),
+    errors.BadParameter: Kind(400, "bad-parameter", "A query parameter is invalid", ("parameter",)),
+    errors.BadCursor: Kind(400, "bad-cursor", "The cursor is invalid"),
+    errors.BadHeader: Kind(400, "bad-header", "A header is malformed"),
     errors.BadPath: Kind(400, "bad-path", "The path is not percent-encoded UTF-8"),
-    errors.KeyMissing: Kind(401, "key-missing", "A key is needed"),
-    errors.KeyUnknown: Kind(401, "key-unknown", "The key is not known"),
+    errors.KeyMissing: Kind(401, "key-missing", "A key is required"),
+    errors.KeyUnknown: Kind(401, "key-unknown", "The key is unknown"),
     errors.KeyExpired: Kind(401, "key-expired", "The key has expired", ("expired",)),
     errors.ScopeMissing: Kind(403, "scope-missing", "The key lacks a scope", ("scope",)),
-    errors.CollectionForbidden: Kind(403, "collection-forbidden", "The key is for other collections", ("collection",)),
+    errors.CollectionForbidden: Kind(403, "collection-forbidden", "The key lacks the collection", ("collection",)),
     errors.OriginForbidden: Kind(403, "origin-forbidden", "The key is for pages of another origin"),
-    errors.OriginNotListed: Kind(403, "origin-not-listed", "Pages of this origin may not ask"),
+    errors.OriginNotListed: Kind(403, "origin-not-listed", "The origin is not allowed"),
     errors.ForeignRequest: Kind(403, "foreign-address", "The request comes from another machine"),
     errors.ForeignHost: Kind(403, "foreign-host", "The Host header names another machine"),
     errors.ForeignOrigin: Kind(403, "foreign-origin", "The request comes from a page of another machine"),
-    CollectionNotFound: Kind(404, "unknown-collection", "There is no such collection", ("collection",), NO_COLLECTION),
-    DocumentNotFound: Kind(404, "unknown-document", "There is no such document", ("source", "collection")),
-    errors.UnknownPath: Kind(404, "unknown-path", "There is nothing at this path"),
-    errors.WrongMethod: Kind(405, "wrong-method", "The path does not take this method", ("allowed",)),
-    errors.NotAcceptable: Kind(406, "not-acceptable", "The Accept header leaves the format out", ("produced",)),
-    CollectionExists: Kind(409, "collection-exists", "It is there, with another encoder", ("collection",)),
+    CollectionNotFound: Kind(404, "unknown-collection", "Unknown collection", ("collection",), NO_COLLECTION),
+    DocumentNotFound: Kind(404, "unknown-document", "Unknown document", ("source", "collection")),
+    errors.UnknownPath: Kind(404, "unknown-path", "Unknown path"),
+    errors.WrongMethod: Kind(405, "wrong-method", "The path does not allow this method", ("allowed",)),
+    errors.NotAcceptable: Kind(406, "not-acceptable", "The Accept header excludes the format", ("produced",)),
+    CollectionExists: Kind(409, "collection-exists", "The collection exists with another encoder", ("collection",)),
     DefaultCollection: Kind(409, "default-collection", "This collection cannot be dropped", ("collection",)),
     IndexLocked: Kind(409, "being-built", "A build is writing to the collection", detail=LOCKED),
-    errors.VersionGone: Kind(410, "version-gone", "This version is not kept", ("source", "present")),
+    errors.VersionGone: Kind(410, "version-gone", "The version is gone", ("source", "present")),
     errors.PreconditionFailed: Kind(
-        412, "precondition-failed", "The document is not as expected", ("source", "present")
+        412, "precondition-failed", "The document does not match the condition", ("source", "present")
     ),
     DocumentTooLarge: Kind(413, "document-too-large", "The document is too large", ("source", "bytes", "limit")),
     BeyondStore: Kind(413, "beyond-store", "A part of the document is too large", ("source", "part", "bytes", "limit")),
     DocumentError: Kind(
         415, "unreadable-document", "The document cannot be read", ("source", "media_type", "encoding")
     ),
-    BadCollectionName: Kind(422, "bad-collection", "The name cannot be used", ("collection",)),
-    errors.UnknownEncoder: Kind(422, "unknown-encoder", "There is no such encoder", ("encoder",)),
-    errors.UnknownTokens: Kind(422, "unknown-encoding", "Tokens cannot be counted in it", ("encoding", "known")),
+    BadCollectionName: Kind(422, "bad-collection", "The collection name is invalid", ("collection",)),
+    errors.UnknownEncoder: Kind(422, "unknown-encoder", "The encoder is not installed", ("encoder",)),
+    errors.UnknownTokens: Kind(422, "unknown-encoding", "The token encoding is not available", ("encoding", "known")),
     UndecodableFile: Kind(422, "undecodable-document", "The document is not in its encoding", ("source", "encoding")),
-    BadSource: Kind(422, "bad-source", "The source cannot name a document", ("source", "reason")),
+    BadSource: Kind(422, "bad-source", "The document name is invalid", ("source", "reason")),
     StorageFull: Kind(507, "storage-full", "The disk is full", detail=FULL),
-    StorageReadOnly: Kind(503, "storage-read-only", "The index cannot be written to", detail=READ_ONLY),
+    StorageReadOnly: Kind(503, "storage-read-only", "The index is read-only", detail=READ_ONLY),
     errors.BodyTooLarge: Kind(413, "too-large", "The body is too large", ("limit",)),
-    errors.UnsupportedMedia: Kind(415, "unsupported-media", "The body cannot be read", ("given", "expected")),
-    errors.RangeNotSatisfiable: Kind(416, "range-not-satisfiable", "The range lies outside of the file", ("bytes",)),
+    errors.UnsupportedMedia: Kind(415, "unsupported-media", "The media type is not supported", ("given", "expected")),
+    errors.RangeNotSatisfiable: Kind(416, "range-not-satisfiable", "The range is outside the file", ("bytes",)),
     errors.NumberOutOfRange: Kind(422, "out-of-range", "A number is out of range", ("field", "value", *LIMITS)),
-    errors.LengthOutOfRange: Kind(422, "bad-length", "Too short or too long", ("field", "length", *LIMITS)),
+    errors.LengthOutOfRange: Kind(422, "bad-length", "A value is too short or too long", ("field", "length", *LIMITS)),
     errors.BlankText: Kind(422, "blank", "A text is blank", ("field",)),
-    errors.NulCharacter: Kind(422, "nul-character", "A text contains NUL", ("field",)),
-    BadPattern: Kind(422, "bad-pattern", "A pattern cannot be used", ("pattern", "reason")),
+    errors.NulCharacter: Kind(422, "nul-character", "A text contains a NUL character", ("field",)),
+    BadPattern: Kind(422, "bad-pattern", "A pattern is invalid", ("pattern", "reason")),
     errors.TooManyRequests: Kind(429, "too-many-requests", "Too many requests", ("retry_after",)),
     errors.KeysUnusable: Kind(503, "keys-unusable", "The keys cannot be read", detail=CLOSED),
-    errors.HungUp: Kind(499, "hung-up", "The client hung up"),
+    errors.HungUp: Kind(499, "hung-up", "The client disconnected"),
     errors.TooManyUploads: Kind(503, "too-many-uploads", "Too many uploads at once", ("limit", "retry_after")),
     errors.Overloaded: Kind(503, "overloaded", "Too many questions are waiting", ("retry_after",)),
-    CollectionNotMade: Kind(503, "not-made", "The collection could not be made", ("collection",), NOT_MADE),
-    StoreUnavailable: Kind(503, "store-unavailable", "The store does not answer", detail=AWAY),
-    StoreRefused: Kind(503, "store-refused", "The store refuses", detail=REFUSED),
-    IndexProblem: Kind(503, "index-unavailable", "The index cannot be used", detail=UNAVAILABLE),
-    ModelError: Kind(503, "model-unavailable", "A model cannot be used", detail=UNAVAILABLE),
+    CollectionNotMade: Kind(503, "not-made", "The collection could not be created", ("collection",), NOT_MADE),
+    StoreUnavailable: Kind(503, "store-unavailable", "The store does not respond", detail=AWAY),
+    StoreRefused: Kind(503, "store-refused", "The store rejected the request", detail=REFUSED),
+    IndexProblem: Kind(503, "index-unavailable", "The index is unavailable", detail=UNAVAILABLE),
+    ModelError: Kind(503, "model-unavailable", "A model is unavailable", detail=UNAVAILABLE),
 }
 
 
 def kind_of(error: Exception) -> Kind:
-    """The nearest class in the table; an error that it does not know is the service's own failure."""
+    """The nearest class in the table. Any other error is an internal failure."""
     return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), INTERNAL)
 
 
 def problem_of(error: Exception, request_id: str) -> dict[str, object]:
-    """The members of the problem, the facts among them.
+    """The members of the problem, including the facts.
 
     >>> problem_of(BadCursor(), "0192")["type"]
     'urn:pincite:problem:bad-cursor'
@@ -170,7 +170,7 @@ def problem_of(error: Exception, request_id: str) -> dict[str, object]:
 
 
 def log_failure(error: Exception, request_id: str) -> None:
-    """The stack and the error's class. A foreign message is left out: it may quote the question."""
+    """Log the stack and the error's class. Foreign messages are dropped, because they may quote a question."""
     stack = "".join(traceback.format_tb(error.__traceback__))
     message = str(error) if isinstance(error, PinciteError) else ""
     logger.error("request %s failed: %s %s\n%s", request_id, type(error).__name__, message, stack)
@@ -181,7 +181,7 @@ def encode_problem(error: Exception, request_id: str) -> bytes:
 
 
 def headers_of(error: Exception) -> dict[str, str]:
-    """The headers that belong to the answer to `error`."""
+    """The headers of the response to `error`."""
     facts = error.facts if isinstance(error, PinciteError) else {}
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, errors.RangeNotSatisfiable):
@@ -198,7 +198,7 @@ def headers_of(error: Exception) -> dict[str, str]:
 
 
 def challenge(error: errors.AccessDenied) -> str:
-    """What a client is told about keys in a header (RFC 6750, 3).
+    """The WWW-Authenticate header for a problem with a key (RFC 6750, section 3).
 
     >>> challenge(errors.ScopeMissing(scope="write"))
     'Bearer realm="pincite", error="insufficient_scope", scope="write"'
@@ -213,7 +213,7 @@ def challenge(error: errors.AccessDenied) -> str:
 
 
 def handle(request: AppRequest, error: Exception) -> Response[bytes]:
-    """The one exception handler of the service."""
+    """The only exception handler of the service."""
     told = _in_our_words(request, error) if isinstance(error, HTTPException) else error
     return Response(
         encode_problem(told, request.scope["state"]["request_id"]),
@@ -224,7 +224,7 @@ def handle(request: AppRequest, error: Exception) -> Response[bytes]:
 
 
 def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
-    """What the framework refuses, as an error of the table."""
+    """Translate Litestar's exceptions to errors of the table."""
     told: Exception = error
     if isinstance(error, NotFoundException):
         told = errors.UnknownPath()
@@ -250,7 +250,7 @@ def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:
 
 
 async def tell_methods(message: Message, scope: Scope) -> None:
-    """Before an answer to OPTIONS is sent, name all methods: the framework names those of the first route alone."""
+    """List all methods in responses to OPTIONS; Litestar lists only those of the first route."""
     if (
         message["type"] == "http.response.start"
         and scope.get("method") == "OPTIONS"

@@ -389,7 +389,7 @@ def test_what_a_store_does_by_means_of_its_own_is_said(tmp_path: Path) -> None:
     for arguments in (["backup", tmp_path / "copy"], ["restore", tmp_path], ["check", "--save-to", tmp_path / "out"]):
         told = pincite(*arguments, *store)
         assert told.returncode == 2
-        assert "is for an index folder" in told.stderr
+        assert "works on index folders only" in told.stderr
     assert pincite("list", "--store", "milvus:nowhere").returncode == 2
     assert not (tmp_path / "data").exists()
 

@@ -176,7 +176,7 @@ def test_an_index_that_is_read_only_is_asked_listed_checked_and_served(disk: Dis
         assert (told.returncode, told.stderr) == (0, "")
     told = pincite("delete", "metals.md", "--index", index, env=disk.environment)
     assert (told.returncode, told.stderr.count("\n")) == (1, 1)
-    assert "cannot be written to" in told.stderr
+    assert "is not writable" in told.stderr
 
 
 def test_a_service_of_a_read_only_index_answers_and_refuses_changes(
@@ -199,6 +199,6 @@ def test_what_must_be_derived_first_needs_a_disk_that_takes_it(disk: Disk, state
     disk.state = state
     told = pincite("serve", "--index", index, "--port", "0", env=disk.environment)
     assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
-    assert "make room" in told.stderr if "full" in state else "cannot be written to" in told.stderr
+    assert "free some space" in told.stderr if "full" in state else "is not writable" in told.stderr
     disk.state = ""
     assert pincite("ask", "When does the ferry leave?", "--index", index, env=disk.environment).returncode == 0

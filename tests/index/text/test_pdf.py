@@ -258,5 +258,5 @@ def test_boxes_are_where_the_ink_is_in_the_picture() -> None:
 
 def test_page_that_is_not_there_has_no_picture() -> None:
     data, _ = SCENES["hyphens"]()
-    with pytest.raises(PageNotFound, match="has 1 pages, and no page 2"):
+    with pytest.raises(PageNotFound, match="has 1 pages; page 2 does not exist"):
         render(data, 2, 900, source="a.pdf")

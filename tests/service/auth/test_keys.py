@@ -495,7 +495,7 @@ def test_a_time_to_end_is_read_from_now_or_as_a_date() -> None:
 
 
 def test_another_address_can_be_served_once_there_is_a_key(index: Path) -> None:
-    assert "no keys are set up" in pincite("serve", "--index", index, "--host", "0.0.0.0").stderr  # noqa: S104
+    assert "there are no keys" in pincite("serve", "--index", index, "--host", "0.0.0.0").stderr  # noqa: S104
     key = pincite("keys", "make", "--index", index).stdout.strip()
     with serving("--index", index, "--host", "0.0.0.0") as (process, address):  # noqa: S104
         http = OverHttp(address.replace("0.0.0.0", "127.0.0.1"), key=key)  # noqa: S104
@@ -513,7 +513,7 @@ def test_an_evaluation_over_http_takes_a_key(index: Path, documents: Path, tmp_p
     with serving("--index", index) as (_, address):
         command = ("eval", tmp_path / "small", "--url", address, "--out", tmp_path / "refused")
         assert "--key" in pincite(*command).stderr
-        assert "There is: other." in pincite(*command, env={"PINCITE_KEY": other}).stderr
+        assert "Existing collections: other." in pincite(*command, env={"PINCITE_KEY": other}).stderr
         target = OverHttp(address, key=key)
         assert evaluate(dataset, target, tmp_path / "run")
         target.close()

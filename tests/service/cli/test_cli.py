@@ -118,7 +118,7 @@ def test_an_index_is_built_and_deleted_from_while_it_is_served(
         assert (told.returncode, told.stdout) == (0, "Deleted: 2\n")
         assert not {"owl.txt", "heron.txt"} & set(sources())
         told = pincite("delete", "metals.md", "owl.txt", "--index", index)
-        assert (told.returncode, told.stderr) == (1, "pincite: There is no document 'owl.txt'.\n")
+        assert (told.returncode, told.stderr) == (1, "pincite: The document 'owl.txt' does not exist.\n")
         assert "metals.md" in sources()
 
 
@@ -150,8 +150,8 @@ def test_what_is_not_there_is_one_clear_line_and_exits_with_1(index_folder: Path
     for arguments, said in (
         (("ask", "Who?", "--index", tmp_path), "There is no index in"),
         (("list", "--index", tmp_path / "none"), "There is no index in"),
-        (("list", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
-        (("ask", "Who?", "--index", index_folder, "--collection", "news"), "There is no collection 'news'"),
+        (("list", "--index", index_folder, "--collection", "news"), "The collection 'news' does not exist"),
+        (("ask", "Who?", "--index", index_folder, "--collection", "news"), "The collection 'news' does not exist"),
     ):
         told = pincite(*arguments)
         assert (told.returncode, told.stdout) == (1, "")

@@ -105,7 +105,7 @@ def test_documents_are_put_guarded_and_deleted(address: str, kind: Callable[...,
     assert client.text(name).text == "Ω"
     assert client.file(name, sha256=put.sha256) == b"The heron nests in the old quarry."
     client.delete(name)
-    with pytest.raises(NotFound, match="no such document"):
+    with pytest.raises(NotFound, match="Unknown document"):
         client.document(name)
 
 

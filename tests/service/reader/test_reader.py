@@ -285,7 +285,7 @@ def test_a_reader_that_is_not_there_is_told_in_one_line(index_folder: Path, caps
     status = run(["ask", "When?", "--index", str(index_folder), "--reader", "/nowhere"])
     said = capsys.readouterr().err
     assert status == 1
-    assert said.startswith("pincite: The reader in /nowhere cannot be used")
+    assert said.startswith("pincite: The reader in /nowhere is unusable")
     assert "Traceback" not in said
 
 

@@ -75,7 +75,7 @@ def test_questions_that_come_together_are_each_read_as_when_they_come_alone(netw
 
 
 def test_a_device_that_is_not_there_is_named_with_the_way_out() -> None:
-    with pytest.raises(NoDevice, match=r"'cuda:7' cannot be used: .*Leave --device out"):
+    with pytest.raises(NoDevice, match=r"'cuda:7' is unusable: .*Without --device"):
         BatchedNetwork(packaged(), "cuda:7")
     with pytest.raises(NoDevice, match="'toaster'"):
         open_reader(None, packaged(), device="toaster")

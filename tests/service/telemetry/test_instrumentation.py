@@ -230,7 +230,7 @@ logging.getLogger("other").info("unwanted")
     assert "unwanted" not in told
     assert "ValueError" in told
     assert "in fail" in told
-    assert "There is no document 'a.txt'" in told
+    assert "The document 'a.txt' does not exist" in told
     if form == "json":
         first, second = lines(told)
         assert (first["event"], first["level"], first["request_id"]) == ("it failed", "error", "0192")
