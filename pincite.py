@@ -1,4 +1,4 @@
-"""The `pincite` command, assembled from the commands of every package; each is imported when it is called for."""
+"""The `pincite` command. Subcommands are imported from their packages when they are used."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pincite", message="%(package)s %(version)s")
 def pincite() -> None:
-    """Answers to questions, quoted word for word from your own documents."""
+    """Answer questions with verbatim quotations from your own documents."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit status: 0, 1 where it failed, 2 where it was called wrongly, 130 after Ctrl-C."""
+    """Run a command. The exit status is 0, 1 on failure, 2 for wrong usage, 130 after Ctrl-C."""
     try:
         status = pincite.main(arguments, prog_name="pincite", standalone_mode=False, obj=PROGRAM)
     except click.ClickException as error:
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has stopped; Python would complain when it flushes
+        sys.stderr.close()  # the output pipe was closed; Python would fail when it flushes
         return 1
     return status if isinstance(status, int) else 0
 

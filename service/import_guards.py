@@ -1,4 +1,4 @@
-"""Libraries that load others where they find them, kept from it: the service starts in less than a second."""
+"""Blocks optional imports of libraries, so that the service starts in less than a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def hidden(module: str) -> Iterator[None]:
-    """Within, nobody can import `module`, unless it is loaded already."""
+    """In this context, `module` cannot be imported, unless it is already loaded."""
     if module in sys.modules:
         yield
         return

@@ -13,7 +13,7 @@ Globs = Annotated[list[Glob], Meta(max_length=100)]
 
 
 class AskParameters(Struct, forbid_unknown_fields=True, kw_only=True):
-    """What `ask` and `ask/batch` have in common."""
+    """The parameters that `ask` and `ask/batch` share."""
 
     max_answers: Annotated[int, Meta(ge=1, le=20)] = 3
     passages: Annotated[int, Meta(ge=0, le=50)] = 0
@@ -28,7 +28,7 @@ class AskRequest(AskParameters, kw_only=True):
 
 
 class BatchRequest(AskParameters, kw_only=True):
-    """Questions stay undecoded, so that a bad one spoils its own line only."""
+    """Questions stay undecoded, so that an invalid one affects only its own line."""
 
     questions: Annotated[list[Raw], Meta(min_length=1, max_length=1000)]
 
@@ -92,7 +92,7 @@ class Citation(Struct, frozen=True, kw_only=True):
 
 
 class MarkedCitation(Citation, frozen=True, kw_only=True):
-    mark: str  # as it stands in the context, in front of the quote: "[1]"
+    mark: str  # in the context, before the quote: "[1]"
 
 
 class Highlight(Struct, frozen=True):
@@ -130,7 +130,7 @@ class AskTimings(Struct, frozen=True, omit_defaults=True):
     retrieve: float
     read: float
     total: float
-    choose: float = 0.0  # only where a language model was asked
+    choose: float = 0.0  # only if a language model was asked
 
 
 class SearchTimings(Struct, frozen=True):
@@ -157,10 +157,10 @@ class SearchResponse(Struct, frozen=True):
 
 class ContextResponse(Struct, frozen=True):
     request_id: str
-    context: str  # to be put into a prompt as it is
+    context: str  # ready for a prompt
     tokens: int  # that it takes
     citations: list[MarkedCitation]  # in the order of the context
-    left_out: int  # passages found for which there was no room, or not for the whole
+    left_out: int  # passages that did not fit, or only in part
     index: IndexInfo
     timings_ms: SearchTimings
 
@@ -178,7 +178,7 @@ class GivenQuote(Struct, frozen=True):
 
 
 class GivenCitation(Struct, frozen=True, kw_only=True):
-    """A Citation that comes back. What is not needed to find it again is not read, unknown members included."""
+    """A Citation sent back by a client. Members that are not needed to locate it are ignored, also unknown ones."""
 
     source: str
     sha256: str
@@ -195,7 +195,7 @@ class VerifyRequest(Struct, forbid_unknown_fields=True, kw_only=True):
 
 class Verified(Struct, frozen=True):
     status: Literal["valid", "moved", "changed", "deleted"]
-    citation: Citation | None  # where it stands now
+    citation: Citation | None  # its current position
 
 
 class VerifyResponse(Struct, frozen=True):
@@ -252,25 +252,25 @@ class ModelInfo(Struct, frozen=True):
 
 
 class ChooserInfo(Struct, frozen=True):
-    """The language model that may choose sentences, and what bounds it."""
+    """The language model that may choose sentences, and its limits."""
 
     model: str
     template: str
     template_sha256: str
-    floor: float  # the confidence that the reader must have in each sentence
+    floor: float  # minimum reader confidence of each sentence
     sentences: int  # of an answer, at most
-    tokens: int  # of the sentences that it is shown, at most
-    left_alone: bool  # whether it failed so often of late that it is not asked
+    tokens: int  # maximum, of the sentences in the prompt
+    left_alone: bool  # whether its circuit breaker is open
 
 
 class Ready(Struct, frozen=True, omit_defaults=True):
     status: Literal["ready"]
     index_version: str
     collections: list[CollectionInfo]
-    recall: float | None  # recall@10 of dense search against comparing with every vector; 1 where it does just that
-    threshold: float  # confidence from which an answer is given
+    recall: float | None  # recall@10 of dense search against exact search; 1 if it is exact
+    threshold: float  # minimum confidence of an answer
     models: list[ModelInfo]
-    chooser: ChooserInfo | None = None  # only where there is one
+    chooser: ChooserInfo | None = None  # only if one is configured
 
 
 class Health(Struct, frozen=True):
@@ -278,7 +278,7 @@ class Health(Struct, frozen=True):
 
 
 class Problem(Struct, frozen=True):
-    """RFC 9457 problem details. The facts of each problem are further members, listed with its type."""
+    """RFC 9457 problem details. Each problem type has further members for its facts."""
 
     type: str
     title: str

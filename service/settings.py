@@ -1,4 +1,4 @@
-"""How the service runs: the command line first, then the environment, then what is usual."""
+"""The settings of the service: command line, then environment variables, then defaults."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from service.errors import BadSetting
 from service.limits import ConnectionLimits, Rate
 from service.origins import origin_of
 
-LONGEST_QUESTION = 2000  # characters, as the contract has it
-LONGEST_BATCH = 1000  # questions, likewise
-AT_ONCE = 16  # questions that wait for a chooser; the next ones do without
+LONGEST_QUESTION = 2000  # characters; also the limit in the HTTP contract
+LONGEST_BATCH = 1000  # questions; also the limit in the HTTP contract
+AT_ONCE = 16  # questions that may wait for the language model; others are answered without it
 
 
 class ChooserSettings(Struct, frozen=True, kw_only=True):
-    """A language model that may choose sentences. Its key is not here, so that nothing shows it."""
+    """The language model that may choose sentences. Its key is kept elsewhere, so that it is never printed."""
 
     url: str
     model: str
     timeout_s: int
-    tokens: int  # of the sentences that it is shown
-    sentences: int  # of an answer, with the reader's own
-    floor: float  # the confidence that the reader must have in a sentence
+    tokens: int  # of the sentences in the prompt
+    sentences: int  # per answer, including the reader's own
+    floor: float  # minimum reader confidence of a sentence
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], url: str, model: str) -> ChooserSettings:
@@ -44,20 +44,20 @@ class ChooserSettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """`threads` read at the same time; `waiting` questions may queue while as many as can be are being answered.
+    """`threads`: passages read at the same time. `waiting`: questions that may queue.
 
-    Every `compact_s` seconds, what was deleted leaves the disk: at the second time after it was.
+    Compaction runs every `compact_s` seconds; the second run after a deletion erases the document.
     """
 
     allow_anonymous: bool = False
-    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
-    rate_limit: Rate | None = None  # for each key
-    address_limit: Rate | None = None  # for each address that comes without a key of its own
-    otlp: str | None = None  # the collector that traces are sent to
+    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, in addition to those with tokens
+    rate_limit: Rate | None = None  # per key
+    address_limit: Rate | None = None  # per address, for requests without a key of their own
+    otlp: str | None = None  # OTLP collector of traces
     chooser: ChooserSettings | None = None
     threads: int
     waiting: int
-    cache_bytes: int  # of answers given of late; 0 keeps none
+    cache_bytes: int  # size of the answer cache; 0 disables it
     max_body_bytes: int  # enough for a batch of 1,000 questions of 2,000 characters of four bytes
     max_document_bytes: int
     max_question: int  # characters
@@ -80,7 +80,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         chooser: str | None = None,
         chooser_model: str | None = None,
     ) -> Settings:
-        """Read the variables that `pincite serve --help` lists. Raises BadSetting.
+        """Read the variables listed by `pincite serve --help`. Raises BadSetting.
 
         `processes` share the CPUs.
 
@@ -116,7 +116,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def chooser_settings(environ: Mapping[str, str], url: str | None, model: str | None) -> ChooserSettings | None:
-    """None where there is no chooser. Raises BadSetting, also where there is half of one."""
+    """None without --chooser. Raises BadSetting, also if only one of its two options is set."""
     if url and model:
         return ChooserSettings.from_env(environ, url, model)
     if url:
@@ -127,7 +127,7 @@ def chooser_settings(environ: Mapping[str, str], url: str | None, model: str | N
 
 
 def chooser_key(environ: Mapping[str, str]) -> str | None:
-    """The key for the endpoint of the chooser. Raises BadSetting, which does not show it."""
+    """The key of the language model's endpoint. Raises BadSetting, which does not contain the key."""
     key = environ.get("PINCITE_CHOOSER_KEY", "").strip()
     if not re.fullmatch(r"[!-~]*", key):
         raise BadSetting(variable="PINCITE_CHOOSER_KEY", value="…", expected="printable ASCII without spaces")
@@ -143,7 +143,7 @@ def _collector(url: str) -> str:
 def _endpoint(url: str) -> str:
     address = _web_address(url)
     if address is None or address.fragment:
-        expected = "the address of an endpoint that speaks as OpenAI's does: http://127.0.0.1:8080/v1"
+        expected = "the address of an OpenAI-compatible endpoint: http://127.0.0.1:8080/v1"
         raise BadSetting(variable="--chooser", value=url, expected=expected)
     if "@" in address.netloc:
         shown = address._replace(netloc=f"…@{address.hostname}").geturl()
@@ -154,7 +154,7 @@ def _endpoint(url: str) -> str:
 
 
 def _web_address(url: str) -> SplitResult | None:
-    """The parts of an http or https URL; None where it is none."""
+    """The parts of an http or https URL, or None."""
     try:
         address = urlsplit(url)
         known = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0

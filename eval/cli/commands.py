@@ -1,4 +1,4 @@
-"""Commands that measure: running a test set, and comparing two runs."""
+"""Commands that run a test set and compare two runs."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ GIVE = "Give an index or a service: --index DIR, --store URL or --url URL."
     envvar="PINCITE_INDEX",
     show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder of an index.",
+    help="An index folder.",
 )
 @click.option("--url", envvar="PINCITE_URL", show_envvar=True, help="A running service instead of an index.")
-@click.option("--key", envvar="PINCITE_KEY", show_envvar=True, help="The key for it; it needs the scopes ask and read.")
+@click.option("--key", envvar="PINCITE_KEY", show_envvar=True, help="A key with the scopes ask and read.")
 @collection_option
 @encoder_option
 @reader_option
@@ -52,7 +52,7 @@ GIVE = "Give an index or a service: --index DIR, --store URL or --url URL."
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Questions on their way at a time.",
+    help="Questions in flight at a time.",
 )
 def eval_command(
     *,
@@ -69,8 +69,8 @@ def eval_command(
 ) -> None:
     """Run the test set DATASET, print its metrics and write a report.
 
-    DATASET is a SQuAD file, a BEIR folder, or a folder with questions.jsonl and corpus/. A run that was interrupted
-    goes on when the same command is given again.
+    DATASET is a SQuAD file, a BEIR folder, or a folder with questions.jsonl and corpus/. Run the same command
+    again to continue an interrupted run.
     """
     if (index is None and store is None) == (url is None):
         raise click.UsageError(GIVE)
@@ -133,13 +133,13 @@ def print_metrics(groups: Mapping[str, Group]) -> None:
 @click.command(name="compare")
 @click.argument("run_a", type=click.Path(path_type=Path))
 @click.argument("run_b", type=click.Path(path_type=Path))
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write all of it into this file.")
-@click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Questions to print, won and lost.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the comparison to this HTML file.")
+@click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Questions won and lost to print.")
 @click.pass_context
 def compare_command(context: click.Context, /, *, run_a: Path, run_b: Path, html: Path | None, show: int) -> None:
     """Compare RUN_B with RUN_A, two runs of one test set.
 
-    The exit status is 1 where a metric has become significantly worse.
+    The exit status is 1 if a metric is significantly worse.
     """
     from eval.runs.compare import compare, write_comparison
 

@@ -1,4 +1,4 @@
-"""Commands that list, make and drop collections. Heavy modules are imported where they are used."""
+"""Commands that list, create and drop collections. Heavy modules are imported where they are used."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.group(name="collections")
 def collections_command() -> None:
-    """List, make and drop the collections of an index, which may be served meanwhile."""
+    """List, create and drop the collections of an index. The service may be running."""
 
 
 @collections_command.command(name="list")
 @store_option
 @index_option
 def list_collections(index: Path, store: Address | None) -> None:
-    """List the collections, with their encoders."""
+    """List the collections with their encoders."""
     from index.backends import open_backend
 
     with closing(open_backend(index, store)) as backend:
@@ -37,9 +37,9 @@ def list_collections(index: Path, store: Address | None) -> None:
 @store_option
 @index_option
 @encoder_option
-@click.option("--exist-ok", envvar="PINCITE_EXIST_OK", show_envvar=True, is_flag=True, help="It may be there already.")
+@click.option("--exist-ok", envvar="PINCITE_EXIST_OK", show_envvar=True, is_flag=True, help="Do nothing if it exists.")
 def make_collection(name: str, index: Path, store: Address | None, encoder: str | None, exist_ok: bool) -> None:  # noqa: FBT001
-    """Make the empty collection NAME."""
+    """Create the empty collection NAME."""
     from index.backends import open_backend
 
     with closing(open_backend(index, store)) as backend:

@@ -1,6 +1,6 @@
-"""Commands that build an index, list and delete its documents.
+"""Commands that build an index, and list and delete its documents.
 
-Heavy modules are imported where they are used, so that `--help` is quick.
+Heavy modules are imported where they are used, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from index.types import Document
 
 PAGE = 1000  # documents listed at a time
-UNREADABLE = 1  # exit status where some files could not be read
+UNREADABLE = 1  # exit status if some files could not be read
 
 
 @click.command(name="build")
@@ -55,10 +55,10 @@ def build_command(
     ray: str | None,
     unreadable_status: int,
 ) -> None:
-    """Make or update an index from files and folders.
+    """Create or update an index from files and folders.
 
-    Unchanged files cost nothing. A file that cannot be read is named at the end, with the reason; the rest is
-    built, and the exit status is 1.
+    Unchanged files are skipped. Unreadable files are listed at the end with the reason; all others are indexed, and the
+    exit status is 1.
     """
     from index.backends import open_backend
     from index.collections.build import BuildOptions, build
@@ -90,7 +90,7 @@ def workers_at(address: str | None) -> AbstractContextManager[Workers | None]:
 def list_command(index: Path, store: Address | None, collection: str) -> None:
     """List the documents of an index.
 
-    On a terminal as a table, elsewhere as lines with tabs between the values.
+    As a table on a terminal, otherwise as tab-separated lines.
     """
     from index.backends import open_backend
 
@@ -116,9 +116,9 @@ def list_command(index: Path, store: Address | None, collection: str) -> None:
 @index_option
 @collection_option
 def delete_command(sources: tuple[str, ...], index: Path, store: Address | None, collection: str) -> None:
-    """Take documents out of an index, by the names that `pincite list` shows: all of them, or none.
+    """Delete documents from an index, by the names that `pincite list` shows; all or nothing.
 
-    The index may be served meanwhile: no later answer cites them.
+    The service may be running; no later answer cites them.
     """
     from index.backends import open_backend
 
@@ -128,7 +128,7 @@ def delete_command(sources: tuple[str, ...], index: Path, store: Address | None,
 
 
 def listed(searcher: Searcher) -> Iterator[Document]:
-    """All documents, by source."""
+    """All documents, ordered by source."""
     after = None
     while page := searcher.documents(after, PAGE):
         yield from page

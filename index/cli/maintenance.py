@@ -1,4 +1,4 @@
-"""Commands that look after an index. Heavy modules are imported where they are used, so that `--help` is quick."""
+"""Maintenance commands. Heavy modules are imported where they are used, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from index.collections.addresses import Address
     from index.maintenance.checking import Checked
 
-BACKUP = "Milvus has a tool for this: milvus-backup. Keys and exported encoders lie in the folder of --index."
+BACKUP = "Use Milvus's own tool: milvus-backup. Keys and exported encoders are in the folder of --index."
 
 
 @click.command(name="check")
@@ -33,14 +33,14 @@ BACKUP = "Milvus has a tool for this: milvus-backup. Keys and exported encoders 
     envvar="PINCITE_REPAIR",
     show_envvar=True,
     is_flag=True,
-    help="Make damaged derived files again from the store; encodes nothing.",
+    help="Rebuild damaged derived files from the store, without encoding again.",
 )
 @click.option(
     "--save-to",
     envvar="PINCITE_SAVE_TO",
     show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the original files of all documents that can be read into this folder.",
+    help="Write the original files of all readable documents to this folder.",
 )
 @click.pass_context
 def check_command(
@@ -53,15 +53,15 @@ def check_command(
     repair: bool,
     save_to: Path | None,
 ) -> None:
-    """Check everything that an index holds; exit status 1 where something is off.
+    """Check the data of an index; the exit status is 1 if there are problems.
 
-    Every document against its hash, its sentences, passages and vectors against the document, dense and term search
-    against the store. The index may be served meanwhile.
+    Checks documents against their hashes, sentences, passages and vectors against the documents, and the search indexes
+    against the store. The service may be running.
     """
     from index.backends import open_backend
 
     if save_to is not None:
-        only_in_folder(store, "check --save-to", "GET /v1/files/SOURCE gives the file of each document.")
+        only_in_folder(store, "check --save-to", "GET /v1/files/SOURCE returns the file of a document.")
     with closing(open_backend(index, store)) as backend, progress_bar() as progress:
         checked = backend.check(collection, repair=repair, progress=progress)
     for each in checked:
@@ -73,7 +73,7 @@ def check_command(
 
 
 def only_in_folder(store: Address | None, command: str, way: str) -> None:
-    """Raise OnlyInFolder where there is a store."""
+    """Raise OnlyInFolder if --store is given."""
     from index.errors import OnlyInFolder
 
     if store is not None:
@@ -81,8 +81,8 @@ def only_in_folder(store: Address | None, command: str, way: str) -> None:
 
 
 def tell(checked: Checked) -> None:
-    """Counts on standard output; what is off on standard error, with what to do about it."""
-    state = f"{len(checked.findings)} findings" if checked.findings else "all is well"
+    """Print counts to standard output, and problems with their remedies to standard error."""
+    state = f"{len(checked.findings)} findings" if checked.findings else "no problems"
     counts = f"{checked.documents} documents, {checked.passages} passages"
     click.echo(f"{checked.collection}: {counts}, {state}.{dense_search(checked)}")
     for finding in checked.findings:
@@ -116,7 +116,7 @@ def save(index: Path, collections: list[str], folder: Path) -> None:
 @store_option
 @index_option
 def backup_command(folder: Path, index: Path, store: Address | None) -> None:
-    """Copy an index into FOLDER, uploads and encoders included. It may be served and written to meanwhile."""
+    """Back up an index to FOLDER, including uploads and encoders. The service may be running."""
     from index.maintenance.backup import backup
 
     only_in_folder(store, "backup", BACKUP)
@@ -130,7 +130,7 @@ def backup_command(folder: Path, index: Path, store: Address | None) -> None:
 @store_option
 @index_option
 def restore_command(backup: Path, index: Path, store: Address | None) -> None:
-    """Make an index from BACKUP, a folder that `pincite backup` wrote; it is checked first."""
+    """Restore an index from BACKUP, a folder written by `pincite backup`, after checking it."""
     from index.maintenance.backup import restore
 
     only_in_folder(store, "restore", BACKUP)

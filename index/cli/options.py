@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def index_option(command: F) -> F:
         show_envvar=True,
         type=click.Path(file_okay=False, path_type=Path),
         callback=folder,
-        help="The folder of the index; with --store, of what stays on this machine: keys, exported encoders, a "
+        help="The index folder; with --store, the folder for what stays on this machine: keys, exported encoders, a "
         "calibration.  [required; with --store: .pincite]",
     )(command)
 
@@ -57,12 +57,12 @@ def address(given: str) -> Address:
 
 
 def environment_of(store: Address | None) -> dict[str, str]:
-    """For a process of our own: an address may hold a secret, and arguments can be seen by all."""
+    """Settings for a subprocess, passed as environment variables, because arguments are visible to all users."""
     return os.environ | ({"PINCITE_STORE": store.text, "PINCITE_STORE_TOKEN": store.secret} if store else {})
 
 
 def collection_name(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
-    """A collection is a folder of the index, so its name must not lead out of it."""
+    """Validate the name: a collection is a folder of the index, and must not lead out of it."""
     if not re.fullmatch(r"[a-z0-9-]{1,64}", name):
         raise click.BadParameter("1 to 64 lower-case letters, digits and hyphens.")
     return name
@@ -76,7 +76,7 @@ def collection_option(command: F) -> F:
         default="default",
         show_default=True,
         callback=collection_name,
-        help="The collection of documents.",
+        help="The collection.",
     )(command)
 
 
@@ -95,5 +95,5 @@ def replace_option(command: F) -> F:
         envvar="PINCITE_REPLACE",
         show_envvar=True,
         is_flag=True,
-        help="Overwrite uploaded documents of the same name.",
+        help="Overwrite uploaded documents with the same name.",
     )(command)

@@ -1,4 +1,4 @@
-"""What commands print: progress, reports, tables, and text from documents made harmless for a terminal."""
+"""Output of commands: progress, reports, tables, and document text without terminal control characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar for each stage on a terminal, nothing elsewhere."""
+    """A progress bar per stage on a terminal, otherwise nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -32,7 +32,7 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def print_report(report: BuildReport) -> None:
-    """What was built, and by name what could not be."""
+    """Print what was built, and list the files that could not be read."""
     changes = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed"
     click.echo(f"Documents: {report.documents} ({changes}). Passages: {report.passages}. Version: {report.version}.")
     if report.failed:
@@ -60,9 +60,9 @@ def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
 
 
 def printable(text: str) -> str:
-    r"""`text` with spaces for line breaks and tabs, and nothing in it that could command a terminal. As long as before.
+    r"""`text` without control characters; line breaks and tabs become spaces. The length stays the same.
 
-    >>> printable("a\nb\x1b[2J")
+    >>> printable("a\\nb\\x1b[2J")
     'a b�[2J'
     """
     return "".join(_printable(character) for character in text)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     envvar="PINCITE_MIN_CONFIDENCE",
     show_envvar=True,
     type=float,
-    help="0 to 1: abstain below.  [default: the index's own threshold]",
+    help="0 to 1; abstain below it.  [default: the threshold of the index]",
 )
 @click.option(
     "--passages",
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     show_envvar=True,
     default=3,
     show_default=True,
-    help="0 to 50: passages to return as well.",
+    help="0 to 50; passages to return as well.",
 )
 @click.option(
     "--source",
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     envvar="PINCITE_SOURCE",
     show_envvar=True,
     multiple=True,
-    help="Only these documents: a pattern such as 'news/**'; may be repeated.",
+    help="Only these documents: a glob pattern such as 'news/**'; repeatable.",
 )
 @click.option(
     "--json",
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     envvar="PINCITE_JSON",
     show_envvar=True,
     is_flag=True,
-    help="Print the response of POST /v1/ask.",
+    help="Print the response of POST /v1/ask as JSON.",
 )
 def ask_command(
     *,
@@ -76,7 +76,7 @@ def ask_command(
     sources: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Answer QUESTION with a quotation from the documents."""
+    """Answer QUESTION with quotations from the documents."""
     from service.http.validation import check
     from service.schema import AskRequest
 

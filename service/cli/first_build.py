@@ -1,4 +1,4 @@
-"""What is built before there is anything to serve, in processes of their own: those import torch."""
+"""Builds the index before serving, in a subprocess, because building imports torch."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from index.cli.options import environment_of
 if TYPE_CHECKING:
     from index.collections.addresses import Address
 
-SOME_UNREADABLE = 3  # what the build is told to end with where it could not read some files
+SOME_UNREADABLE = 3  # exit status of a build that could not read some files
 
 
 def build_options(index: Path, collection: str, encoder: str | None, *, replace: bool) -> list[str]:
-    """The options of its command."""
+    """The build command's options."""
     options = ["--index", str(index), "--collection", collection, "--unreadable-status", str(SOME_UNREADABLE)]
     return [*options, *(["--encoder", encoder] if encoder else []), *(["--replace"] if replace else [])]
 
 
 def make_default(index: Path, store: Address | None, program: Sequence[str]) -> None:
-    """There is always a default collection, though it may be empty.
+    """Create the default collection if it does not exist.
 
-    What is open to a store would not survive the fork into several processes either.
+    In a subprocess too, because connections to a store would not survive the fork into several processes.
     """
     from index.storage.layout import Layout
 
@@ -45,9 +45,9 @@ def make_default(index: Path, store: Address | None, program: Sequence[str]) -> 
 
 
 def build_first(command: Sequence[str], store: Address | None) -> None:
-    """Run the build; exit as it does unless there is something to serve."""
+    """Run the build; exit with its status unless there is something to serve."""
     status = subprocess.run(command, check=False, env=environment_of(store)).returncode
     if status == SOME_UNREADABLE:
-        click.echo("Some files could not be read; the rest is served.", err=True)
+        click.echo("Some files could not be read; serving the others.", err=True)
     elif status:
         sys.exit(status if status > 0 else 1)

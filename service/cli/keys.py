@@ -1,4 +1,4 @@
-"""Commands that make, list and revoke keys. The index may be served meanwhile: what they change holds at once."""
+"""Commands that create, list and revoke keys. Changes apply at once, also to a running service."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def collections_option(command: F) -> F:
         show_envvar=True,
         multiple=True,
         callback=lambda context, parameter, names: tuple(collection_name(context, parameter, name) for name in names),
-        help="Only for this collection; may be repeated.  [default: all]",
+        help="Limit to this collection; repeatable.  [default: all]",
     )(command)
 
 
 def name_option(command: F) -> F:
     return click.option(
-        "--name", envvar="PINCITE_NAME", show_envvar=True, default="", help="What you will know it by in the list."
+        "--name", envvar="PINCITE_NAME", show_envvar=True, default="", help="A name to show in the list."
     )(command)
 
 
 @click.group(name="keys")
 def keys_command() -> None:
-    """Make, list and revoke the keys of an index.
+    """Create, list and revoke the API keys of an index.
 
-    Once there is one, the service answers nobody without, on this machine neither.
+    Once a key exists, every request needs one, also from this machine.
     """
 
 
@@ -58,22 +58,22 @@ def keys_command() -> None:
     type=click.Choice(SCOPES),
     default=READ_ONLY,
     show_default=True,
-    help="What it may do: ask; read documents; write them; admin: all that, and make and drop collections. Repeat it.",
+    help="Permission: ask; read documents; write them; admin: all of these, and collections. Repeatable.",
 )
 @collections_option
 @click.option(
     "--expires",
     envvar="PINCITE_EXPIRES",
     show_envvar=True,
-    help="When it ends: 12h, 30d, or a date such as 2030-01-31.  [default: never]",
+    help="Expiry: 12h, 30d, or a date such as 2030-01-31.  [default: never]",
 )
 @name_option
 def make_key(
     *, index: Path, scopes: tuple[Scope, ...], collections: tuple[str, ...], expires: str | None, name: str
 ) -> None:
-    """Make a key, and print it.
+    """Create a key and print it.
 
-    It is shown this once: the index keeps a hash. Clients send it as `Authorization: Bearer KEY`.
+    The key is shown only once: the index stores a hash. Clients send it as `Authorization: Bearer KEY`.
     """
     end = None if expires is None else ending(expires)
     text, key = keyring(index).make(scopes, collections=collections, name=name, expires=end)
@@ -87,7 +87,7 @@ def make_key(
     envvar="PINCITE_ORIGIN",
     show_envvar=True,
     required=True,
-    help="Of the pages that it is for, such as https://example.com.",
+    help="The origin of the pages, such as https://example.com.",
 )
 @collections_option
 @click.option(
@@ -96,20 +96,20 @@ def make_key(
     show_envvar=True,
     default="1h",
     show_default=True,
-    help="When it ends: 15m, 1h; within 7 days.",
+    help="Expiry: 15m, 1h; at most 7 days.",
 )
 @name_option
 def make_token(*, index: Path, origin: str, collections: tuple[str, ...], expires: str, name: str) -> None:
-    """Make a token for pages of one origin, and print it.
+    """Create a token for pages of one origin and print it.
 
-    It may ask and read, and browsers let pages of that origin use the service while it is good. Whoever sees the page
-    has the token, so let it end soon.
+    It can ask and read, and while it is valid, browsers let pages of that origin use the service. Everyone who sees the
+    page can read the token, so choose a short expiry.
     """
     from service.origins import origin_of
 
     end = ending(expires)
     if end > datetime.now(UTC) + LONGEST_TOKEN:
-        raise click.BadParameter("a token is good for 7 days at most.", param_hint="'--expires'")
+        raise click.BadParameter("a token can be valid for at most 7 days.", param_hint="'--expires'")
     page = origin_of(origin, "--origin")
     hand_over(*keyring(index).make(READ_ONLY, collections=collections, origin=page, name=name, expires=end))
 
@@ -117,7 +117,7 @@ def make_token(*, index: Path, origin: str, collections: tuple[str, ...], expire
 @keys_command.command(name="list")
 @index_option
 def list_keys(index: Path) -> None:
-    """List the keys and tokens of an index, but for the keys themselves."""
+    """List the keys and tokens of an index, without their secrets."""
     now = datetime.now(UTC)
     rows = [row_of(key, now) for key in keyring(index).listed()]
     print_table(("id", "name", "scopes", "collections", "origin", "made", "expires"), rows)
@@ -127,9 +127,9 @@ def list_keys(index: Path) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @index_option
 def revoke_keys(ids: tuple[str, ...], index: Path) -> None:
-    """Revoke keys or tokens, by the ids that `pincite keys list` shows, which are the middle part of a key.
+    """Revoke keys or tokens by their ids, which `pincite keys list` shows; the id is the middle part of a key.
 
-    The next request with one is refused.
+    The next request with a revoked key is rejected.
     """
     ring = keyring(index)
     for number in ids:
@@ -142,7 +142,7 @@ def keyring(index: Path) -> Keyring:
 
 
 def hand_over(text: str, key: Key) -> None:
-    """The key alone on standard output, so that a script can take it."""
+    """Print only the key to standard output, so that scripts can use it."""
     end = "It does not expire" if key.expires is None else f"It expires at {time_of(key.expires)}"
     click.echo(f"Key {key.id}. {end}. It is not shown again:", err=True)
     click.echo(text)
@@ -162,7 +162,7 @@ def row_of(key: Key, now: datetime) -> tuple[str, ...]:
 
 
 def ending(text: str) -> datetime:
-    """A time in the future: so long from now, or an ISO date or time, in UTC unless it says otherwise.
+    """A future time: a duration from now, or an ISO date or time, in UTC by default.
 
     >>> ending("90m") - datetime.now(UTC)
     datetime.timedelta(seconds=5400)
@@ -175,9 +175,9 @@ def ending(text: str) -> datetime:
             told = datetime.fromisoformat(text)
             end = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise click.BadParameter("a time such as 12h, 30d or 2030-01-31.", param_hint="'--expires'") from None
+        raise click.BadParameter("a duration or date like 12h, 30d or 2030-01-31.", param_hint="'--expires'") from None
     if end <= now:
-        raise click.BadParameter("that is over already.", param_hint="'--expires'")
+        raise click.BadParameter("that is in the past.", param_hint="'--expires'")
     return end
 
 

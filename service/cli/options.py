@@ -1,4 +1,4 @@
-"""Options that several commands have: whose reading, and whose choosing."""
+"""Options of several commands for the reader and the language model."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def reader_option(command: F) -> F:
 
 
 def chooser_options(command: F) -> F:
-    """A language model that may choose sentences, of an endpoint that speaks as OpenAI's does."""
+    """Options for a language model that may choose sentences, at an OpenAI-compatible endpoint."""
     url = click.option(
         "--chooser",
         envvar="PINCITE_CHOOSER",
         show_envvar=True,
         metavar="URL",
-        help="Let a language model choose, by numbers alone, the sentences of an answer that needs several: its "
+        help="Let a language model choose, by number only, the sentences of an answer that needs several. Its "
         "OpenAI-compatible endpoint, such as http://127.0.0.1:8080/v1. PINCITE_CHOOSER_KEY holds its key.  "
         "[default: none]",
     )
     model = click.option(
-        "--chooser-model", envvar="PINCITE_CHOOSER_MODEL", show_envvar=True, metavar="NAME", help="Its name there."
+        "--chooser-model", envvar="PINCITE_CHOOSER_MODEL", show_envvar=True, metavar="NAME", help="The model's name."
     )
     return url(model(command))
 

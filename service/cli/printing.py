@@ -1,4 +1,4 @@
-"""An answer in the terminal, as a person likes to read it."""
+"""Prints an answer to the terminal."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from service.schema import (
     SentenceRange,
 )
 
-TextOf = Callable[[str], str]  # from a source to the document's text
+TextOf = Callable[[str], str]  # returns the text of a source
 
 
 def print_answers(response: AskResponse, text_of: TextOf, console: Console) -> None:
-    """The answers, each quotation with its place; or that there is none, and the nearest passages."""
+    """Print the answers, each quotation with its position; or that there is none, with the nearest passages."""
     if response.status == "abstained":
         console.print(Text("The documents do not seem to answer this.", style="bold"), confidence(response.confidence))
         if response.passages:
@@ -57,7 +57,7 @@ def print_passage(passage: FoundPassage, text_of: TextOf, console: Console) -> N
 
 
 def marked(citation: Citation, highlight: Highlight | None, console: Console) -> Text:
-    """The quotation with its highlight bold and underlined, or between asterisks where that cannot be shown."""
+    """The quotation with its highlight bold and underlined, or between asterisks without a terminal."""
     text = Text(printable(citation.quote.exact))
     if highlight is None:
         return text
@@ -69,7 +69,7 @@ def marked(citation: Citation, highlight: Highlight | None, console: Console) ->
 
 
 def located(source: str, place: Range, sentences: SentenceRange, text_of: TextOf) -> Text:
-    """`news/a.txt, line 3, sentence 2 of 17, characters 790 to 964, bytes 804 to 978`; people count from 1."""
+    """`news/a.txt, line 3, sentence 2 of 17, characters 790 to 964, bytes 804 to 978`; lines and sentences from 1."""
     start, end = place.codepoint
     numbers = (
         f"{sentences.first + 1}"
@@ -89,7 +89,7 @@ def located(source: str, place: Range, sentences: SentenceRange, text_of: TextOf
 def line_at(text: str, codepoint: int) -> int:
     r"""The line of a code point, counted from 1; a line ends with CR, LF or both.
 
-    >>> line_at("a\r\nb\rc", 5)
+    >>> line_at("a\\r\\nb\\rc", 5)
     3
     """
     return 1 + len(re.findall(r"\r\n|\r|\n", text[:codepoint]))

@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 ENVIRONMENT = """\
 \b
 Further environment variables:
-  PINCITE_THREADS             passages read at the same time  [default: one for each core, shared by --processes]
-  PINCITE_WAITING             questions that may wait to be answered  [default: 256]
-  PINCITE_CACHE_BYTES         answers kept for when they are asked for again; 0 keeps none  [default: 32000000]
-  PINCITE_COMPACT_S           seconds between two times that deleted bytes leave the disk  [default: 60]
+  PINCITE_THREADS             passages read at the same time  [default: the number of cores, shared by --processes]
+  PINCITE_WAITING             questions that may wait in the queue  [default: 256]
+  PINCITE_CACHE_BYTES         size of the answer cache; 0 disables it  [default: 32000000]
+  PINCITE_COMPACT_S           seconds between compactions, which erase deleted documents  [default: 60]
 \b
 For the language model of --chooser:
-  PINCITE_CHOOSER_KEY         its key, if it wants one; sent as a bearer token
-  PINCITE_CHOOSER_TIMEOUT     seconds for its reply; after that the answer goes without  [default: 10]
-  PINCITE_CHOOSER_TOKENS      tokens (cl100k_base) of the sentences that it is shown  [default: 2000]
-  PINCITE_CHOOSER_SENTENCES   sentences of an answer at most, with the reader's own  [default: 3]
-  PINCITE_CHOOSER_FLOOR       confidence that the reader must have in each, 0 to 1  [default: 0.01]
+  PINCITE_CHOOSER_KEY         API key, if it needs one; sent as a bearer token
+  PINCITE_CHOOSER_TIMEOUT     seconds to wait for its reply  [default: 10]
+  PINCITE_CHOOSER_TOKENS      tokens (cl100k_base) of the sentences in the prompt  [default: 2000]
+  PINCITE_CHOOSER_SENTENCES   maximum sentences of an answer, including the reader's own  [default: 3]
+  PINCITE_CHOOSER_FLOOR       minimum reader confidence of each sentence, 0 to 1  [default: 0.01]
 \b
-Limits; what is beyond them is answered with an error that names the limit:
+Limits; a request that exceeds one gets an error that names it:
   PINCITE_MAX_QUESTION        characters of a question  [default and most: 2000]
   PINCITE_MAX_BATCH           questions of a batch  [default and most: 1000]
-  PINCITE_MAX_BODY_BYTES      bytes of a body that is no document  [default: 9000000]
+  PINCITE_MAX_BODY_BYTES      bytes of a request body other than a document   [default: 9000000]
   PINCITE_MAX_DOCUMENT_BYTES  bytes of an uploaded document  [default and most: 64000000]
   PINCITE_MAX_UPLOADS         uploads at the same time  [default: 16]
   PINCITE_MAX_CONNECTIONS     open connections  [default: 500]
   PINCITE_MAX_HEADER_BYTES    bytes of a request line and its headers  [default: 16384]
   PINCITE_MAX_HEADERS         headers of a request  [default: 100]
-  PINCITE_HEADER_TIMEOUT      seconds for these to come  [default: 10]
-  PINCITE_BODY_TIMEOUT        seconds for a body, and one for each further KiB  [default: 20]
-  PINCITE_IDLE_TIMEOUT        seconds between two requests of a connection  [default: 10]
+  PINCITE_HEADER_TIMEOUT      seconds to receive them   [default: 10]
+  PINCITE_BODY_TIMEOUT        seconds to receive a body, plus one per further KiB   [default: 20]
+  PINCITE_IDLE_TIMEOUT        seconds a connection may be idle between requests   [default: 10]
 """
 
 
@@ -61,7 +61,7 @@ Limits; what is beyond them is answered with an error that names the limit:
 @reader_option
 @replace_option
 @click.option(
-    "--host", envvar="PINCITE_HOST", show_envvar=True, default="127.0.0.1", show_default=True, help="Listen here."
+    "--host", envvar="PINCITE_HOST", show_envvar=True, default="127.0.0.1", show_default=True, help="The address."
 )
 @click.option(
     "--port",
@@ -70,14 +70,14 @@ Limits; what is beyond them is answered with an error that names the limit:
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Listen here; 0 takes a free port.",
+    help="The port; 0 takes a free one.",
 )
 @click.option(
     "--allow-anonymous",
     envvar="PINCITE_ALLOW_ANONYMOUS",
     show_envvar=True,
     is_flag=True,
-    help="Let anyone ask and read who can reach the service; anything else takes a key, once there is one.",
+    help="Allow anyone to ask and read without a key; once there is a key, everything else requires one.",
 )
 @click.option(
     "--cors-origin",
@@ -85,19 +85,19 @@ Limits; what is beyond them is answered with an error that names the limit:
     envvar="PINCITE_CORS_ORIGIN",
     show_envvar=True,
     multiple=True,
-    help="Let pages of this origin use the service, such as https://example.com; may be repeated.",
+    help="Allow pages of this origin to use the service, such as https://example.com; repeatable.",
 )
 @click.option(
     "--rate-limit",
     envvar="PINCITE_RATE_LIMIT",
     show_envvar=True,
-    help="Requests of each key, such as 600/minute.  [default: any]",
+    help="Rate limit per key, such as 600/minute.  [default: none]",
 )
 @click.option(
     "--address-limit",
     envvar="PINCITE_ADDRESS_LIMIT",
     show_envvar=True,
-    help="Requests of each address without a key, with a bad one, or with a token of a page.  [default: any]",
+    help="Rate limit per address for requests without a valid key or with a page token.  [default: none]",
 )
 @click.option(
     "--processes",
@@ -106,13 +106,13 @@ Limits; what is beyond them is answered with an error that names the limit:
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Serve in so many processes that share the index.",
+    help="The number of processes; they share the index.",
 )
 @click.option(
     "--device",
     envvar="PINCITE_DEVICE",
     show_envvar=True,
-    help="Read on a GPU, many pairs of like length at once: a device of torch's, such as cuda.  [default: the CPU]",
+    help="Run the reader on a GPU in batches: a torch device such as cuda.  [default: the CPU]",
 )
 @click.option(
     "--log-format",
@@ -121,7 +121,7 @@ Limits; what is beyond them is answered with an error that names the limit:
     type=click.Choice(["console", "json"]),
     default="console",
     show_default=True,
-    help="How the log is written to the standard error.",
+    help="The format of the log on standard error.",
 )
 @click.option(
     "--otlp",
@@ -156,11 +156,11 @@ def serve_command(
     chooser: str | None,
     chooser_model: str | None,
 ) -> None:
-    """Serve an index over HTTP; with SOURCES, build or update it first. Where there is none, an empty one is made.
+    """Serve an index over HTTP; with SOURCES, build or update it first. Without an index, create an empty one.
 
-    Without keys (see `pincite keys`), it serves this machine alone.
+    Without keys (see `pincite keys`), it answers requests from this machine only.
 
-    Prints the address once the service answers. SIGTERM lets it finish the questions in flight and ends it with
+    Prints the address when it is ready. On SIGTERM, it finishes the requests in flight and exits with
     status 0.
     """
     from service.server.processes import in_processes
@@ -180,7 +180,7 @@ def serve_command(
         chooser_model=chooser_model,
     )
     keys = keyring(index)
-    keys.listed()  # read now, so that damaged ones are heard of
+    keys.listed()  # read now, so that a damaged file is reported
     check_address(host, allow_anonymous=allow_anonymous or keys.configured)
     exit_on_sigterm()
     configure_logs(log_format)
@@ -222,11 +222,11 @@ def serve_command(
 
 def who_may_ask(*, keys: bool, anonymous: bool) -> str:
     if keys:
-        return "Asking and reading is free to all; the rest needs a key." if anonymous else "Every call needs a key."
+        return "Asking and reading need no key; everything else does." if anonymous else "Every call needs a key."
     return (
-        "Anyone may do everything who can reach it."
+        "Authentication is disabled: anyone who can reach it can read and write."
         if anonymous
-        else "There are no keys: it serves this machine alone."
+        else "There are no keys: it answers this machine only."
     )
 
 

@@ -154,7 +154,7 @@ def test_the_command_tells_what_is_off_and_saves_what_can_be_read(
 ) -> None:
     collection = made(tmp_path / "index")
     assert run(["check", "--index", str(tmp_path / "index")]) == 0
-    assert capsys.readouterr().out == "default: 3 documents, 3 passages, all is well. Dense search is exact.\n"
+    assert capsys.readouterr().out == "default: 3 documents, 3 passages, no problems. Dense search is exact.\n"
     change(
         collection.place.store, "UPDATE content SET file = CAST(x'00' || substr(file, 2) AS BLOB) WHERE document = 1"
     )
