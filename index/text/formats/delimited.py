@@ -1,0 +1,139 @@
+"""CSV and TSV: the text is the file, each record a block, whatever line breaks its quotes hold."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import PurePosixPath
+
+from msgspec import Struct
+
+from index.text.decoding import decode
+from index.text.formats import tables
+from index.types import Block, BlockKind, Extracted, Span
+
+MEDIA_TYPE, TABS_MEDIA_TYPE = "text/csv", "text/tab-separated-values"
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE = 100  # records from which the delimiter is told
+SEPARATOR_LINE = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)  # says it to Excel, and is no record
+WORD = re.compile(r"\w")
+COMMENT = re.compile(r"\s*#")
+
+
+class Record(Struct, frozen=True):
+    """A record and its fields: places in the text, quotes included, the line break not."""
+
+    number: int  # from 1
+    span: Span
+    fields: tuple[Span, ...]
+
+
+def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
+    """Read a CSV or TSV file, whatever its delimiter. Raises DocumentError."""
+    decoded = decode(data, source, charset)
+    is_tsv = PurePosixPath(source).suffix.lower() in (".tsv", ".tab")
+    return Extracted(
+        text=decoded.text,
+        encoding=decoded.encoding,
+        bom=decoded.bom,
+        guessed=decoded.guessed,
+        media_type=TABS_MEDIA_TYPE if is_tsv else MEDIA_TYPE,
+        title=None,
+        blocks=tuple(blocks(decoded.text, "\t" if is_tsv else None)),
+    )
+
+
+def blocks(text: str, likely: str | None = None) -> Iterator[Block]:
+    r"""`"city;since\nRome;1871\n"` -> a header and a row. `likely`: the delimiter that the file's name suggests.
+
+    Records of one field above the first of several are titles; a very long record is read field by field.
+    """
+    separator = SEPARATOR_LINE.match(text)
+    start = separator.end() if separator else 0
+    delimiter = separator[1] if separator else sniff(text, likely)
+    first = _first_row(text, delimiter, start)
+    sample = list(islice((each for each in records(text, delimiter, start) if each.number >= first), tables.LOOK_AHEAD))
+    has_header = tables.has_header([[value(text, field) for field in record.fields] for record in sample])
+    for record in records(text, delimiter, start):
+        if not WORD.search(text, *record.span):
+            continue
+        label = f"row {record.number}"
+        if record.number < first:
+            kind: BlockKind = "comment" if COMMENT.match(text, record.span.start) else "paragraph"
+            yield Block(span=_stripped(text, record.span), kind=kind, label=label)
+        elif record.span.end - record.span.start > tables.LONGEST_ROW:
+            for field in record.fields:
+                span = _stripped(text, _unquoted(text, field))
+                if WORD.search(text, *span):
+                    yield Block(span=span, label=label)
+        else:
+            kind = "header" if has_header and record.number == first else "row"
+            yield Block(span=_stripped(text, record.span), kind=kind, group=1, label=label)
+
+
+def records(text: str, delimiter: str, start: int = 0) -> Iterator[Record]:
+    """All records, blank ones too. A quote that is never closed is a character like any other."""
+    field_pattern, newline = _patterns(delimiter)
+    number = 0
+    while start < len(text):
+        number += 1
+        fields, at = [], start
+        while found := field_pattern.match(text, at):
+            fields.append(Span(at, found.end()))
+            at = found.end()
+            if not text.startswith(delimiter, at):
+                break
+            at += len(delimiter)
+        yield Record(number=number, span=Span(start, at), fields=tuple(fields))
+        end = newline.match(text, at)
+        start = end.end() if end else len(text)
+
+
+def sniff(text: str, likely: str | None = None) -> str:
+    """The delimiter with which most records have the same number of fields; among equals, the one with most fields."""
+
+    def score(delimiter: str) -> tuple[float, bool, int]:
+        widths = Counter(len(record.fields) for record in islice(records(text, delimiter), SAMPLE))
+        width, count = max(((w, n) for w, n in widths.items() if w > 1), key=lambda each: each[1], default=(1, 0))
+        return round(count / max(widths.total(), 1), 2), delimiter == likely, width
+
+    return max(DELIMITERS, key=score)
+
+
+def value(text: str, field: Span) -> str:
+    """What a field says: `"Hall ""A"" 2"` -> `Hall "A" 2`."""
+    raw = text[field.start : field.end].strip()
+    return raw[1:-1].replace('""', '"') if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
+
+
+@cache
+def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    other = rf"[^{re.escape(delimiter)}\r\n]*+"
+    return re.compile(rf'[ ]*+"(?:[^"]++|"")*+"{other}|{other}'), re.compile(r"\r\n|\r|\n")
+
+
+def _first_row(text: str, delimiter: str, start: int) -> int:
+    """The number of the first record that belongs to the table, behind titles and comments."""
+    sample = list(islice(records(text, delimiter, start), SAMPLE))
+    if max((len(record.fields) for record in sample), default=1) == 1:
+        return 1
+    rows = (record for record in sample if len(record.fields) > 1 and not COMMENT.match(text, record.span.start))
+    return next((record.number for record in rows if sum(map(bool, _values(text, record))) > 1), 1)
+
+
+def _values(text: str, record: Record) -> list[str]:
+    return [value(text, field) for field in record.fields]
+
+
+def _unquoted(text: str, field: Span) -> Span:
+    span = _stripped(text, field)
+    quoted = span.end - span.start > 1 and text[span.start] == text[span.end - 1] == '"'
+    return Span(span.start + 1, span.end - 1) if quoted else span
+
+
+def _stripped(text: str, span: Span) -> Span:
+    piece = text[span.start : span.end]
+    return Span(span.start + len(piece) - len(piece.lstrip()), span.end - len(piece) + len(piece.rstrip()))

@@ -1,0 +1,196 @@
+"""DOCX: paragraphs in reading order, as Word shows them once all changes are accepted.
+
+Inserted text counts and deleted text does not; hidden text, comments, headers and footers are left out; notes follow
+the paragraph that refers to them. A place is a part and the number of the `w:p` in it, from 0 in document order,
+and code points of that paragraph's text: its `w:t`, tabs, and breaks as line feeds, without soft hyphens.
+"""
+
+from __future__ import annotations
+
+from index.errors import DamagedFile
+from index.text.formats import docx_table, tables
+from index.text.formats.containers import Element
+from index.text.formats.docx_numbering import Numbering
+from index.text.formats.docx_styles import BODY_TEXT, Styles, W, number, value
+from index.text.formats.docx_table import TABLE
+from index.text.formats.docx_text import NOTES, SKIPPED, P, Paragraph, TextReader, places
+from index.text.formats.draft import Draft, Piece, is_title
+from index.text.formats.opc import Package
+from index.types import BlockKind, Extracted
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+MAIN = "word/document.xml"
+CONTENTS = "Table of Contents"
+FIRST = frozenset({"1", "01", "a", "A", "i", "I"})  # the number of the first item of a list
+
+
+def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:  # noqa: ARG001 - XML says its own
+    """Read a DOCX. Raises DocumentError."""
+    package = Package(data, source, "docx")
+    try:
+        return _Document(package, package.main(MAIN)).read()
+    except RecursionError:
+        raise DamagedFile(source=source, reason="it is nested too deep") from None
+
+
+class _Document:
+    def __init__(self, package: Package, main: str) -> None:
+        self.package, self.main = package, main
+        self.root = package.tree(main)
+        self.draft = Draft(package.source, depth=1)
+        self.styles = Styles(self._related("styles"))
+        self.numbering = Numbering(self._related("numbering"), self.styles)
+        self.reader = TextReader(self.styles, main, self.root)
+        self.notes = {kind: self._notes(f"{kind}s") for kind in NOTES.values()}
+        self.seen: dict[str, list[str]] = {
+            kind: [] for kind in NOTES.values()
+        }  # notes in the order of their references
+        self.lists: dict[str, int] = {}  # the group of each list
+        self.above: str | None = None  # the list that the paragraph above is in
+        self.tables = 0
+        self.unfinished: list[Piece | str] = []  # paragraphs whose marks are deleted
+        self.title: str | None = None
+        self.notices: list[str] = []
+
+    def read(self) -> Extracted:
+        body = self.root.find(f"{W}body")
+        if body is None:
+            raise DamagedFile(source=self.package.source, reason=f"{self.main} has no body")
+        self._blocks(body)
+        self.draft.add(self._taken())
+        pictures = sum(name.startswith("word/media/") for name in self.package.members)
+        return self.draft.finish(
+            MEDIA_TYPE,
+            self.package.properties(),
+            title=self.title,
+            notices=self.notices,
+            empty=f", only pictures ({pictures})" if pictures else "",
+        )
+
+    def _related(self, kind: str) -> Element | None:
+        part = self.package.related(self.main, kind)
+        return self.package.tree(part) if part else None
+
+    def _notes(self, kind: str) -> tuple[str, dict[str, Element], dict[Element, int]]:
+        """Their part, notes by identifier, and the places of their paragraphs."""
+        part = self.package.related(self.main, kind)
+        if part is None:
+            return "", {}, {}
+        root = self.package.tree(part)
+        return part, {each.get(f"{W}id", ""): each for each in root}, places(root)
+
+    def _blocks(self, element: Element, *, contents: bool = False) -> None:
+        """Paragraphs and tables in an element, whatever wraps them."""
+        for child in element:
+            if child.tag == P:
+                self._paragraph(self.reader.read(child), contents=contents)
+            elif child.tag == TABLE:
+                self._table(child)
+            elif child.tag == f"{W}altChunk":
+                self.notices.append("an embedded document of another format is left out")
+            elif child.tag not in SKIPPED:
+                gallery = value(child, f"{W}sdtPr", f"{W}docPartObj", f"{W}docPartGallery")
+                self._blocks(child, contents=contents or gallery == CONTENTS)
+
+    def _paragraph(self, paragraph: Paragraph, *, contents: bool) -> None:
+        piece = paragraph.piece
+        kind: BlockKind = "contents" if contents else paragraph.style.kind
+        if paragraph.runs_on:
+            self.unfinished.append(piece)
+        elif kind == "contents" or self.unfinished:
+            self.draft.add([*self._taken(), piece], kind)
+        elif piece.text.strip():
+            self._styled(paragraph)
+        self._hanging(paragraph)
+
+    def _styled(self, paragraph: Paragraph) -> None:
+        """A paragraph as what its style and its list make of it."""
+        piece, style = paragraph.piece, paragraph.style
+        shown, kind, level, list_id = self._list_place(paragraph)
+        outline = number(value(paragraph.properties, f"{W}outlineLvl"))
+        outline = style.outline if outline is None else outline
+        above, self.above = self.above, None
+        if not is_title(piece.text):
+            outline = None
+        if style.is_title and self.title is None and is_title(piece.text):
+            self.title = " ".join(piece.text.split())
+            self.draft.add([piece], "heading", level=1, headings=(self.title,))
+        elif outline is not None and outline < BODY_TEXT:
+            self.draft.heading(piece, outline + 1, shown)
+        elif list_id is not None:
+            group = self._list_group(list_id, shown, level, above)
+            of_kind: BlockKind = "item" if kind == "bullet" else "step"
+            self.draft.add([piece], of_kind, level=level, group=group, label=self.draft.numbered(shown))
+            self.above = list_id
+        elif style.kind == "code":
+            goes_on = self.draft.blocks and self.draft.blocks[-1].kind == "code"
+            group = (self.draft.blocks[-1].group if goes_on else None) or self.draft.start_group()
+            self.draft.add([piece], "code", group=group)
+        else:
+            self.draft.add([piece], style.kind, label=self.draft.numbered(shown))
+
+    def _list_place(self, paragraph: Paragraph) -> tuple[str, str, int, str | None]:
+        """What a list shows in front of a paragraph, its format, the level, and the list; None where it is in none."""
+        properties, style = paragraph.properties, paragraph.style
+        list_id = value(properties, f"{W}numPr", f"{W}numId") or style.list_id
+        level = number(value(properties, f"{W}numPr", f"{W}ilvl"))
+        level = style.list_level if level is None else level
+        if level is None:
+            level = self.numbering.level_of_style(list_id, paragraph.style_id)
+        shown = self.numbering.level(list_id, level)
+        if list_id is None or shown is None:
+            return "", "none", 0, None
+        return self.numbering.count(list_id, level), shown.format, level, None if shown.format == "none" else list_id
+
+    def _list_group(self, list_id: str, shown: str, level: int, above: str | None) -> int:
+        """The group of an item: that of the list above, or of the same list where its numbers go on."""
+        goes_on = bool(shown) and list_id in self.lists and shown.strip("().") not in FIRST
+        group = None
+        if above is not None and (level > 0 or goes_on or above == list_id):
+            group = self.draft.blocks[-1].group
+        elif goes_on:
+            group = self.lists[list_id]
+        self.lists[list_id] = group = group or self.draft.start_group()
+        return group
+
+    def _taken(self) -> list[Piece | str]:
+        pieces, self.unfinished = self.unfinished, []
+        return pieces
+
+    def _hanging(self, paragraph: Paragraph) -> None:
+        """The notes that a paragraph refers to, each once, and its text boxes."""
+        for kind, identifier in paragraph.notes:
+            part, notes, paragraphs = self.notes[kind]
+            if identifier in notes and identifier not in self.seen[kind]:
+                self.seen[kind].append(identifier)
+                with self.reader.inside(part, paragraphs):
+                    for each in docx_table.nearest(notes[identifier], P):
+                        self.draft.add([self.reader.read(each).piece], label=f"{kind} {len(self.seen[kind])}")
+        for box in paragraph.boxes:
+            self._blocks(box)
+        paragraph.boxes = []
+
+    def _table(self, table: Element) -> None:
+        rows = docx_table.rows(table, self.reader)
+        self.above = None
+        if all(len(row.cells) < 2 for row in rows):
+            for row in rows:
+                self._cell_by_cell(row)
+            return
+        self.tables += 1
+        group = self.draft.start_group()
+        texts = [row.texts for row in rows]
+        headers = next((at for at, row in enumerate(rows) if not row.is_header), 0) or int(tables.has_header(texts))
+        for at, row in enumerate(rows):
+            if row.is_layout:
+                self._cell_by_cell(row)
+                continue
+            kind: BlockKind = "header" if at < headers else "row"
+            self.draft.add(row.pieces, kind, group=group, label=f"table {self.tables}, row {at + 1}")
+            for paragraph in row.own:
+                self._hanging(paragraph)
+
+    def _cell_by_cell(self, row: docx_table.Row) -> None:
+        for cell in row.cells:
+            self._blocks(cell)
+        self.above = None

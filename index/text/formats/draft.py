@@ -1,0 +1,162 @@
+"""A document in the making: text, blocks and map grow together, so that a place is never looked for afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from index.errors import EmptyDocument, UnpackedTooLarge
+from index.text.maps import BlockMapBuilder
+from index.types import Block, BlockKind, Extracted, Span
+
+LARGEST_TEXT = 100_000_000  # code points
+LONGEST_HEADING = 200  # code points; what is longer is text in large letters
+SENTENCE = re.compile(r"(?:\S+\s+){12}.*[.;:!?]", re.DOTALL)  # a clause that somebody gave the style of a heading
+HARD_BREAK = re.compile(r"\n\s*")
+INTRODUCTION = re.compile(r"[:：]\s*$")
+UNSEEN = str.maketrans("", "", "\u00ad\ufeff")  # soft hyphens and byte-order marks, which would part words
+
+
+class Piece(NamedTuple):
+    """All the text of one paragraph, shape or cell, and where it stands in the file."""
+
+    text: str
+    part: str
+    path: tuple[int, ...]
+
+
+class Draft:
+    """Collects blocks in reading order. `depth`: how many numbers a path has."""
+
+    def __init__(self, source: str, depth: int) -> None:
+        self.source = source
+        self.texts: list[str] = []
+        self.length = 0
+        self.blocks: list[Block] = []
+        self.path: list[tuple[int, str]] = []  # headings above, with their levels
+        self.map = BlockMapBuilder(depth)
+        self.groups = 0
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        return tuple(title for _, title in self.path)
+
+    def heading(self, piece: Piece, level: int, number: str | None = None, label: str | None = None) -> None:
+        """A heading, which stands above what follows it; `number`: what the file's program shows in front of it."""
+        title = " ".join(piece.text.split())
+        self.open(level, f"{number} {title}" if number else title)
+        self.add([piece], "heading", level=level, label=label)
+
+    def open(self, level: int, title: str) -> None:
+        """Go on below a title that is in the file but not in the text, such as the name of a sheet."""
+        self.path = [*(above for above in self.path if above[0] < level), (level, title)]
+
+    def add(
+        self,
+        pieces: Sequence[Piece | str],
+        kind: BlockKind = "paragraph",
+        *,
+        level: int = 0,
+        group: int | None = None,
+        label: str | None = None,
+        headings: tuple[str, ...] | None = None,
+    ) -> None:
+        """Write pieces, and the strings between them that are not in the file, as a block, or none if all are blank.
+
+        A line break ends a block inside a paragraph, as prose goes on in small letters and verse does not.
+        """
+        text = "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
+        if not text.strip():
+            return
+        if self.texts:
+            self._write("\n" if group is not None and self.blocks[-1].group == group else "\n\n")
+        start = self.length
+        for piece in pieces:
+            if isinstance(piece, str):
+                self._write(piece)
+            elif piece.text:
+                span = Span(self.length, self.length + len(piece.text))
+                self.map.add(span, piece.part, piece.path, label)
+                self._write(piece.text)
+        above = self.headings if headings is None else headings
+        for span in _lines(text, start) if kind == "paragraph" else [_stripped(text, start)]:
+            self.blocks.append(Block(span=span, headings=above, kind=kind, group=group, level=level, label=label))
+
+    def numbered(self, shown: str) -> str | None:
+        """The place of a numbered paragraph in words: `§ Notice period, 4.2`; `shown`: the number in front of it."""
+        number = shown.removesuffix(".")
+        if not number:
+            return None
+        return f"§ {self.path[-1][1]}, {number}" if self.path else number
+
+    def start_group(self) -> int:
+        """The number of a list or table that starts here; a caption above it, or a line with a colon, belongs to it."""
+        self.groups += 1
+        if self.blocks and self.blocks[-1].group is None:
+            above = self.blocks[-1]
+            introduces = above.kind == "paragraph" and INTRODUCTION.search(self.texts[-1]) is not None
+            if introduces or above.kind == "caption":
+                self.blocks[-1] = replace(above, group=self.groups, introduces=introduces)
+        return self.groups
+
+    def finish(
+        self,
+        media_type: str,
+        properties: dict[str, str],
+        *,
+        title: str | None = None,
+        notices: Sequence[str] = (),
+        empty: str = "",
+    ) -> Extracted:
+        """The document; `title` wins over the one among the properties. Raises EmptyDocument."""
+        if not self.blocks:
+            raise EmptyDocument(source=self.source, reason=empty)
+        meta = {name: value for name, value in properties.items() if name != "title"}
+        date = properties.get("modified") or properties.get("created")
+        return Extracted(
+            text="".join(self.texts),
+            encoding="utf-8",
+            bom=0,
+            guessed=False,
+            media_type=media_type,
+            title=title or properties.get("title"),
+            blocks=tuple(self.blocks),
+            anchor="block",
+            date=date[:10] if date else None,
+            map=self.map.build(),
+            meta=meta,
+            notices=tuple(notices),
+        )
+
+    def _write(self, text: str) -> None:
+        self.texts.append(text)
+        self.length += len(text)
+        if self.length > LARGEST_TEXT:
+            raise UnpackedTooLarge(source=self.source, part="the text", limit=LARGEST_TEXT, unit="code points")
+
+
+def is_title(text: str) -> bool:
+    """Whether a paragraph in the style of a heading can be one, and not a clause of a contract."""
+    return len(text) <= LONGEST_HEADING and not SENTENCE.fullmatch(text.strip())
+
+
+def visible(text: str) -> str:
+    """Text without soft hyphens, and with nothing in it that splits a word where the reader sees none."""
+    return text if text.isascii() else text.translate(UNSEEN)
+
+
+def _lines(text: str, start: int) -> Iterator[Span]:
+    begin = 0
+    for found in HARD_BREAK.finditer(text):
+        if text[begin : found.start()].strip() and not text[found.end() : found.end() + 1].islower():
+            yield _stripped(text[begin : found.start()], start + begin)
+            begin = found.end()
+    if text[begin:].strip():
+        yield _stripped(text[begin:], start + begin)
+
+
+def _stripped(text: str, start: int) -> Span:
+    return Span(start + len(text) - len(text.lstrip()), start + len(text.rstrip()))

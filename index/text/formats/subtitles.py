@@ -1,0 +1,128 @@
+"""SubRip and WebVTT: the text is the file, what is said in each cue a block with the cue's time as its label.
+
+Numbers, time stamps, settings, notes and styles belong to no block. Two lines of one cue are one block, unless two
+people speak. Cues that share one sentence have the same group, since a block holds no time stamp.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from index.text.decoding import decode
+from index.text.formats.plain import Line, lines
+from index.types import Block, Extracted, Span
+
+MEDIA_TYPE, WEB_MEDIA_TYPE = "application/x-subrip", "text/vtt"
+STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})(?:[.,:](\d{1,3}))?"
+TIMES = re.compile(rf"\s*{STAMP}\s*-->\s*{STAMP}(?:\s.*)?")
+NUMBER = re.compile(r"\s*\d+\s*")
+MARKUP = r"(?:\s|<[^<>]*>|\{\\[^{}]*\})"
+LEADING, TRAILING = re.compile(f"{MARKUP}*+"), re.compile(f"{MARKUP}+$")
+SPEAKER = re.compile(rf"{MARKUP}*+(?:[-–—‐]\s*\w|<v[ .])")
+VOICE = re.compile(r"\s*<v[ .]")
+END = re.compile(r"[.!?…。！？؟।♪][\"'”’»)\]]*$")
+WORD = re.compile(r"\w")
+LONGEST_PAUSE = 2.0  # seconds between two cues of one sentence
+LONGEST_SENTENCE = 400  # code points; captions without any punctuation are one sentence without it
+
+
+class Cue(Struct, frozen=True):
+    """What is shown at once, for a while."""
+
+    start: float  # seconds
+    end: float
+    lines: list[Line]
+
+
+def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
+    """Read subtitles, SubRip or WebVTT whatever they are called. Raises DocumentError."""
+    decoded = decode(data, source, charset)
+    return Extracted(
+        text=decoded.text,
+        encoding=decoded.encoding,
+        bom=decoded.bom,
+        guessed=decoded.guessed,
+        media_type=WEB_MEDIA_TYPE if decoded.text.startswith("WEBVTT") else MEDIA_TYPE,
+        title=None,
+        blocks=tuple(blocks(decoded.text)),
+    )
+
+
+def blocks(text: str) -> list[Block]:
+    """What is said, in order; blocks of one sentence share a group."""
+    found: list[Block] = []
+    ends = 0.0
+    group, length = 0, 0  # of the sentence that is open
+    for cue in cues(text):
+        for span in _speeches(text, cue.lines):
+            runs_on = (
+                bool(found) and cue.start - ends <= LONGEST_PAUSE and length + span.end - span.start <= LONGEST_SENTENCE
+            )
+            if runs_on and found[-1].span.end and not END.search(text[found[-1].span.start : found[-1].span.end]):
+                if found[-1].group is None:
+                    group += 1
+                    found[-1] = replace(found[-1], group=group)
+                in_group: int | None = group
+                length += span.end - span.start
+            else:
+                in_group, length = None, span.end - span.start
+            found.append(Block(span=span, kind="speech", group=in_group, label=clock(cue.start)))
+            ends = cue.end
+    return found
+
+
+def cues(text: str) -> Iterator[Cue]:
+    """Cues in the order of the file; a blank line ends one, and so does the next one's time."""
+    times: re.Match[str] | None = None
+    shown: list[Line] = []
+    is_webvtt = text.startswith("WEBVTT")
+    for line in lines(text):
+        if found := TIMES.fullmatch(line.text):
+            if times and shown and NUMBER.fullmatch(shown[-1].text):
+                shown.pop()  # the number of the next cue
+            if times and shown:
+                yield _cue(times, shown)
+            times, shown = found, []
+        elif not line.text.strip():
+            if times and shown:
+                yield _cue(times, shown)
+                shown = []
+            # In SubRip a blank line may stand in the middle of a cue.
+            times = None if is_webvtt else times
+        elif times:
+            shown.append(line)
+    if times and shown and not (NUMBER.fullmatch(shown[0].text) and len(shown) == 1):
+        yield _cue(times, shown)
+
+
+def clock(seconds: float) -> str:
+    """80.5 -> 00:01:20."""
+    whole = int(seconds)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _cue(times: re.Match[str], shown: list[Line]) -> Cue:
+    numbers = times.groups()
+    return Cue(start=_seconds(numbers[:4]), end=_seconds(numbers[4:]), lines=shown)
+
+
+def _seconds(stamp: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, fraction = stamp
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction or 0}")
+
+
+def _speeches(text: str, shown: list[Line]) -> Iterator[Span]:
+    """What is said in a cue, by each speaker, without markup in front and behind."""
+    starts = [at for at, line in enumerate(shown) if SPEAKER.match(line.text)]
+    cuts = sorted({0, *starts}) if len(starts) > 1 else [0]
+    for first, behind in zip(cuts, [*cuts[1:], len(shown)], strict=True):
+        start, end = shown[first].start, shown[behind - 1].start + len(shown[behind - 1].text)
+        piece = text[start:end]
+        leading, trailing = LEADING.match(piece), TRAILING.search(piece)
+        span = Span(start + (leading.end() if leading else 0), start + (trailing.start() if trailing else len(piece)))
+        if span.start < span.end and WORD.search(text, *span):
+            yield span

@@ -1,0 +1,60 @@
+"""Rows of tables: which is a header, and which are for layout alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import islice
+
+from index.text.formats.draft import Piece
+
+LONGEST_ROW = 1000  # code points; a longer one is a page set in columns, and is read cell by cell
+LONGEST_NAME = 80  # code points in the name of a column
+LOOK_AHEAD = 200  # rows in which a name would come up again as a value
+YEAR = re.compile(r"(?:FY ?)?(?:19|20)\d\d")
+ADDRESS = re.compile(r"\S+@\S+\.\S+|\w+://\S+")
+
+
+def has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row names the columns: short different words, no values, none of which comes up again below.
+
+    `[["City", "Since"], ["Rome", "1871"]]` -> True; `[["Rome", "1871"], ["Paris", "987"]]` -> False.
+    Names that are years are names where the other rows have no years there.
+    """
+    if len(rows) < 2:
+        return False
+    names = [name.strip() for name in rows[0]]
+    filled = [name for name in names if name]
+    if not filled or 2 * len(filled) < len(names) or len({name.casefold() for name in filled}) < len(filled):
+        return False
+    if any(len(name) > LONGEST_NAME for name in filled):
+        return False
+    below = list(islice(rows, 1, LOOK_AHEAD))
+    columns = [[row[at].strip() for row in below if at < len(row)] for at in range(len(names))]
+    if len(filled) == 1:  # a single column has a header only where its values are of another kind
+        values = [cell for cell in columns[names.index(filled[0])] if cell]
+        return not is_value(filled[0]) and bool(values) and all(is_value(value) for value in values)
+    return all(_names(name, column) for name, column in zip(names, columns, strict=True) if name)
+
+
+def joined(row: Sequence[Sequence[Piece]]) -> list[Piece | str]:
+    """What a row is written as: a tab between cells, a line feed between the paragraphs of one."""
+    pieces: list[Piece | str] = []
+    for at, cell in enumerate(row):
+        pieces += ["\t"] if at else []
+        for nth, piece in enumerate(cell):
+            pieces += ["\n", piece] if nth else [piece]
+    return pieces
+
+
+def is_value(cell: str) -> bool:
+    """A number, an amount, a date or an address rather than a name: `12 EUR`, `2024-05-01`, `a@b.org`."""
+    text = cell.strip()
+    digits = sum(character.isdigit() for character in text)
+    return bool(ADDRESS.fullmatch(text)) or (digits > 0 and 2 * digits >= len(text.replace(" ", "")))
+
+
+def _names(name: str, column: Sequence[str]) -> bool:
+    if YEAR.fullmatch(name):
+        return not any(YEAR.fullmatch(cell) for cell in column)
+    return not is_value(name) and name not in column
