@@ -6,7 +6,8 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from xml.dom import minidom
+
+from lxml import etree
 
 from index.text.maps import BlockMap, BlockPlace
 from index.types import Extracted, Span
@@ -15,6 +16,24 @@ W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 Parts = Mapping[str, str | bytes]
+NAMES = {
+    "w": W,
+    "m": "http://schemas.openxmlformats.org/officeDocument/2006/math",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+    "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
+    "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
+}
+VANISH = "w:rPr/w:vanish[not(@w:val) or @w:val!='0'] or w:rPr/w:rStyle[@w:val='Secret']"
+DOCX_TEXT = f""".//*[self::w:t or self::m:t or self::w:tab or self::w:br or self::w:cr or self::w:noBreakHyphen
+    or self::w:fldChar][not(ancestor::w:del or ancestor::w:moveFrom or ancestor::mc:Fallback or ancestor::w:pPr
+    or ancestor::w:r[{VANISH}])]"""
+# Notes, comments and what is drawn hang on a paragraph, but are none of its text; T1 is a style that hides.
+HANGING = (
+    "ancestor::text:note|ancestor::office:annotation|ancestor::text:hidden-text|ancestor::*[@text:style-name='T1']"
+    "|ancestor::*[starts-with(name(), 'draw:')]"
+)
+ODT_TEXT = f""".//node()[self::text() or self::text:s or self::text:tab or self::text:line-break]
+    [count({HANGING})=$hanging]"""
 TextOf = Callable[[str, tuple[int, ...]], str]
 
 
@@ -29,12 +48,14 @@ def container(parts: Parts) -> bytes:
 
 def relationships(targets: Mapping[str, tuple[str, str]]) -> str:
     """Identifiers with their kind and target, as XML."""
-    links = "".join(f'<Relationship Id="{id_}" Type="{R}/{kind}" Target="{to}"/>' for id_, (kind, to) in targets.items())
+    links = "".join(
+        f'<Relationship Id="{id_}" Type="{R}/{kind}" Target="{to}"/>' for id_, (kind, to) in targets.items()
+    )
     return f'<Relationships xmlns="{RELATIONSHIPS}">{links}</Relationships>'
 
 
 def docx(body: str, **parts: str) -> bytes:
-    """A DOCX with this inside its body; `styles`, `numbering`, `footnotes` and `endnotes` are what is in those parts."""
+    """A DOCX with this inside its body; `styles`, `numbering`, `footnotes` are what is in those parts."""
     space = (
         f'xmlns:w="{W}" xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
         'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
@@ -92,73 +113,51 @@ def cited(place: BlockPlace, text_of: TextOf) -> str:
 
 
 def docx_texts(data: bytes) -> TextOf:
-    """The text of the paragraph at a path, by minidom."""
-    documents: dict[str, list[minidom.Element]] = {}
+    """The text of the `w:p` at a path, by lxml."""
     archive = zipfile.ZipFile(io.BytesIO(data))
 
     def text_of(part: str, path: tuple[int, ...]) -> str:
-        if part not in documents:
-            documents[part] = minidom.parseString(archive.read(part)).getElementsByTagName("w:p")
-        return re.sub("[\u00ad\ufeff]", "", _docx_text(documents[part][path[0]], [], top=True))
+        paragraph = etree.fromstring(archive.read(part)).xpath("(//w:p)[$n]", n=path[0] + 1, namespaces=NAMES)[0]
+        fields: list[str] = []
+        text = ""
+        for element in paragraph.xpath(DOCX_TEXT, namespaces=NAMES):
+            name = etree.QName(element).localname
+            if next(element.iterancestors(f"{{{W}}}p")) is not paragraph:
+                continue
+            if name == "fldChar":
+                kind = element.get(f"{{{W}}}fldCharType")
+                fields = [*fields[: None if kind == "begin" else -1], *([] if kind == "end" else [kind])]
+            elif "begin" not in fields:
+                text += _said(element) if name == "t" else {"tab": "\t", "noBreakHyphen": "-"}.get(name, "\n")
+        return text.replace("\u00ad", "")
 
     return text_of
 
 
-def _docx_text(node: minidom.Element, fields: list[bool], *, top: bool = False) -> str:
-    text = ""
-    for child in node.childNodes:
-        name = child.nodeName
-        if child.nodeType != child.ELEMENT_NODE or (name == "w:p" and not top):
-            continue
-        vanish = [each for each in child.getElementsByTagName("w:vanish") if each.parentNode.parentNode is child]
-        if name == "w:r" and vanish and vanish[0].getAttribute("w:val") not in ("0", "false"):
-            continue
-        if any(each.getAttribute("w:val") == "Secret" for each in child.getElementsByTagName("w:rStyle") if name == "w:r"):
-            continue
-        if name in ("w:del", "w:moveFrom", "w:pPr", "w:rPr", "w:txbxContent", "mc:Fallback"):
-            continue
-        if name == "w:fldChar":
-            kind = child.getAttribute("w:fldCharType")
-            if kind == "begin":
-                fields.append(True)
-            elif fields:
-                fields[-1:] = [False] if kind == "separate" else []
-        elif name in ("w:t", "m:t") and not any(fields):
-            said = "".join(each.data for each in child.childNodes)
-            text += said if child.getAttribute("xml:space") == "preserve" or name == "m:t" else said.strip(" \t\r\n")
-        elif name in ("w:tab", "w:br", "w:cr", "w:noBreakHyphen") and not any(fields):
-            text += {"w:tab": "\t", "w:noBreakHyphen": "-"}.get(name, "\n")
-        else:
-            text += _docx_text(child, fields)
-    return text
+def _said(element: etree._Element) -> str:
+    text = element.text or ""
+    preserved = element.get("{http://www.w3.org/XML/1998/namespace}space") == "preserve"
+    return text if preserved or etree.QName(element).namespace != W else text.strip()
 
 
 def odt_texts(data: bytes) -> TextOf:
-    """The text of the paragraph at a path in `content.xml`, by minidom."""
-    root = minidom.parseString(zipfile.ZipFile(io.BytesIO(data)).read("content.xml"))
-    paragraphs = [each for each in root.getElementsByTagName("*") if each.nodeName in ("text:p", "text:h")]
+    """The text of the `text:p` or `text:h` at a path in `content.xml`, by lxml."""
+    root = etree.fromstring(zipfile.ZipFile(io.BytesIO(data)).read("content.xml"))
 
     def text_of(part: str, path: tuple[int, ...]) -> str:
         assert part == "content.xml"
+        paragraph = root.xpath("(//text:p|//text:h)[$n]", n=path[0] + 1, namespaces=NAMES)[0]
+        text = ""
+        hanging = len(paragraph.xpath(HANGING, namespaces=NAMES))  # where it is in a note itself
+        for node in paragraph.xpath(ODT_TEXT, hanging=hanging, namespaces=NAMES):
+            if isinstance(node, str):
+                text += node
+            else:
+                marks = {"tab": "\ue001", "line-break": "\ue002"}
+                count = node.xpath("string(@text:c)", namespaces=NAMES)
+                text += marks.get(etree.QName(node).localname, "\ue000" * int(count or 1))
         # Marks stand for white space that is not collapsed.
-        text = re.sub("[ \t\r\n]+", " ", _odt_text(paragraphs[path[0]])).removeprefix(" ")
+        text = re.sub("[ \t\r\n]+", " ", text).removeprefix(" ")
         return text.translate({0xE000: " ", 0xE001: "\t", 0xE002: "\n", 0xAD: None})
 
     return text_of
-
-
-def _odt_text(node: minidom.Element) -> str:
-    text = ""
-    for child in node.childNodes:
-        name = child.nodeName
-        if child.nodeType == child.TEXT_NODE:
-            text += child.data
-        elif child.nodeType == child.ELEMENT_NODE:
-            marks = {"text:tab": "\ue001", "text:line-break": "\ue002"}
-            if name == "text:s":
-                text += "\ue000" * int(child.getAttribute("text:c") or 1)
-            elif name in marks:
-                text += marks[name]
-            elif name not in ("text:note", "office:annotation", "text:ruby-text") and not name.startswith("draw:"):
-                text += _odt_text(child)
-    return text

@@ -129,7 +129,8 @@ def _pattern(section: str) -> Pattern:
 def _number(number: float, pattern: Pattern) -> str:
     whole, _, decimals = pattern.number.partition(".")
     if "E" in pattern.number.upper():
-        return f"{number:.{min(decimals.count('0'), MOST_DECIMALS)}E}"
+        mantissa = decimals.upper().partition("E")[0]
+        return f"{number:.{min(len(mantissa), MOST_DECIMALS)}E}"
     scaled = Decimal(repr(number)) if number < 1e300 else Decimal(0)
     if "%" in pattern.suffix or "%" in pattern.prefix:
         scaled *= 100

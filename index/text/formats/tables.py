@@ -12,6 +12,7 @@ LONGEST_ROW = 1000  # code points; a longer one is a page set in columns, and is
 LONGEST_NAME = 80  # code points in the name of a column
 LOOK_AHEAD = 200  # rows in which a name would come up again as a value
 YEAR = re.compile(r"(?:FY ?)?(?:19|20)\d\d")
+AMOUNT = re.compile(r"[^\w\s]?\s?\d[\d.,:/ -]*\D{0,4}")
 ADDRESS = re.compile(r"\S+@\S+\.\S+|\w+://\S+")
 
 
@@ -51,7 +52,8 @@ def is_value(cell: str) -> bool:
     """A number, an amount, a date or an address rather than a name: `12 EUR`, `2024-05-01`, `a@b.org`."""
     text = cell.strip()
     digits = sum(character.isdigit() for character in text)
-    return bool(ADDRESS.fullmatch(text)) or (digits > 0 and 2 * digits >= len(text.replace(" ", "")))
+    mostly_digits = digits > 0 and 2 * digits >= len(text.replace(" ", ""))
+    return mostly_digits or AMOUNT.fullmatch(text) is not None or ADDRESS.fullmatch(text) is not None
 
 
 def _names(name: str, column: Sequence[str]) -> bool:

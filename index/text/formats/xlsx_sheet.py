@@ -118,13 +118,14 @@ class _SheetReader:
         self.kind, self.style = "", ""  # of the cell
         self.text: list[str] = []
         self.captures = self.is_formula = False
+        self.is_pronunciation = False  # which stands behind all that a cell says
         self.columns: dict[str, int] = {}  # by letters
         self.starts = {
             "c": self._cell,
             "row": self._row,
             "v": self._value,
             "t": self._value,
-            "rPh": self._pronounced,
+            "rPh": self._pronunciation,
             "f": self._formula,
             "col": self._columns,
             "mergeCell": self._merge,
@@ -174,7 +175,7 @@ class _SheetReader:
         else:
             self.column += 1
         self.kind, self.style = attributes.get("t", "n"), attributes.get("s", "")
-        self.is_formula = False
+        self.is_formula = self.is_pronunciation = False
         self.text.clear()
 
     def _finish_cell(self) -> None:
@@ -209,10 +210,10 @@ class _SheetReader:
         return shows[style](number) if style < len(shows) and abs(number) < 1e300 else raw
 
     def _value(self, _: Attributes) -> None:
-        self.captures = True
+        self.captures = not self.is_pronunciation
 
-    def _pronounced(self, _: Attributes) -> None:
-        self.captures = False
+    def _pronunciation(self, _: Attributes) -> None:
+        self.is_pronunciation = True
 
     def _formula(self, _: Attributes) -> None:
         self.is_formula = True
