@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from msgspec import Struct
 
 from index.text.decoding import decode
-from index.text.formats import tables
+from index.text.formats.office import tables
 from index.types import Block, BlockKind, Extracted, Span
 
 MEDIA_TYPE, TABS_MEDIA_TYPE = "text/csv", "text/tab-separated-values"

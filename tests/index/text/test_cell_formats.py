@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl.utils.datetime import from_excel
 
-from index.text.formats.cell_formats import formatter, show_plain
+from index.text.formats.xlsx.cell_formats import formatter, show_plain
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.text.formats.delimited import blocks, extract, records, sniff, value
-from index.text.formats.tables import has_header
+from index.text.formats.office.tables import has_header
 
 CELLS = st.text('ab "\n\r;,\t|é😀1', max_size=6).filter(lambda cell: cell == cell.strip())
 

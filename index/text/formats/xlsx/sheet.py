@@ -13,7 +13,7 @@ from xml.parsers import expat
 from msgspec import Struct
 
 from index.errors import DamagedFile, UnpackedTooLarge
-from index.text.formats.opc import OFFICE, Package
+from index.text.formats.office.opc import OFFICE, Package
 
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
 MOST_CELLS = 5_000_000

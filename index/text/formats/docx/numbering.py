@@ -8,8 +8,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from index.text.formats.containers import Element
-from index.text.formats.docx_styles import Styles, W, is_on, number, value
-from index.text.formats.list_numbers import letters, ordinal, roman
+from index.text.formats.docx.styles import Styles, W, is_on, number, value
+from index.text.formats.office.list_numbers import letters, ordinal, roman
 
 LEVELS = 9
 PLACE = re.compile("%([1-9])")

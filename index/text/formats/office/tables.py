@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import islice
 
-from index.text.formats.draft import Piece
+from index.text.formats.office.draft import Piece
 
 LONGEST_ROW = 1000  # code points; a longer one is a page set in columns, and is read cell by cell
 LONGEST_NAME = 80  # code points in the name of a column

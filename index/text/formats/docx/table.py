@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from index.text.formats import tables
 from index.text.formats.containers import Element
-from index.text.formats.docx_styles import W, number, toggle, value
-from index.text.formats.docx_text import SKIPPED, P, Paragraph, TextReader
-from index.text.formats.draft import Piece
+from index.text.formats.docx.styles import W, number, toggle, value
+from index.text.formats.docx.text import SKIPPED, P, Paragraph, TextReader
+from index.text.formats.office import tables
+from index.text.formats.office.draft import Piece
 
 TABLE, ROW, CELL = f"{W}tbl", f"{W}tr", f"{W}tc"
 WIDEST_CELL = 63  # columns, the most that Word has
@@ -45,7 +45,7 @@ class Row(Struct):
         return tables.joined([[paragraph.piece for paragraph in column] for column in self.columns])
 
 
-def rows(table: Element, reader: TextReader) -> list[Row]:
+def rows_of(table: Element, reader: TextReader) -> list[Row]:
     """Rows that are not deleted."""
     read: list[Row] = []
     for element in nearest(table, ROW):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from index.text.formats.containers import Element
-from index.text.formats.list_numbers import letters, roman
-from index.text.formats.style_names import is_title_style, kind_of, outline_level
+from index.text.formats.office.list_numbers import letters, roman
+from index.text.formats.office.style_names import is_title_style, kind_of, outline_level
 from index.types import BlockKind
 
 STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from index.errors import DamagedFile, EncryptedFile
-from index.text.formats import tables
 from index.text.formats.containers import Container, Element
-from index.text.formats.draft import Draft, is_title
-from index.text.formats.odt_styles import LEVELS, TEXT, Styles, number, shown
-from index.text.formats.odt_text import NOTE, OFFICE, SKIPPED, H, P, Paragraph, TextReader, is_hidden
-from index.text.formats.opc import DC, properties
+from index.text.formats.odt.styles import LEVELS, TEXT, Styles, number, shown
+from index.text.formats.odt.text import NOTE, OFFICE, SKIPPED, H, P, Paragraph, TextReader, is_hidden
+from index.text.formats.office import tables
+from index.text.formats.office.draft import Draft, is_title
+from index.text.formats.office.opc import DC, properties
 from index.types import BlockKind, Extracted
 
 MEDIA_TYPE = "application/vnd.oasis.opendocument.text"

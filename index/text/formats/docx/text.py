@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from index.text.formats.containers import Element
-from index.text.formats.docx_styles import Style, Styles, W, toggle, value
-from index.text.formats.draft import Piece, visible
+from index.text.formats.docx.styles import Style, Styles, W, toggle, value
+from index.text.formats.office.draft import Piece, visible
 
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from index.text.formats.containers import Element
-from index.text.formats.draft import Piece, visible
-from index.text.formats.odt_styles import TEXT, Styles, number
+from index.text.formats.odt.styles import TEXT, Styles, number
+from index.text.formats.office.draft import Piece, visible
 
 OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from index.errors import UnpackedTooLarge
-from index.text.formats import tables
-from index.text.formats.cell_formats import Show, formatter, show_plain
 from index.text.formats.containers import Element
-from index.text.formats.draft import Draft, Piece, visible
-from index.text.formats.opc import OFFICE, Package
-from index.text.formats.xlsx_sheet import MOST_CELLS, Area, Sheet, Values, area, read_sheet, read_strings
+from index.text.formats.office import tables
+from index.text.formats.office.draft import Draft, Piece, visible
+from index.text.formats.office.opc import OFFICE, Package
+from index.text.formats.xlsx.cell_formats import Show, formatter, show_plain
+from index.text.formats.xlsx.sheet import MOST_CELLS, Area, Sheet, Values, area, read_sheet, read_strings
 from index.types import BlockKind, Extracted
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

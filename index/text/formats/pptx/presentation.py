@@ -7,48 +7,32 @@ the part and the paragraph among the `a:p` of the shape, both in document order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from msgspec import Struct
-
 from index.errors import DamagedFile
-from index.text.formats import tables
 from index.text.formats.containers import Element
-from index.text.formats.draft import Draft, Piece, visible
-from index.text.formats.opc import OFFICE, Package, Relationship
+from index.text.formats.office import tables
+from index.text.formats.office.draft import Draft, Piece
+from index.text.formats.office.opc import OFFICE, Package
+from index.text.formats.pptx.shapes import (
+    DIAGRAM,
+    FURNITURE,
+    PARAGRAPH,
+    SHAPE,
+    TITLES,
+    A,
+    P,
+    Slide,
+    bullet,
+    inherited_bullet,
+    numbered_shapes,
+    paragraphs,
+    placeholder,
+    text_of,
+    visible_shapes,
+)
 from index.types import BlockKind, Extracted
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 MAIN = "ppt/presentation.xml"
-A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
-SHAPE, FRAME = f"{P}sp", f"{P}graphicFrame"
-PARAGRAPH = f"{A}p"
-SKIPPED = frozenset({f"{MC}Fallback", f"{A}pPr", f"{A}rPr", f"{A}endParaRPr"})
-TITLES = frozenset({"title", "ctrTitle"})
-FURNITURE = frozenset({"dt", "ftr", "hdr", "sldNum", "sldImg"})
-LISTS = frozenset({"body", "obj"})  # placeholders whose paragraphs have bullets unless something says otherwise
-BULLETS: dict[str, BlockKind] = {
-    f"{A}buChar": "item",
-    f"{A}buBlip": "item",
-    f"{A}buAutoNum": "step",
-    f"{A}buNone": "paragraph",
-}
-WIDEST_CELL = 1000  # columns
-
-
-class Slide(Struct, frozen=True):
-    """A slide or its notes, and where its paragraphs stand."""
-
-    number: int  # from 0
-    part: str
-    label: str
-    relationships: dict[str, Relationship]
-    shapes: dict[Element, int]
-    layout: dict[str, Element]  # the placeholders of its layout by index and by type
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:  # noqa: ARG001 - XML says its own
@@ -98,11 +82,11 @@ class _Presentation:
             part=part,
             label=f"slide {number + 1}",
             relationships=related,
-            shapes=_shapes(root),
+            shapes=numbered_shapes(root),
             layout=self._layout(layout),
         )
-        shapes = list(_visible(root))
-        for shape in sorted(shapes, key=lambda shape: _placeholder(shape) not in TITLES):  # the others stay in order
+        shapes = list(visible_shapes(root))
+        for shape in sorted(shapes, key=lambda shape: placeholder(shape) not in TITLES):  # the others stay in order
             self._shape(slide, shape)
         notes = next((each.target for each in related.values() if each.kind == "notesSlide"), None)
         if notes and notes in self.package:
@@ -111,7 +95,7 @@ class _Presentation:
     def _layout(self, part: str) -> dict[str, Element]:
         if part not in self.layouts:
             root = self.package.tree_if_present(part)
-            shapes = [] if root is None else list(_visible(root))
+            shapes = [] if root is None else list(visible_shapes(root))
             places = [(each, place) for each in shapes if (place := each.find(f".//{P}nvPr/{P}ph")) is not None]
             by_type = {place.get("type", "obj"): each for each, place in places}
             self.layouts[part] = by_type | {place.get("idx", "0"): each for each, place in places}
@@ -120,25 +104,25 @@ class _Presentation:
     def _notes(self, number: int, part: str) -> None:
         root = self.package.tree(part)
         label = f"slide {number + 1}, notes"
-        notes = Slide(number=number, part=part, label=label, relationships={}, shapes=_shapes(root), layout={})
-        for shape in _visible(root):
-            if _placeholder(shape) == "body":
-                for paragraph, piece in _paragraphs(notes, shape):
-                    self._paragraph(notes, paragraph, piece, _bullet(paragraph) or "paragraph")
+        notes = Slide(number=number, part=part, label=label, relationships={}, shapes=numbered_shapes(root), layout={})
+        for shape in visible_shapes(root):
+            if placeholder(shape) == "body":
+                for paragraph, piece in paragraphs(notes, shape):
+                    self._paragraph(notes, paragraph, piece, bullet(paragraph) or "paragraph")
 
     def _shape(self, slide: Slide, shape: Element) -> None:
-        kind = _placeholder(shape)
+        kind = placeholder(shape)
         if kind in FURNITURE:
             return
         if kind in TITLES:
-            pieces = [piece for _, piece in _paragraphs(slide, shape)]
+            pieces = [piece for _, piece in paragraphs(slide, shape)]
             for nth, piece in enumerate(pieces):
                 self.draft.heading(piece, 1 + bool(nth), label=slide.label)
             if self.title is None and pieces:
                 self.title = " ".join(pieces[0].text.split())
         elif shape.tag == SHAPE:
-            for paragraph, piece in _paragraphs(slide, shape):
-                self._paragraph(slide, paragraph, piece, _bullet(paragraph) or _inherited(slide, shape, kind))
+            for paragraph, piece in paragraphs(slide, shape):
+                self._paragraph(slide, paragraph, piece, bullet(paragraph) or inherited_bullet(slide, shape, kind))
         elif (table := shape.find(f".//{A}tbl")) is not None:
             self._table(slide, shape, table)
         elif (diagram := shape.find(f".//{DIAGRAM}relIds")) is not None:
@@ -172,7 +156,7 @@ class _Presentation:
                     columns.append(above[len(columns)])
                     continue
                 pieces = [
-                    Piece(_text(each), slide.part, (slide.number, slide.shapes[frame], numbers[each]))
+                    Piece(text_of(each), slide.part, (slide.number, slide.shapes[frame], numbers[each]))
                     for each in cell.iter(PARAGRAPH)
                 ]
                 columns.append([piece for piece in pieces if piece.text.strip()])
@@ -195,72 +179,5 @@ class _Presentation:
         for number, point in enumerate(points):
             if point.get("type", "node") in ("node", "asst"):
                 for at, paragraph in enumerate(point.iter(PARAGRAPH)):
-                    piece = Piece(_text(paragraph), part, (slide.number, number, at))
+                    piece = Piece(text_of(paragraph), part, (slide.number, number, at))
                     self.draft.add([piece], "item", group=group, label=slide.label)
-
-
-def _shapes(root: Element) -> dict[Element, int]:
-    return {shape: at for at, shape in enumerate(each for each in root.iter() if each.tag in (SHAPE, FRAME))}
-
-
-def _visible(element: Element) -> Iterator[Element]:
-    """Shapes and frames that show, those of groups included."""
-    for child in element:
-        if child.tag in SKIPPED:
-            continue
-        properties = child.find("*/" + f"{P}cNvPr")
-        if properties is not None and properties.get("hidden") in ("1", "true"):
-            continue
-        if child.tag in (SHAPE, FRAME):
-            yield child
-        else:
-            yield from _visible(child)
-
-
-def _placeholder(shape: Element) -> str | None:
-    """What a shape holds the place of: "title", "body"; None where it is a shape of its own."""
-    place = shape.find(f"*/{P}nvPr/{P}ph")
-    return None if place is None else place.get("type", "obj")
-
-
-def _paragraphs(slide: Slide, shape: Element) -> Iterator[tuple[Element, Piece]]:
-    for at, paragraph in enumerate(shape.iter(PARAGRAPH)):
-        yield paragraph, Piece(_text(paragraph), slide.part, (slide.number, slide.shapes[shape], at))
-
-
-def _text(paragraph: Element) -> str:
-    return visible("".join(_inline(paragraph)))
-
-
-def _inline(element: Element) -> Iterator[str]:
-    for child in element:
-        if child.tag in SKIPPED or (child.tag == f"{A}fld" and child.get("type") == "slidenum"):
-            continue
-        if child.tag in (f"{A}t", f"{M}t"):
-            yield child.text or ""
-        elif child.tag == f"{A}br":
-            yield "\n"
-        else:
-            yield from _inline(child)
-
-
-def _bullet(paragraph: Element) -> BlockKind | None:
-    """What the paragraph itself says of its bullet."""
-    properties = paragraph.find(f"{A}pPr")
-    return None if properties is None else _bullet_of(properties)
-
-
-def _bullet_of(properties: Element) -> BlockKind | None:
-    kinds = [BULLETS[each.tag] for each in properties if each.tag in BULLETS]
-    return kinds[0] if kinds else None
-
-
-def _inherited(slide: Slide, shape: Element, kind: str | None) -> BlockKind:
-    """The kind of a paragraph that says nothing itself: what its shape says, then its layout, then its place."""
-    place = shape.find(f"*/{P}nvPr/{P}ph")
-    layout = None if place is None else slide.layout.get(place.get("idx", "0"), slide.layout.get(kind or ""))
-    for each in (shape, layout):
-        style = None if each is None else each.find(f"{P}txBody/{A}lstStyle/{A}lvl1pPr")
-        if style is not None and (bullet := _bullet_of(style)):
-            return bullet
-    return "item" if kind in LISTS else "paragraph"

@@ -8,14 +8,14 @@ and code points of that paragraph's text: its `w:t`, tabs, and breaks as line fe
 from __future__ import annotations
 
 from index.errors import DamagedFile
-from index.text.formats import docx_table, tables
 from index.text.formats.containers import Element
-from index.text.formats.docx_numbering import Numbering
-from index.text.formats.docx_styles import BODY_TEXT, Styles, W, number, value
-from index.text.formats.docx_table import TABLE
-from index.text.formats.docx_text import NOTES, SKIPPED, P, Paragraph, TextReader, places
-from index.text.formats.draft import Draft, Piece, is_title
-from index.text.formats.opc import Package
+from index.text.formats.docx.numbering import Numbering
+from index.text.formats.docx.styles import BODY_TEXT, Styles, W, number, value
+from index.text.formats.docx.table import TABLE, Row, nearest, rows_of
+from index.text.formats.docx.text import NOTES, SKIPPED, P, Paragraph, TextReader, places
+from index.text.formats.office import tables
+from index.text.formats.office.draft import Draft, Piece, is_title
+from index.text.formats.office.opc import Package
 from index.types import BlockKind, Extracted
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -164,14 +164,14 @@ class _Document:
             if identifier in notes and identifier not in self.seen[kind]:
                 self.seen[kind].append(identifier)
                 with self.reader.inside(part, paragraphs):
-                    for each in docx_table.nearest(notes[identifier], P):
+                    for each in nearest(notes[identifier], P):
                         self.draft.add([self.reader.read(each).piece], label=f"{kind} {len(self.seen[kind])}")
         for box in paragraph.boxes:
             self._blocks(box)
         paragraph.boxes = []
 
     def _table(self, table: Element) -> None:
-        rows = docx_table.rows(table, self.reader)
+        rows = rows_of(table, self.reader)
         self.above = None
         if all(len(row.cells) < 2 for row in rows):
             for row in rows:
@@ -190,7 +190,7 @@ class _Document:
             for paragraph in row.own:
                 self._hanging(paragraph)
 
-    def _cell_by_cell(self, row: docx_table.Row) -> None:
+    def _cell_by_cell(self, row: Row) -> None:
         for cell in row.cells:
             self._blocks(cell)
         self.above = None

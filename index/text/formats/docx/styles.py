@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from index.text.formats.containers import Element
-from index.text.formats.style_names import is_title_style, kind_of, outline_level
+from index.text.formats.office.style_names import is_title_style, kind_of, outline_level
 from index.types import BlockKind
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
