@@ -26,6 +26,7 @@ UNREADABLE = 0xFFFD
 BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x25AA, 0xF0D8: 0x2023, 0xF076: 0x2022, 0xF0FC: 0x2713}
 SPACES = (0x20, 0xA0, 0x3000, 0x202F, 0x9, *range(0x2000, 0x200C))
 BOLD = re.compile(r"bold|black|heavy|demi(?!light)", re.IGNORECASE)
+MONO = re.compile(r"mono|courier|consol|typewriter|(?:\b|\+)(?:cm|sf|ec)tt\d", re.IGNORECASE)
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -71,6 +72,7 @@ class Glyphs(Struct, frozen=True):
     sizes: Floats  # font size as displayed, in points
     angles: Ints  # degrees clockwise as displayed: 0 reads to the right, 90 downwards
     bold: Flags
+    mono: Flags  # in a font whose characters all have one width
     objects: Ints  # which of the page's text objects drew it
     spaced: Flags  # white space was drawn before it
 
@@ -81,6 +83,7 @@ class Style(Struct, frozen=True):
     size: float
     angle: int
     bold: bool
+    mono: bool
 
 
 def view(page: PdfPage) -> View:
@@ -121,6 +124,7 @@ def _read(page: int, count: int, view: View) -> Glyphs:
         sizes=np.asarray([style.size for style in styles], np.float64)[objects],
         angles=np.asarray([style.angle for style in styles], np.int64)[objects],
         bold=np.asarray([style.bold for style in styles], np.bool_)[objects],
+        mono=np.asarray([style.mono for style in styles], np.bool_)[objects],
         objects=objects.astype(np.int64),
         spaced=np.diff(drawn_white[kept], prepend=0) > 0,
     )
@@ -143,7 +147,7 @@ def _origins(page: int, kept: Ints, firsts: Ints, objects: Ints, angles: Ints) -
 def _styles(page: int, characters: list[int], owners: list[int], view: View) -> list[Style]:
     """The style of each text object, from a character of it."""
     call = native.native()
-    fonts: dict[int, bool] = {}
+    fonts: dict[int, tuple[bool, bool]] = {}
     styles = []
     for character, owner in zip(characters, owners, strict=True):
         a, b, c, d = native.matrix(page, character)[:4].tolist()
@@ -151,14 +155,17 @@ def _styles(page: int, characters: list[int], owners: list[int], view: View) -> 
         angle = round(view.quarters * 90 - math.degrees(math.atan2(b, a))) % 360
         font = (call.font(owner) or 0) if owner else 0
         if font not in fonts:
-            fonts[font] = bool(font) and _is_bold(font)
-        bold = fonts[font] or (bool(owner) and call.mode(owner) == 2)
-        styles.append(Style(size=size, angle=angle, bold=bold))
+            fonts[font] = _is_bold_and_mono(font) if font else (False, False)
+        bold, mono = fonts[font]
+        bold = bold or (bool(owner) and call.mode(owner) == 2)
+        styles.append(Style(size=size, angle=angle, bold=bold, mono=mono))
     return styles
 
 
-def _is_bold(font: int) -> bool:
-    return BOLD.search(native.font_name(font)) is not None or native.native().font_weight(font) >= 600
+def _is_bold_and_mono(font: int) -> tuple[bool, bool]:
+    call, name = native.native(), native.font_name(font)
+    bold = BOLD.search(name) is not None or call.font_weight(font) >= 600
+    return bold, MONO.search(name) is not None or bool(call.font_flags(font) & 1)
 
 
 def _text(codes: Ints) -> str:

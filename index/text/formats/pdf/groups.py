@@ -20,8 +20,11 @@ def number(found: Sequence[Part]) -> None:
             part.group = group
         if members[0].kind in LISTED:
             _nest(members)
-        if before is not None and before.kind == "paragraph" and before.text.rstrip().endswith((":", "：")):
+        introduces = before is not None and before.kind == "paragraph" and before.text.rstrip().endswith((":", "："))
+        if before is not None and introduces and before.group is None:
             before.group, before.introduces = group, True
+        elif members[0].kind == "code":
+            members[0].group = None
 
 
 def _without_single_steps(found: Sequence[Part]) -> None:
@@ -40,7 +43,7 @@ def _groups(found: Sequence[Part]) -> Iterator[tuple[Part | None, list[Part]]]:
         if members and not _is_same(members[-1], part):
             yield before, members
             before, members = members[-1], []
-        if part.kind in LISTED or part.kind in ROWS:
+        if part.kind in LISTED or part.kind in ROWS or part.kind == "code":
             members.append(part)
         else:
             before = part

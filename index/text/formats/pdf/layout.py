@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from index.text.formats.pdf import columns, tables
 from index.text.formats.pdf.lines import Line, line
@@ -56,6 +56,11 @@ def layout(sheets: Sequence[Sheet]) -> list[Column]:
     return [column for number, sheet in enumerate(sheets) for column in _columns(sheet, beside=number > 0)]
 
 
+def as_prose(sheet: Sheet) -> Sheet:
+    """A sheet of a document that is typed throughout, in which a font of one width means nothing."""
+    return Sheet(sheet.frame, [structs.replace(word, mono=False) for word in sheet.words], sheet.rules)
+
+
 def _columns(sheet: Sheet, *, beside: bool) -> Iterator[Column]:
     ruled, words = tables.ruled(sheet.words, sheet.rules)
     # A table takes its place among the words as one of them, as wide as it is.
@@ -69,7 +74,9 @@ def _columns(sheet: Sheet, *, beside: bool) -> Iterator[Column]:
 
 def _place(table: Table, number: int) -> Word:
     size = min(10.0, table.bottom - table.top)
-    return Word(-number - 1, 0, "", table.left, table.right, table.bottom, size, bold=False, spaced=True, gap=0.0)
+    return Word(
+        -number - 1, 0, "", table.left, table.right, table.bottom, size, bold=False, mono=False, spaced=True, gap=0.0
+    )
 
 
 def _items(words: Sequence[Word], ruled: Sequence[Table], sheet: Sheet) -> Iterator[Line | Grid]:

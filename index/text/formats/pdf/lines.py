@@ -30,6 +30,7 @@ class Line(Struct, frozen=True, gc=False):
     base: float
     size: float
     bold: bool
+    mono: bool = False
 
     @property
     def top(self) -> float:
@@ -54,6 +55,7 @@ class Line(Struct, frozen=True, gc=False):
             self.base,
             self.size,
             self.bold,
+            self.mono,
         )
 
 
@@ -62,7 +64,8 @@ def line(words: Sequence[Word], frame: Frame) -> Line:
     words = _once(words)
     size = _usual(words)
     base = next(word.base for word in words if word.size == size)
-    parts, glyphs = _parts(words, base, size)
+    mono = all(word.mono for word in words)
+    parts, glyphs = _parts(words, base, size, mono=mono)
     text = "".join(parts)
     if not text.isascii() and RTL.search(text):
         order = bidi.logical(parts)
@@ -70,7 +73,7 @@ def line(words: Sequence[Word], frame: Frame) -> Line:
         text = bidi.mirrored("".join(parts[number] for number in order))
     text, numbers = _readable(text, list(chain.from_iterable(glyphs)))
     right = max(word.right for word in words)
-    return Line(text, numbers, frame, words[0].left, right, base, size, _is_bold(words))
+    return Line(text, numbers, frame, words[0].left, right, base, size, _is_bold(words), mono)
 
 
 def _once(words: Sequence[Word]) -> Sequence[Word]:
@@ -91,16 +94,20 @@ def _usual(words: Iterable[Word]) -> float:
     return next(iter(sizes)) if len(sizes) == 1 else max(sizes, key=lambda size: (sizes[size], size))
 
 
-def _parts(words: Sequence[Word], base: float, size: float) -> tuple[list[str], list[Sequence[int]]]:
-    """Texts and glyphs of the words and of the spaces between them, from left to right."""
+def _parts(words: Sequence[Word], base: float, size: float, *, mono: bool) -> tuple[list[str], list[Sequence[int]]]:
+    """Texts and glyphs of the words and of the spaces between them, from left to right.
+
+    In a font whose characters have one width, a gap is as many spaces as fit.
+    """
     parts: list[str] = []
     glyphs: list[Sequence[int]] = []
     right = math.inf
     for word in words:
         gap = word.left - right
         if gap > word.gap or (word.spaced and gap > 0.05 * word.size):
-            parts.append(" ")
-            glyphs.append(GAP)
+            spaces = max(1, round(gap / word.width)) if mono else 1
+            parts.append(" " * spaces)
+            glyphs.append(GAP * spaces)
         is_raised = word.size < 0.85 * size and word.base < base - 0.15 * size
         parts.append(word.text.translate(SUPERSCRIPTS) if is_raised else word.text)
         glyphs.append(range(word.start, word.stop))

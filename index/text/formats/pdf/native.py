@@ -32,6 +32,7 @@ class Native(Struct, frozen=True):
     font: Call  # (text object) -> address of the font
     font_name: Call  # (font, address of a buffer, its length) -> bytes
     font_weight: Call  # (font) -> 400 for regular, -1 where it is not known
+    font_flags: Call  # (font) -> bit 0: all characters have one width
     mode: Call  # (text object) -> 2 for characters that are filled and stroked
 
 
@@ -56,6 +57,7 @@ def native() -> Native:
         font=function("FPDFTextObj_GetFont", address, address),
         font_name=function("FPDFFont_GetBaseFontName", ctypes.c_size_t, address, address, ctypes.c_size_t),
         font_weight=function("FPDFFont_GetWeight", number, address),
+        font_flags=function("FPDFFont_GetFlags", number, address),
         mode=function("FPDFTextObj_GetTextRenderMode", number, address),
     )
 

@@ -21,6 +21,7 @@ CAPTION = re.compile(
 )
 CONTENTS = re.compile(r".*?(?:(?:\.\s?){4,}|…{2,})\s*(?:\d{1,4}|[ivxlc]{1,7})")
 ENDS = re.compile(r"[.!?:;。！？…][\"'”’»›)\]]*$")
+CODE = re.compile(r"[^\w\s.,-]")
 INDENT = 0.8  # em: a line that starts so much further in is indented
 WIDE = 1.2  # of the usual distance of lines: a new part starts
 
@@ -67,13 +68,24 @@ def leading(columns: Sequence[Sequence[Line]]) -> dict[int, float]:
 
 def split(lines: Sequence[Line], page: int, usual: Mapping[int, float]) -> Iterator[Part]:
     """The parts of a column, in order."""
+    code: Part | None = None
     for run in _runs(lines, usual):
-        start = 0
-        starts = _starts(run)
-        for stop in [*starts[1:], len(run)]:
-            part = run[start:stop]
-            yield Part(kind=_kind(part), page=page, lines=part)
-            start = stop
+        for start, stop in pairwise([*_starts(run), len(run)]):
+            part = Part(kind=_kind(run[start:stop]), page=page, lines=run[start:stop])
+            if code and all(line.mono for line in part.lines) and _is_close(code.lines, part.lines[0]):
+                code.lines += part.lines  # an empty line within it
+                continue
+            yield from [code] if code else []
+            code = part if part.kind == "code" else None
+            yield from [] if code else [part]
+    yield from [code] if code else []
+
+
+def _is_close(code: Sequence[Line], line: Line) -> bool:
+    """Whether a line goes on with code: below it, at most an empty line away, and not further out."""
+    left = min(each.left for each in code)
+    is_below = 0 < line.base - code[-1].base < 2.8 * line.size
+    return is_below and line.left > left - 0.5 * line.size and code[-1].frame is line.frame
 
 
 def _runs(lines: Sequence[Line], usual: Mapping[int, float]) -> Iterator[list[Line]]:
@@ -91,8 +103,19 @@ def _runs(lines: Sequence[Line], usual: Mapping[int, float]) -> Iterator[list[Li
 def _is_near(before: Line, line: Line, usual: Mapping[int, float]) -> bool:
     step = line.base - before.base
     widest = WIDE * usual.get(round(line.size), 1.25 * line.size) + 0.5
-    same = abs(before.size - line.size) <= 0.06 * line.size and (before.bold == line.bold or _is_short(line))
-    return same and 0 < step <= widest and abs(before.frame.angle - line.frame.angle) == 0
+    if not 0 < step <= widest or before.frame is not line.frame:
+        return False
+    if before.mono != line.mono and (ENDS.search(before.text) or before.left != line.left):
+        return False
+    same_size = abs(before.size - line.size) <= 0.06 * line.size
+    return (same_size and (before.bold == line.bold or _is_short(line))) or _runs_on(before, line)
+
+
+def _runs_on(before: Line, line: Line) -> bool:
+    """Whether a sentence goes on in a line of another size or font, as names of files do."""
+    similar = abs(before.size - line.size) <= 0.2 * line.size
+    is_open = before.text.count(" ") > 5 and not ENDS.search(before.text)
+    return similar and is_open and not line.text[:1].isupper() and not _marker(line)
 
 
 def _is_short(line: Line) -> bool:
@@ -103,6 +126,8 @@ def _is_short(line: Line) -> bool:
 def _starts(run: Sequence[Line]) -> list[int]:
     """Which lines of a run start a part."""
     rtl = sum(is_rtl(line.text) for line in run) * 2 > len(run)
+    if _is_code(run):
+        return [0]
     near = [-line.right if rtl else line.left for line in run]
     far = [-line.left if rtl else line.right for line in run]
     indented = _indented(run, near)
@@ -153,8 +178,15 @@ def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int]:
     return set(outer) if hanging else set(inner)
 
 
+def _is_code(lines: Sequence[Line]) -> bool:
+    """Whether lines are code: all in a font of one width, and more than a word that is explained."""
+    return all(line.mono for line in lines) and (len(lines) > 1 or CODE.search(lines[0].text) is not None)
+
+
 def _kind(lines: Sequence[Line]) -> BlockKind:
     first = lines[0]
+    if _is_code(lines):
+        return "code"
     if CONTENTS.fullmatch(" ".join(line.text for line in lines)):
         return "contents"
     if CAPTION.match(first.text):

@@ -18,7 +18,7 @@ from index.text.formats.pdf import documents, furniture, glyphs, groups, heading
 from index.text.formats.pdf.documents import MEDIA_TYPE, opened
 from index.text.formats.pdf.flow import Flow
 from index.text.formats.pdf.hyphens import Vocabulary
-from index.text.formats.pdf.layout import Sheet, layout
+from index.text.formats.pdf.layout import Sheet, as_prose, layout
 from index.text.formats.pdf.parts import Part
 from index.text.formats.pdf.writing import Writer
 from index.text.maps import PageMapBuilder, direction
@@ -117,8 +117,11 @@ def _read(page: PdfPage) -> Page:
 
 def _parts(pages: Sequence[Page], outline: Iterable[str]) -> tuple[list[Part], Vocabulary]:
     """The parts of all pages in their order, and the words of the document."""
-    body, bold_text = _usual(sheet for page in pages for sheet in page.sheets)
-    layouts = [layout(sheets) for sheets in _without_furniture(pages, body)]
+    body, bold_text, is_typed = _usual(sheet for page in pages for sheet in page.sheets)
+    sheets_of_pages = _without_furniture(pages, body)
+    if is_typed:
+        sheets_of_pages = ([as_prose(sheet) for sheet in sheets] for sheets in sheets_of_pages)
+    layouts = [layout(sheets) for sheets in sheets_of_pages]
     columns = [column for page in layouts for column in page]
     flow = Flow(body, parts.leading([column.lines for column in columns]))
     for number, page in enumerate(layouts):
@@ -128,15 +131,17 @@ def _parts(pages: Sequence[Page], outline: Iterable[str]) -> tuple[list[Part], V
     return found, Vocabulary(list(column.all_lines) for column in columns)
 
 
-def _usual(sheets: Iterable[Sheet]) -> tuple[float, bool]:
-    """The size of most characters, and whether most are bold."""
+def _usual(sheets: Iterable[Sheet]) -> tuple[float, bool, bool]:
+    """The size of most characters, whether most are bold, and whether most have one width."""
     sizes: Counter[float] = Counter()
-    bold = 0
+    bold = mono = 0
     for sheet in sheets:
         for word in sheet.words:
             sizes[round(word.size * 2) / 2] += word.stop - word.start
             bold += (word.stop - word.start) * word.bold
-    return sizes.most_common(1)[0][0] if sizes else 10.0, 2 * bold > sizes.total()
+            mono += (word.stop - word.start) * word.mono
+    size = sizes.most_common(1)[0][0] if sizes else 10.0
+    return size, 2 * bold > sizes.total(), 2 * mono > sizes.total()
 
 
 def _without_furniture(pages: Sequence[Page], body: float) -> Iterator[list[Sheet]]:

@@ -87,6 +87,7 @@ def _words(line: str, start: int, edges: Any, base: float, size: float) -> Itera
                 base,
                 size,
                 bold=False,
+                mono=False,
                 spaced=True,
                 gap=0.15 * size,
             )

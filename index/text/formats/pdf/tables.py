@@ -165,7 +165,7 @@ def _is_number(cell: Sequence[Word]) -> bool:
 
 def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
     """Tables without upright rules among rows of words: from which row, to which one, and the table."""
-    parts = [list(segments(row, 1.1 * _largest(row))) for row in found]
+    parts = [[row] if _is_code(row) else list(segments(row, 1.1 * _largest(row))) for row in found]
     start = 0
     while start < len(found):
         stop = _reach(found, parts, start)
@@ -173,6 +173,10 @@ def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tupl
         if table:
             yield start, stop, table
         start = stop if table else start + 1
+
+
+def _is_code(row: Sequence[Word]) -> bool:
+    return all(word.mono for word in row)
 
 
 def _largest(row: Sequence[Word]) -> float:
@@ -185,6 +189,7 @@ def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> i
         return start + 1
     stop = last = start + 1
     left, right = found[start][0].left, max(word.right for word in found[start])
+    columns = {round(part[0].left) for part in parts[start][1:]}
     while stop < len(found):
         row = found[stop]
         if row[0].base - found[stop - 1][0].base > 3.0 * _largest(row):
@@ -192,6 +197,9 @@ def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> i
         if len(parts[stop]) > 1:
             last = stop + 1
             left, right = min(left, row[0].left), max(right, *(word.right for word in row))
+            columns |= {round(part[0].left) for part in parts[stop][1:]}
+        elif any(abs(row[0].left - column) <= 2 for column in columns) and _follows(found, stop):
+            pass  # it continues a cell
         elif row[-1].right - row[0].left > 0.6 * (right - left) or stop - last >= 3:
             break
         stop += 1
@@ -212,10 +220,8 @@ def _aligned(found: Sequence[list[Word]], parts: Sequence[Cells], rules: Sequenc
     bases = [row[0].base for row in found]
     level = [r for r in rules if not r.upright and min(r.stop, right) - max(r.start, left) > 0.6 * (right - left)]
     inner = [r.at for r in level if bases[0] < r.at < bases[-1]]
-    counts = Counter(len(row) for row in parts if len(row) > 1)
-    several = sum(counts.values())
-    usual = max(counts, key=lambda count: (counts[count], count))
-    columns = _columns([part for row in parts if len(row) == usual for part in row])
+    several = sum(1 for row in parts if len(row) > 1)
+    columns = _columns(parts)
     if len(columns) < 2 or several < (2 if inner or len(columns) > 2 else 3) or _is_list(parts, columns):
         return None
     cells = list(_merged(found, parts, columns))
@@ -226,7 +232,18 @@ def _aligned(found: Sequence[list[Word]], parts: Sequence[Cells], rules: Sequenc
     return Table(cells, headers, left, found[0][0].top, right, bases[-1])
 
 
-def _columns(parts: Sequence[Sequence[Word]]) -> list[tuple[float, float]]:
+def _columns(parts: Sequence[Cells]) -> list[tuple[float, float]]:
+    """The columns of the rows that have most of them, where as many parts stand below each other at least twice."""
+    counts = Counter(len(row) for row in parts if len(row) > 1)
+    usual = max(counts, key=lambda count: (counts[count], count))
+    for count in sorted(counts, reverse=True):
+        columns = _stretches([part for row in parts if len(row) == count for part in row])
+        if count == usual or (len(columns) == count and counts[count] > 1):
+            return columns
+    return []
+
+
+def _stretches(parts: Sequence[Sequence[Word]]) -> list[tuple[float, float]]:
     """The stretches that the parts of rows take, those that overlap as one."""
     found: list[tuple[float, float]] = []
     for left, right in sorted((part[0].left, max(word.right for word in part)) for part in parts):
@@ -243,6 +260,14 @@ def _is_list(parts: Sequence[Cells], columns: Sequence[tuple[float, float]]) -> 
     marks = sum(1 for row in texts if MARK.fullmatch(row[0]))
     leaders = sum(1 for row in texts if any(LEADER.search(text) for text in row))
     return (len(columns) == 2 and marks > 0.7 * len(texts)) or leaders > 0.5 * len(texts)
+
+
+def _runs_on(row: Cells, cells: Cells) -> bool:
+    """Whether a sentence of one row goes on in the next, in any column."""
+    return any(
+        len(before) > 3 and before[-1].text[-1:] not in ".!?:;" and after and after[0].text[:1].islower()
+        for before, after in zip(row, cells, strict=True)
+    )
 
 
 def _merged(
@@ -264,7 +289,8 @@ def _merged(
             place = inside if inside is not None else max(0, bisect_right(starts, middle) - 1)
             cells[place] = [*cells[place], *part]
         closer = number > 0 and bases[number] - bases[number - 1] < 0.9 * usual
-        if row and not cells[0] and (closer or (len(words) == 1 and _follows(found, number))):
+        alone = not cells[0] and (closer or len(words) == 1)
+        if row and (alone or _runs_on(row, cells)) and (closer or _follows(found, number)):
             row = [[*before, *after] for before, after in zip(row, cells, strict=True)]
         else:
             if row:

@@ -20,7 +20,7 @@ ASCENT, DESCENT = 0.78, 0.22  # em: a line is as high as its font size, whatever
 SPACE = 0.15  # em: a wider gap is a space even where none was drawn
 BACK = 0.4  # em: what starts so far to the left of the end of the last character does not follow it
 RAISED = 0.85  # of the size of its neighbours: an exponent, an index or the mark of a note is smaller
-TRACKING = 0.08  # em: letters with wider gaps between most of them are spaced out
+TRACKING = 0.08  # em: letters with wider gaps between all of them are spaced out
 RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 RTL_RANGES = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
 # Marks that stand over or under the letter before them, of the scripts that have them as characters of their own.
@@ -48,8 +48,14 @@ class Word(Struct, frozen=True, gc=False):
     base: float
     size: float
     bold: bool
+    mono: bool
     spaced: bool  # white space was drawn before it
     gap: float  # a wider distance to the next word, in points, is a space
+
+    @property
+    def width(self) -> float:
+        """Of a character, on average; above 0."""
+        return max((self.right - self.left) / max(1, self.stop - self.start), 0.1)
 
     @property
     def top(self) -> float:
@@ -86,6 +92,7 @@ def _split(glyphs: Glyphs, angle: int) -> tuple[Frame, list[Word]]:
         base[starts].tolist(),
         sizes[starts].tolist(),
         bold[starts].tolist(),
+        glyphs.mono[chosen[starts]].tolist(),
         spaced[starts].tolist(),
         allowed[starts].tolist(),
         strict=True,
@@ -116,7 +123,7 @@ def _tracking(gaps: Floats, sizes: Floats, objects: Ints) -> Floats:
     total = np.bincount(objects, weights=inside)
     wide = np.bincount(objects, weights=(ems > TRACKING) & inside)
     sums = np.bincount(objects, weights=ems)
-    tracked = (total >= 3) & (wide > 0.6 * total)
+    tracked = (total >= 4) & (wide == total)
     return np.where(tracked, sums / np.maximum(total, 1), 0.0)[objects]
 
 

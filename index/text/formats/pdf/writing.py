@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from index.text.formats.pdf.edges import Runs
 from index.text.formats.pdf.hyphens import Vocabulary
@@ -38,7 +39,10 @@ class Writer:
         levels: dict[float, int] = {}  # cells of one row stand on one line
         for number, cell in enumerate(part.cells or [part.lines]):
             self._add(CELL if number else "")
-            self._lines(cell, levels if part.cells else None)
+            if part.kind == "code":
+                self._code(cell)
+            else:
+                self._lines(cell, levels if part.cells else None)
         self._block(part, start)
 
     def finished(self) -> tuple[str, tuple[Block, ...], PageMap]:
@@ -61,13 +65,20 @@ class Writer:
         )
 
     def _lines(self, lines: Sequence[Line], levels: dict[float, int] | None) -> None:
-        for line, following in zip(lines, [*lines[1:], None], strict=True):
-            if following is None:
-                self._line(line, len(line.text), levels)
-                continue
+        for line, following in pairwise(lines):
             drop, space = self._vocabulary.join(line, following)
             self._line(line, len(line.text) - drop, levels)
             self._add(" " if space else "")
+        if lines:
+            self._line(lines[-1], len(lines[-1].text), levels)
+
+    def _code(self, lines: Sequence[Line]) -> None:
+        """Lines as they are, indented by as many spaces as would fit."""
+        left = min(line.left for line in lines)
+        for number, line in enumerate(lines):
+            width = max((line.right - line.left) / max(1, len(line.text)), 0.1)
+            self._add(("\n" if number else "") + " " * round((line.left - left) / width))
+            self._line(line, len(line.text), None)
 
     def _line(self, line: Line, length: int, levels: dict[float, int] | None) -> None:
         """The first `length` code points of a line, with their places."""
