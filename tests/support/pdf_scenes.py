@@ -347,6 +347,31 @@ def captions_and_contents() -> Scene:
     return press.finished(), press.drawn
 
 
+def code() -> Scene:
+    """Lines of a program, indented, with an empty line, between paragraphs."""
+    press, text = Press(), sentences(12)
+    y, _ = press.set(press.words([*_take(text, 1), "The lamp is lit with these commands:"]), 60, 780, 470)
+    y -= 6
+    for line in ("if night:", "    lamp.light(minutes=30)", "", "print(lamp)"):
+        press.text(80, y, line, "Courier", 10)
+        y -= 12
+    press.set(press.words(_take(text, 2)), 60, y - 6, 470)
+    return press.finished(), press.drawn
+
+
+def definitions() -> Scene:
+    """Terms with their explanations beside them, which run over several lines."""
+    press, text = Press(), sentences(13)
+    y, _ = press.set(press.words(_take(text, 2)), 60, 780, 470)
+    y -= 10
+    for term in ("lamp", "lens", "mole"):
+        press.text(60, y, term, "Helvetica-Bold")
+        y, _ = press.set(press.words(_take(text, 2)), 140, y, 390)
+        y -= 4
+    press.set(press.words(_take(text, 2)), 60, y - 8, 470)
+    return press.finished(), press.drawn
+
+
 SCENES: dict[str, Callable[[], Scene]] = {
     "one column": one_column,
     "two columns": two_columns,
@@ -360,6 +385,8 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "lists": lists,
     "tables": tables,
     "captions and contents": captions_and_contents,
+    "code": code,
+    "definitions": definitions,
     **{f"turned by {90 * q}, upright": turned(q, upright=True) for q in range(4)},
     **{f"turned by {90 * q}, with the page": turned(q, upright=False) for q in range(1, 4)},
 }

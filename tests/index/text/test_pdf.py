@@ -159,6 +159,34 @@ def test_lists_are_items_and_steps_with_their_introductions(scenes: dict[str, tu
     ]
 
 
+def test_code_keeps_its_lines(scenes: dict[str, tuple[Extracted, list[str]]]) -> None:
+    extracted, _ = scenes["code"]
+    assert texts(extracted, "code") == ["if night:\n    lamp.light(minutes=30)\nprint(lamp)"]
+    introduction = next(block for block in extracted.blocks if block.introduces)
+    assert extracted.text[slice(*introduction.span)].endswith("with these commands:")
+
+
+def test_terms_and_their_explanations_are_rows(scenes: dict[str, tuple[Extracted, list[str]]]) -> None:
+    extracted, drawn = scenes["definitions"]
+    assert texts(extracted, "row") == [
+        f"{term} | {drawn[2 * number + 2]} {drawn[2 * number + 3]}"
+        for number, term in enumerate(("lamp", "lens", "mole"))
+    ]
+
+
+def test_picture_of_a_page_is_read_where_the_extra_is_installed() -> None:
+    pytest.importorskip("rapidocr")
+    press = Press((400, 100))
+    press.line(20, 60, "The keeper counted 4,198 lamps.", size=12)
+    picture = render(press.finished(), 1, 1200, "png")
+    scan = Press((400, 100))
+    scan.canvas.drawInlineImage(Image.open(io.BytesIO(picture.data)).convert("L"), 0, 0, 400, 100)
+    extracted = extract(scan.finished(), "scan.pdf")
+    assert page_map(extracted).ocr(_span(extracted, "The keeper counted 4,198 lamps."))
+    assert next(placed(extracted, press.drawn)).overlap > 0.6  # lines are found less exactly than they were drawn
+    assert extracted.notices == ("page 1 has pictures only; the text was recognised",)
+
+
 def test_captions_and_lines_of_contents_are_told_apart(scenes: dict[str, tuple[Extracted, list[str]]]) -> None:
     extracted, _ = scenes["captions and contents"]
     assert len(texts(extracted, "contents")) == 3

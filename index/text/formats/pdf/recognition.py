@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DOTS = 200 / 72  # pixels a point
 MOST_PIXELS = 40_000_000
 SURE = 0.5  # the score of a line from which on it counts as read
-GLYPH_HEIGHT = 0.95  # em: the height of the box that is found around a line
+BOX_HEIGHT, BOX_MARGIN = 1.2, 0.14  # em: the height of the box that is found around a line, and its margin
 
 
 def is_installed() -> bool:
@@ -48,12 +48,10 @@ def read(page: PdfPage, size: tuple[float, float]) -> tuple[Frame, list[Word]] |
 
 @cache
 def _engine() -> Any:  # noqa: ANN401 - it has no types
-    import logging
-
     from rapidocr import RapidOCR
 
-    logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-    return RapidOCR()
+    # The classifier for lines upside down takes some that are not for such, and then they are read as nonsense.
+    return RapidOCR(params={"Global.use_cls": False, "Global.log_level": "error"})
 
 
 def _frame(lines: list[tuple[str, Any]]) -> tuple[Frame, list[Word]]:
@@ -63,8 +61,9 @@ def _frame(lines: list[tuple[str, Any]]) -> tuple[Frame, list[Word]]:
     start = 0
     for line, corners in lines:
         (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-        edges = np.linspace(x0, x1, len(line) + 1)
-        size = (y1 - y0) / GLYPH_HEIGHT
+        size = (y1 - y0) / BOX_HEIGHT
+        margin = min(BOX_MARGIN * size, (x1 - x0) / 4)
+        edges = np.linspace(x0 + margin, x1 - margin, len(line) + 1)
         stop = start + len(line)
         left[start:stop], right[start:stop] = edges[:-1], edges[1:]
         base[start:stop] = (y0 + y1) / 2 + (ASCENT - DESCENT) / 2 * size
