@@ -1,6 +1,6 @@
 "use strict";
 
-// validatorUrl is null because the default sends the description to a server on the net.
+// validatorUrl is null because the default sends the description to an external server.
 SwaggerUIBundle({
   url: "/schema/openapi.json",
   dom_id: "#interface",

@@ -1,11 +1,11 @@
-// Finding a quote again in a text that is not the document's own: a page that shows it in its own mark-up.
+// Locates a quote in a text other than the document's own: a page that shows it in its own markup.
 
 const INLINE = new Set("A ABBR B BDI BDO BIG CITE CODE DATA DEL DFN EM FONT I INS KBD LABEL MARK Q RUBY S SAMP SMALL SPAN STRONG SUB SUP TIME TT U VAR WBR".split(" "));
 const UNREAD = new Set("SCRIPT STYLE NOSCRIPT TEMPLATE TEXTAREA SELECT PINCITE-ANSWER PINCITE-SOURCE".split(" "));
 
 /**
- * The half-open UTF-16 range of a quote in `text`, or null where it does not stand or its context fits several places
- * equally well. White space is compared as one space.
+ * The half-open UTF-16 range of a quote in `text`, or null if it does not occur or its context matches several
+ * places equally well. White space is compared as one space.
  */
 export function findQuote(text, { exact, prefix = "", suffix = "" }) {
   const there = squeezed(text);
@@ -23,7 +23,7 @@ export function findQuote(text, { exact, prefix = "", suffix = "" }) {
   return [there.places[best[0]], there.places[best[0] + wanted.length - 1] + 1];
 }
 
-/** A text with each run of white space as one space, and where each of its units was. */
+/** A text with each run of white space as one space, and the original position of each of its units. */
 function squeezed(text) {
   const places = [];
   let made = "";
@@ -51,7 +51,7 @@ function agreeingEnd(text, wanted) {
   return count;
 }
 
-/** The quote as a Range in what `root` shows, or null. */
+/** The quote as a Range in the text of `root`, or null. */
 export function rangeIn(root, quote) {
   const nodes = [];
   let text = "";
@@ -68,7 +68,7 @@ export function rangeIn(root, quote) {
   return range;
 }
 
-/** Text nodes in order; null where a block begins or ends. */
+/** Text nodes in order, with null at block boundaries. */
 function* shown(root) {
   for (const node of root.childNodes) {
     if (node.nodeType === Node.TEXT_NODE) yield node;

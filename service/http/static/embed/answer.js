@@ -1,22 +1,22 @@
-// <pincite-answer>: a question box, and the answer in the words of the documents, with its sources.
+// <pincite-answer>: a question box, and an answer quoted from the documents, with its sources.
 
 import { Citation } from "./citations.js";
 import { Client, Problem } from "./client.js";
 import { element, percent } from "./elements.js";
 import { answerSheets } from "./styles.js";
 
-const NEAREST = 3; // passages offered where there is no answer
-const AGAIN = 2; // times it asks again by itself where the service says when
+const NEAREST = 3; // passages shown if there is no answer
+const AGAIN = 2; // automatic retries when the service sends Retry-After
 const WORDS = [[0.9, "Very likely right"], [0.75, "Likely right"], [0.5, "More likely right than wrong"], [0, "Uncertain"]];
 
 let made = 0;
 
 /**
- * Attributes: `endpoint`, `token`, `collection`, `question` (asked at once), `max-answers` (3), `min-confidence`,
- * `sources` (patterns, by spaces), `placeholder`, `for` (the id of a <pincite-source>; without, one opens below).
+ * Attributes: `endpoint`, `token`, `collection`, `question` (asked on load), `max-answers` (3), `min-confidence`,
+ * `sources` (patterns, space-separated), `placeholder`, `for` (the id of a <pincite-source>; by default, one opens below).
  * Method: `ask(question)`, which resolves to the response. Property: `response`. Events, all of which bubble:
  * `pincite-answer` {question, response}, `pincite-error` {question, problem}, `pincite-cite` {citation, answer, number};
- * preventDefault() on the last keeps the source closed. Parts: form, input, button, result, answer, quote, span,
+ * preventDefault() on the last one keeps the source closed. Parts: form, input, button, result, answer, quote, span,
  * confidence, cite, sources, source, passages, problem, viewer. CSS: --pincite-accent, -on-accent, -text, -muted,
  * -surface, -line, -quote, -span, -warn, -radius, -font, -font-size, -color-scheme.
  */
@@ -59,7 +59,7 @@ export class PinciteAnswer extends HTMLElement {
 
   attributeChangedCallback(name, before, now) {
     if (name === "placeholder") this.#input.placeholder = now ?? "Ask the documents";
-    // After the other attributes, which the parser sets one by one.
+    // After the other attributes, which the parser sets one at a time.
     if (name === "question" && now && now !== before) queueMicrotask(() => this.ask(now));
   }
 
@@ -72,7 +72,7 @@ export class PinciteAnswer extends HTMLElement {
     return this.#input.value;
   }
 
-  /** Ask, and show what comes. Resolves to the response, or null where there is none; never rejects for a Problem. */
+  /** Ask and show the result. Resolves to the response, or null on an error; never rejects with a Problem. */
   async ask(question, { again = 0 } = {}) {
     this.#stop();
     const running = (this.#running = new AbortController());
@@ -154,10 +154,10 @@ export class PinciteAnswer extends HTMLElement {
 
   #abstained({ passages }) {
     this.#status.textContent = "The documents don’t say.";
-    const heading = element("div", {}, element("h2", {}, "The documents don’t say"), element("p", { class: "quiet" }, passages.length ? "No sentence answers this well enough to be given. These passages came nearest:" : "Nothing in them comes near this question."));
+    const heading = element("div", {}, element("h2", {}, "The documents don’t say"), element("p", { class: "quiet" }, passages.length ? "No sentence answers this with enough confidence. These passages are closest:" : "No passage is close to this question."));
     const near = passages.map((passage) => {
       const citation = Citation.ofPassage(passage, this.#client);
-      const open = element("button", { class: "open", type: "button", onclick: (event) => this.#cite(citation, null, null, event) }, "Read it in its source");
+      const open = element("button", { class: "open", type: "button", onclick: (event) => this.#cite(citation, null, null, event) }, "Show in source");
       return element("li", {}, element("p", { class: "text", dir: "auto" }, passage.text), element("span", { class: "quiet" }, citation.place), open);
     });
     return [heading, ...(near.length ? [element("ol", { part: "passages", class: "near" }, ...near)] : [])];
@@ -182,7 +182,7 @@ export class PinciteAnswer extends HTMLElement {
     return element("article", { part: "answer", class: "answer" }, name, quote, confidence(answer.confidence));
   }
 
-  /** A numbered mark. The same place has the same number wherever it is cited. */
+  /** A numbered mark. The same position always has the same number. */
   #mark(citation, answer, at) {
     const number = this.#numbers.get(citation.key)?.number ?? this.#numbers.size + 1;
     const highlight = answer.highlight && answer.highlight.citation === at ? answer.highlight : null;
@@ -222,9 +222,9 @@ export class PinciteAnswer extends HTMLElement {
   }
 
   #failed(problem, question, again) {
-    const what = element("p", { class: "what" }, problem.offline ? "You are offline" : "There is no answer just now");
+    const what = element("p", { class: "what" }, problem.offline ? "You are offline" : "No answer at the moment");
     const button = element("button", { class: "plain", type: "button", onclick: () => this.ask(question) }, "Try again");
-    const detail = element("p", {}, problem.offline ? "The question is asked when you are back." : problem.detail);
+    const detail = element("p", {}, problem.offline ? "The question will be asked when you are online again." : problem.detail);
     this.#result.replaceChildren(element("div", { part: "problem", class: "problem", role: "alert", "data-offline": problem.offline }, what, detail, button));
     this.#status.textContent = "";
     if (problem.retryAfter !== null && [429, 503].includes(problem.status)) this.#countdown(button, problem.retryAfter, question, again);
@@ -249,7 +249,7 @@ export class PinciteAnswer extends HTMLElement {
   }
 }
 
-/** The quote of a citation, with the span marked in it if it is there, unit for unit. */
+/** The quote of a citation, with the span marked if it occurs there exactly. */
 function quoted({ quote, range }, highlight) {
   const start = highlight ? highlight.utf16[0] - range.utf16[0] : 0;
   const end = highlight ? highlight.utf16[1] - range.utf16[0] : 0;

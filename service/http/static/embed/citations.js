@@ -1,4 +1,4 @@
-// A citation as the service gives it, with what a page wants to do with it.
+// A citation of the service, with helpers for pages.
 
 import { webAddress } from "./elements.js";
 
@@ -10,7 +10,7 @@ export class Citation {
     this.#client = client;
   }
 
-  /** A passage as a citation: its text is a slice of the document as well. */
+  /** A passage as a citation; its text is a slice of the document too. */
   static ofPassage(passage, client) {
     const { source, document_id, sha256, sentences, range, text } = passage;
     const quote = { exact: text, prefix: "", suffix: "" };
@@ -19,7 +19,7 @@ export class Citation {
   }
 
   /**
-   * A SpecificResource of the W3C Web Annotation Data Model, with two selectors that say the same. A
+   * A SpecificResource of the W3C Web Annotation Data Model, with two equivalent selectors. A
    * TextPositionSelector counts code points there, as Python does; for JavaScript's strings take `range.utf16`.
    */
   toSelector() {
@@ -35,13 +35,13 @@ export class Citation {
     };
   }
 
-  /** The document on the web, scrolled to the quote by browsers that read text fragments; null if it is not there. */
+  /** The document's URL with a text fragment, which makes browsers scroll to the quote; null without a URL. */
   get link() {
     const address = webAddress(this.url);
     return address && address.replace(/#.*$/, "") + (this.text_fragment ?? "");
   }
 
-  /** Where it stands, for a reader: "harbour/ferry.txt · sentence 2 of 17" */
+  /** Its position for people: "harbour/ferry.txt · sentence 2 of 17" */
   get place() {
     const { first, last, total } = this.sentences;
     const which = first === last ? `sentence ${first + 1}` : `sentences ${first + 1}–${last + 1}`;

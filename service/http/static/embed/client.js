@@ -1,10 +1,10 @@
-// Calls of the service, for the components and for whoever imports it.
+// A client of the service, for the components and other scripts.
 
 const ANSWERS_KEPT = 50;
 const PATIENCE = 60_000; // milliseconds
-const kept = new Map(); // answers of this page, by all that they depend on but the version of the index
+const kept = new Map(); // answers in this page, by everything they depend on except the index version
 
-/** What went wrong, in words for a reader. `status` is null where nothing was answered. */
+/** An error with a message for people. `status` is null if there was no response. */
 export class Problem extends Error {
   constructor(detail, { status = null, type = null, retryAfter = null, offline = false } = {}) {
     super(detail);
@@ -14,14 +14,14 @@ export class Problem extends Error {
 }
 
 export class Client {
-  /** `endpoint`: where the service is; by default, where this script came from. `token`: an embed token or a key. */
+  /** `endpoint`: the address of the service; by default, the origin of this script. `token`: an embed token or a key. */
   constructor({ endpoint, token, collection } = {}) {
     this.endpoint = endpoint ? new URL(endpoint.replace(/\/*$/, "/"), document.baseURI).href : own();
     this.token = token || null;
     this.collection = collection || "default";
   }
 
-  /** The response of POST /v1/ask. One given before is given again if the index is still the same version. */
+  /** The response of POST /v1/ask. A cached one is reused while the index version is the same. */
   async ask(question, parameters = {}, signal) {
     const body = { ...parameters, question, collection: this.collection };
     const key = JSON.stringify([this.endpoint, this.token, body]);
@@ -34,7 +34,7 @@ export class Client {
     return response;
   }
 
-  /** The version of the index of this collection, or null where this key may not ask for it. */
+  /** The index version of this collection, or null if this key may not read it. */
   async version(signal) {
     try {
       return (await this.post("v1/citations/verify", { citations: [], collection: this.collection }, signal)).index.version;
@@ -64,7 +64,7 @@ export class Client {
     return this.send(url, { method: "PUT", body: file, headers }, signal);
   }
 
-  /** Whether this key may put documents: asked for by a put whose condition nothing fulfils. */
+  /** Whether this key may write: tested with a PUT whose condition never holds. */
   async mayWrite(signal) {
     const options = { method: "PUT", body: "", headers: { "If-Match": '"none"', "Content-Type": "text/plain" } };
     try {
@@ -80,7 +80,7 @@ export class Client {
     return this.get("ready", {}, signal);
   }
 
-  /** Where the original file is, for whoever may fetch it. */
+  /** The URL of the original file. */
   file(source) {
     return new URL(`v1/files/${path(source)}?collection=${encodeURIComponent(this.collection)}`, this.endpoint).href;
   }
@@ -108,7 +108,7 @@ export class Client {
       if (error instanceof Problem || signal?.aborted) throw error;
       if (error.name === "TimeoutError") throw new Problem("The service took too long to answer.");
       if (!navigator.onLine) throw new Problem("You are offline.", { offline: true });
-      throw new Problem("The service cannot be reached, or does not let this page ask.");
+      throw new Problem("The service is unreachable, or does not allow this page.");
     }
   }
 }
@@ -128,7 +128,7 @@ async function problemOf(response) {
   return new Problem(detail, { status: response.status, type: told.type ?? null, retryAfter });
 }
 
-/** Retry-After, which is a number of seconds or a date. */
+/** Retry-After: a number of seconds or a date. */
 function seconds(header) {
   if (!header) return null;
   const given = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;

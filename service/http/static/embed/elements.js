@@ -1,4 +1,4 @@
-// Elements made without a line of HTML: what comes from a document or the service can only ever become text.
+// Creates elements without HTML strings, so that text of documents and the service can never become markup.
 
 /** element("p", {class: "note", onclick: f}, "text", child). Attributes that are null, undefined or false are left out. */
 export function element(name, attributes = {}, ...children) {
@@ -12,14 +12,14 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** The address if it leads to the web, else null: a document's `url` could as well be a script. */
+/** The URL if it is http or https, else null: a document's `url` could be a script. */
 export function webAddress(text) {
   if (!text || !URL.canParse(text)) return null;
   const address = new URL(text);
   return ["http:", "https:"].includes(address.protocol) ? address.href : null;
 }
 
-/** Whole percent, never 0 or 100: nothing is known that well. */
+/** Whole percent, never 0 or 100, because no confidence is certain. */
 export function percent(share) {
   return Math.min(99, Math.max(1, Math.round(share * 100)));
 }

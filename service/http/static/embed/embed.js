@@ -1,7 +1,7 @@
-// <pincite-answer> and <pincite-source>: answers in anybody's page, quoted word for word, painted in their source.
+// <pincite-answer> and <pincite-source>: verbatim answers in any page, highlighted in their source.
 import { PinciteAnswer } from "./embed/answer.js";
 import { PinciteSource } from "./embed/source.js";
-// What these two import, named here so that all of it is fetched at once.
+// Their imports, listed here so that all files are fetched in parallel.
 import "./embed/elements.js";
 import "./embed/styles.js";
 import "./embed/painting.js";

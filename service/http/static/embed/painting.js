@@ -1,10 +1,10 @@
-// A document's text as elements, in pieces that the browser lays out only where they can be seen.
+// A document's text as elements, in pieces that the browser lays out only when visible.
 
 import { element } from "./elements.js";
 
-const PIECE = 4000; // UTF-16 units, more or less
-const LONGEST = 16_000; // a line longer than this is broken at a space
-const LINE = 70; // characters, for a guess at the height of what is not laid out yet
+const PIECE = 4000; // UTF-16 units, approximately
+const LONGEST = 16_000; // longer lines are broken at a space
+const LINE = 70; // characters, to estimate the height before layout
 
 /** The pieces of `text`. `quote` and `span` are half-open UTF-16 ranges or null; the quote is one <mark> in one piece. */
 export function pieces(text, quote = null, span = null) {
@@ -23,7 +23,7 @@ function parts(text, start, end, quote, span) {
   return [text.slice(start, quote[0]), marked(text, quote, span), text.slice(quote[1], end)];
 }
 
-/** The quote with the span in it: its text content is the quote, unit for unit. */
+/** The quote with the span marked; its text content is exactly the quote. */
 export function marked(text, [start, end], span) {
   const mark = element("mark", { part: "quote", class: "quote" });
   if (span && span[0] >= start && span[1] <= end) {
@@ -35,7 +35,7 @@ export function marked(text, [start, end], span) {
   return mark;
 }
 
-/** Where pieces end: at ends of lines where there are any, never within the quote or a character. */
+/** The ends of the pieces: at line ends if possible, never inside the quote or a character. */
 export function ends(text, quote = null) {
   const found = [];
   let start = 0;

@@ -1,4 +1,4 @@
-// <pincite-source>: the cited document, the sentence highlighted in it. It never paints where the words do not stand.
+// <pincite-source>: the cited document with the sentence highlighted. It never highlights other words.
 
 import { rangeIn } from "./anchoring.js";
 import { Citation } from "./citations.js";
@@ -7,7 +7,7 @@ import { element } from "./elements.js";
 import { pieces } from "./painting.js";
 import { HIGHLIGHT, pageSheet, sourceSheets } from "./styles.js";
 
-const TRIES = 3; // the document may be replaced between two calls
+const TRIES = 3; // the document may be replaced between two requests
 
 /**
  * Attributes: `endpoint`, `token`, `collection` as of <pincite-answer>; `citation`: one as JSON; `within`: a selector
@@ -39,7 +39,7 @@ export class PinciteSource extends HTMLElement {
     return new Client({ endpoint, token, collection });
   }
 
-  /** Show a citation, and the span in it if `highlight` is one. Resolves to what became of the citation. */
+  /** Show a citation, with the span `highlight` if given. Resolves to the status of the citation. */
   async show(given, highlight = null, client = this.client) {
     const running = this.#begin();
     const citation = new Citation(given, client);
@@ -65,7 +65,7 @@ export class PinciteSource extends HTMLElement {
     }
   }
 
-  /** Show a document without a citation. Resolves to its text, or null where it cannot be had. */
+  /** Show a document without a citation. Resolves to its text, or null on an error. */
   async open(source, client = this.client) {
     const running = this.#begin();
     this.#frame.hidden = false;
@@ -99,7 +99,7 @@ export class PinciteSource extends HTMLElement {
     return this.#running;
   }
 
-  /** [status, where it stands now or null, its document's text or null]. */
+  /** [status, current citation or null, text of its document or null]. */
   async #present(citation, client, signal) {
     let [status, there] = ["valid", citation];
     for (let tried = 0; tried < TRIES; tried++) {
@@ -111,7 +111,7 @@ export class PinciteSource extends HTMLElement {
       if (!told.citation) return [told.status, null, told.status === "changed" ? view?.text ?? null : null];
       [status, there] = [told.status, new Citation(told.citation, client)];
     }
-    throw new Problem("The document is changing just now.");
+    throw new Problem("The document is changing at the moment.");
   }
 
   #headed(citation) {
@@ -125,12 +125,12 @@ export class PinciteSource extends HTMLElement {
 
   #paint(status, citation, present, text, span) {
     if (status === "moved") {
-      const where = present.source === citation.source ? "in the present version of it" : `in ${present.source}`;
+      const where = present.source === citation.source ? "in the current version" : `in ${present.source}`;
       this.#headed(present);
-      this.#say(`The source has changed since. The sentence stands word for word ${where}, and is shown there.`);
+      this.#say(`The source has changed. The same sentence is now ${where}, and is shown there.`);
     }
-    if (status === "changed") this.#say("The source has changed, and the sentence does not stand there any more. It was:", citation, true);
-    if (status === "deleted") this.#say("The source is not there any more. The sentence was:", citation, true);
+    if (status === "changed") this.#say("The source has changed and no longer contains the sentence, which was:", citation, true);
+    if (status === "deleted") this.#say("The source no longer exists. The sentence was:", citation, true);
     this.#text.hidden = text === null;
     if (text === null) return;
     this.#text.replaceChildren(...pieces(text, present?.range.utf16, span));
@@ -146,7 +146,7 @@ export class PinciteSource extends HTMLElement {
       this.#text.scrollTop += there.top - frame.top - Math.max(16, (frame.height - there.height) / 3);
     };
     centre();
-    requestAnimationFrame(centre); // what came into view has its real height by now
+    requestAnimationFrame(centre); // by now, visible elements have their real height
     requestAnimationFrame(() => requestAnimationFrame(centre));
   }
 
@@ -155,12 +155,12 @@ export class PinciteSource extends HTMLElement {
     return selector && this.ownerDocument.querySelector(selector);
   }
 
-  /** Highlight the quote in the page's own text, which is not touched; else offer the link. */
+  /** Highlight the quote in the page's own text without changing it; otherwise offer the link. */
   #paintPage(root, citation) {
     const range = rangeIn(root, citation.quote);
     this.#text.hidden = true;
     if (!range) {
-      this.#say("This page does not show the sentence word for word. It is:", citation, true);
+      this.#say("This page does not contain the sentence verbatim. It is:", citation, true);
       return "elsewhere";
     }
     if (!document.adoptedStyleSheets.includes(pageSheet)) document.adoptedStyleSheets.push(pageSheet);
@@ -195,7 +195,7 @@ export class PinciteSource extends HTMLElement {
   }
 }
 
-/** The document as it is now, or null where there is none under this name. */
+/** The current document, or null if none has this name. */
 async function textOf(source, client, signal) {
   try {
     return await client.text(source, signal);

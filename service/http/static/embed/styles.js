@@ -1,4 +1,4 @@
-// The look of both components, as constructed style sheets: a strict Content-Security-Policy has nothing against them.
+// The styles of both components, as constructed style sheets, which a strict Content-Security-Policy allows.
 
 const SHARED = `
 :host {
@@ -116,6 +116,6 @@ const shared = sheet(SHARED);
 export const answerSheets = [shared, sheet(ANSWER)];
 export const sourceSheets = [shared, sheet(SOURCE)];
 
-/** For what a quote is highlighted with in the host's own text, which is left as it is. */
+/** Styles for highlighting a quote in the host page's own text. */
 export const HIGHLIGHT = "pincite-quote";
 export const pageSheet = sheet(`::highlight(${HIGHLIGHT}) { background-color: #ffe58a; color: #1b1d1c; }`);

@@ -1,10 +1,10 @@
-// Questions made of the titles of what is there. Only those that the service answers are offered.
+// Example questions made from document titles; only those that the service can answer.
 
 const OFFERED = 3;
 const TRIED = 5;
-const NAME = /^(The )?\p{Lu}[\p{L}\p{M}'’-]*( (of|and|the|\p{Lu}[\p{L}\p{M}'’-]*)){0,5}$/u; // not the name of a file
+const NAME = /^(The )?\p{Lu}[\p{L}\p{M}'’-]*( (of|and|the|\p{Lu}[\p{L}\p{M}'’-]*)){0,5}$/u; // not a file name
 
-/** Yields them one by one. They are asked as <pincite-answer> asks, which then has the answer already. */
+/** Yields them one by one. They use the same options as <pincite-answer>, so its answer is already cached. */
 export async function* exampleQuestions(client, documents) {
   const names = documents.map(({ title }) => title).filter((title) => NAME.test(title));
   let offered = 0;

@@ -1,4 +1,4 @@
-// The page at `/`: the two components, the documents beside them, and what the index holds.
+// The page at `/`: the two components, the list of documents, and the size of the index.
 
 import { Client, Problem } from "/embed.js";
 import { element } from "/embed/elements.js";
@@ -58,7 +58,7 @@ async function library(cursor = null) {
 
 async function opened(documents) {
   const asked = query.get("q");
-  // Seen only when the answer of a link stands above, so that nothing moves.
+  // Shown only after the answer to the question in the link, to avoid a layout shift.
   if (asked && !at("answer").response) await at("answer").ask(asked);
   at("library").classList.add("listed");
   if (asked) return;
@@ -78,7 +78,7 @@ function openSource(source) {
 function askForKey(problem) {
   at("asking").hidden = true;
   at("key").hidden = false;
-  if (sessionStorage.getItem(KEY)) at("why").textContent = `${problem.detail} Another key is needed.`;
+  if (sessionStorage.getItem(KEY)) at("why").textContent = `${problem.detail} Enter another key.`;
   sessionStorage.removeItem(KEY);
   at("secret").focus();
 }

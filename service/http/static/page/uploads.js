@@ -1,10 +1,10 @@
-// Files dropped on the page, or chosen, where the key may write.
+// Uploads by drag and drop or file selection, if the key may write.
 
 import { element } from "/embed/elements.js";
 
 let taken = false;
 
-/** `client` gives the present one: the key may become another. */
+/** `client` returns the current client, because the key can change. */
 export async function acceptUploads(place, client, done) {
   place.hidden = !(await client().mayWrite());
   if (taken) return;
@@ -23,9 +23,9 @@ export async function acceptUploads(place, client, done) {
     const list = place.querySelector("ul");
     list.replaceChildren();
     for (const file of files) {
-      const line = element("li", {}, `${file.name}: is being read`);
+      const line = element("li", {}, `${file.name}: uploading`);
       list.append(line);
-      line.textContent = await client().put(file, file.name).then(() => `${file.name}: can be asked about now`, (problem) => `${file.name}: ${problem.detail ?? problem}`);
+      line.textContent = await client().put(file, file.name).then(() => `${file.name}: ready for questions`, (problem) => `${file.name}: ${problem.detail ?? problem}`);
     }
     await done();
   }
