@@ -1,4 +1,4 @@
-"""What several test files share: the real encoder, exported once."""
+"""Shared fixtures: the real encoder, exported once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.embedding import models
 from index.embedding.onnx_encoder import OnnxEncoder
 from index.storage.layout import Layout
 
-settings.register_profile("pincite", deadline=None)  # how fast an example is says more of the machine than of the code
+settings.register_profile("pincite", deadline=None)  # an example's duration depends on the machine
 settings.load_profile("pincite")
 
 ROOT = Path(__file__).parent.parent
@@ -21,7 +21,7 @@ EXPORTER = ("export.py", "onnx_encoder.py", "wordpieces.py", "torch_encoder.py")
 
 @pytest.fixture(scope="session")
 def exported(pytestconfig: pytest.Config) -> Path:
-    """The folder of the default model, exported. Kept in pytest's cache until the model or the exporter changes."""
+    """The exported default model. Kept in pytest's cache until the model or the exporter changes."""
     from filelock import FileLock
 
     sources = b"".join((ROOT / "index" / "embedding" / name).read_bytes() for name in EXPORTER)
@@ -62,7 +62,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def index_folder(documents: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of `documents`, built as `pincite build` does, but with the encoder exported before."""
+    """An index of `documents`, built as by `pincite build`, but with the cached encoder."""
     return built(documents, exported, tmp_path_factory.mktemp("index"))
 
 

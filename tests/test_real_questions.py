@@ -1,4 +1,4 @@
-"""The test sets of real-life questions and of contradictions are what their pages say."""
+"""The test sets of everyday questions and of contradictions match their documentation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Pair(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def plain(text: str) -> str:
-    """Case and runs of white space set aside."""
+    """Ignore case and runs of white space."""
     return " ".join(text.split()).casefold()
 
 
@@ -78,7 +78,7 @@ def pairs() -> list[Pair]:
 
 
 def counts(page: str) -> dict[str, int]:
-    """The rows of a table whose first cell is a name in backticks and whose second is a number."""
+    """The rows of a table with a name in backticks and a number."""
     return {name: int(number) for name, number in re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)}
 
 
@@ -102,7 +102,7 @@ def test_every_answer_lies_in_evidence_of_its_question(questions: list[Labelled]
 
 
 def elsewhere(text: str, question: Labelled, documents: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """Where the text stands outside the evidence of the question."""
+    """Occurrences of the text outside the evidence of the question."""
     pattern = re.compile(r"\s+".join(map(re.escape, text.split())), re.IGNORECASE)
     for name, document in documents.items():
         for match in pattern.finditer(document):

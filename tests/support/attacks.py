@@ -1,11 +1,9 @@
-"""Attacks on keys, tokens, scopes, collections, paths and origins, each a request as it goes over the wire.
+"""Attacks on keys, tokens, scopes, collections, paths and origins, each a raw HTTP request.
 
-docs/security.md shows them as a table, which `python -m tests.support.attacks` writes. `test_attacks` makes
-each.
+docs/security.md lists them in a table, which `python -m tests.support.documentation` writes. `test_attacks` sends each.
 
-In a request, `{asker}` is that key in full, `{asker.id}`, `{asker.secret}` and `{asker.hash}` are parts of it, and
-`{port}` is where the service listens. The collection `mine` is what the keys are for; nobody may see what is in
-`theirs`, but for `owner`.
+In a request, `{asker}` is the full key of that name, `{asker.id}`, `{asker.secret}` and `{asker.hash}` are its parts,
+and `{port}` is the service's port. The keys are for the collection `mine`; only `owner` may read `theirs`.
 """
 
 from __future__ import annotations
@@ -23,11 +21,11 @@ BEGIN, END = "<!-- attacks -->\n", "<!-- /attacks -->\n"
 PAGE = "https://page.example"
 LISTED = "https://listed.example"
 SECRET = "theirs.txt"  # noqa: S105  # a document
-CANARY = "marmalade"  # a word that stands in `theirs` alone
+CANARY = "marmalade"  # a word that occurs only in `theirs`
 TEXT = f"The password of the lighthouse is {CANARY}.\n"
 
-BARE = ""  # the HTTP server refuses the request itself, without a problem
-NONE = "none"  # an answer that is no problem
+BARE = ""  # the HTTP server rejects the request itself, without a problem
+NONE = "none"  # a response that is not a problem
 
 
 Headers = tuple[tuple[str, str], ...]
@@ -35,7 +33,7 @@ Answers = tuple[tuple[int, str], ...]
 
 
 class Attack(NamedTuple):
-    """`answers`: the status and type of each problem that may come back; the test fails on any other."""
+    """`answers`: the allowed problem statuses and types; the test fails on any other."""
 
     area: str
     what: str
@@ -44,7 +42,7 @@ class Attack(NamedTuple):
     headers: Headers
     body: bytes
     answers: Answers
-    keyed: bool = True  # whether the service has keys
+    keyed: bool = True  # whether keys exist
 
 
 ATTACKS: list[Attack] = []
@@ -100,7 +98,7 @@ AUTHORIZATIONS = {
     "a word that is no key": "Bearer nonsense",
     "an empty key": "Bearer ",
     "the scheme alone": "Bearer",
-    "a key cut short by one character": "Bearer {asker.cut}",
+    "a key without its last character": "Bearer {asker.cut}",
     "a key with a character added": "Bearer {asker}A",
     "a key with one character of the secret changed": "Bearer {asker.changed}",
     "a key in capitals": "Bearer {asker.capitals}",
@@ -115,7 +113,7 @@ AUTHORIZATIONS = {
     "two keys in one header": "Bearer {asker}, Bearer {owner}",
     "a JSON web token without a signature (`alg: none`)": "Bearer eyJhbGciOiJub25lIn0.eyJzY29wZXMiOlsiYWRtaW4iXX0.",
     "a key that begins as SQL": "Bearer pincite_' OR 1=1 --_x",
-    "a path in the place of the id": "Bearer pincite_../../keys.jso_{asker.secret}",
+    "a path instead of the id": "Bearer pincite_../../keys.jso_{asker.secret}",
     "a very long key": "Bearer pincite_" + "a" * 6000,
     "a key in look-alikes of ASCII": "Bearer ｐｉｎｃｉｔｅ_{asker.id}_{asker.secret}",
 }
@@ -139,7 +137,7 @@ attack("keys", "two Authorization headers, the second good", "GET /v1/documents?
        headers=(("Authorization", "Bearer x"), *bearer("reader")))
 attack("keys", "the same key twice", "GET /v1/documents?collection=mine", UNKNOWN,
        headers=(*bearer("reader"), *bearer("reader")))
-attack("keys", "NUL behind a key", "GET /v1/documents?collection=mine", ((400, BARE), *UNKNOWN),
+attack("keys", "NUL after a key", "GET /v1/documents?collection=mine", ((400, BARE), *UNKNOWN),
        headers=(("Authorization", "Bearer {reader}\0"),))
 attack("keys", "no attack: the scheme in small letters is the same", "GET /v1/documents?collection=mine", ALL_IS_WELL,
        headers=(("Authorization", "bearer {reader}"),))
@@ -243,8 +241,8 @@ for _method in ("TRACE", "CONNECT", "PATCH", "get", "BREW"):
 
 ELSEWHERE = {
     "another collection": "theirs",
-    "one that is not there": "nobodys",
-    "the usual one": "default",
+    "one that does not exist": "nobodys",
+    "the default one": "default",
     "a path that leads to another": "../theirs",
     "a path through one's own": "mine/../theirs",
     "one's own with a path behind": "mine/../../collections/theirs",
@@ -261,10 +259,10 @@ ELSEWHERE = {
     "nothing": "",
 }
 for _what, _name in ELSEWHERE.items():
-    attack("collections", f"{_what}, asked in the body", "POST /v1/ask",
+    attack("collections", f"{_what}, named in the body", "POST /v1/ask",
            ((422, "nul-character"),) if "\0" in _name else FORBIDDEN, headers=bearer("asker"),
            body=question(collection=_name))
-    attack("collections", f"{_what}, read by the query", f"GET /v1/files/{SECRET}?collection={quote(_name, safe='')}",
+    attack("collections", f"{_what}, named in the query", f"GET /v1/files/{SECRET}?collection={quote(_name, safe='')}",
            FORBIDDEN, headers=bearer("reader"))
 for _method, _path, _key in (
     ("GET", "documents?collection=theirs", "reader"),
@@ -285,11 +283,11 @@ for _method, _path, _key in (
            headers=bearer(_key), body=b"x" if _method == "PUT" and "documents" in _path else b"")
 attack("collections", "HEAD of another's file", f"HEAD /v1/files/{SECRET}?collection=theirs", FORBIDDEN,
        headers=bearer("reader"))
-attack("collections", "no collection named, so the usual one", "POST /v1/ask", FORBIDDEN, headers=bearer("asker"),
+attack("collections", "no collection named, so the default one", "POST /v1/ask", FORBIDDEN, headers=bearer("asker"),
        body=question())
 attack("collections", "searching another", "POST /v1/search", FORBIDDEN, headers=bearer("asker"),
        body={"query": "password", "collection": "theirs"})
-attack("collections", "a context out of another", "POST /v1/context", FORBIDDEN, headers=bearer("asker"),
+attack("collections", "a context from another", "POST /v1/context", FORBIDDEN, headers=bearer("asker"),
        body={"question": "password", "max_tokens": 1000, "collection": "theirs"})
 attack("collections", "verifying citations in another", "POST /v1/citations/verify", FORBIDDEN,
        headers=bearer("reader"), body={"citations": [CITED], "collection": "theirs"})
@@ -332,7 +330,7 @@ attack("collections", "another's document by its hash, under a name of one's own
        headers=bearer("reader"))
 attack("collections", "another's document by its name in one's own", f"GET /v1/files/{SECRET}?collection=mine",
        ((404, "unknown-document"),), headers=bearer("reader"))
-attack("collections", "whether one knows another's document", f"GET /v1/files/{SECRET}?collection=theirs", FORBIDDEN,
+attack("collections", "whether another's document exists", f"GET /v1/files/{SECRET}?collection=theirs", FORBIDDEN,
        headers=(*bearer("reader"), ("If-None-Match", '"{secret_hash}"')))
 attack("collections", "a write that depends on another's document", f"PUT /v1/documents/{SECRET}?collection=theirs",
        FORBIDDEN, headers=(*bearer("writer"), ("If-Match", '"{secret_hash}"')), body=b"x")
@@ -345,17 +343,17 @@ attack("collections", "`/ready` with a key: one's own alone", "GET /ready", ALL_
 
 SLASHES = {"fraction slash": "\u2044", "division slash": "\u2215", "full-width": "\uff0f", "big solidus": "\u29f8"}
 PATHS = {
-    "two slashes in front": ("//v1/documents", MISSING),
-    "two slashes within": ("/v1//documents", MISSING),
-    "a slash behind": ("/v1/documents/", (*MISSING, *NOT_FOUND)),
+    "two leading slashes": ("//v1/documents", MISSING),
+    "two slashes inside": ("/v1//documents", MISSING),
+    "a trailing slash": ("/v1/documents/", (*MISSING, *NOT_FOUND)),
     "letters percent-encoded": ("/%76%31/documents", MISSING),
     "capitals": ("/V1/documents", NOT_FOUND),
     "dots within": ("/v1/../v1/documents", BAD),
-    "a dot within": ("/v1/./documents", BAD),
+    "a dot inside": ("/v1/./documents", BAD),
     "dots percent-encoded": ("/v1/%2e%2e/v1/documents", BAD),
-    "dots behind an open path": ("/health/../v1/documents", BAD),
-    "dots behind the documentation": ("/schema/../v1/documents", BAD),
-    "dots behind its files": ("/schema/assets/../../v1/documents", BAD),
+    "dots after an open path": ("/health/../v1/documents", BAD),
+    "dots after the documentation": ("/schema/../v1/documents", BAD),
+    "dots after its files": ("/schema/assets/../../v1/documents", BAD),
     "slashes percent-encoded": ("/v1%2fdocuments", (*MISSING, *BAD)),
     "all slashes percent-encoded": ("%2fv1%2fdocuments", (*MISSING, *BAD)),
     "slashes percent-encoded twice": ("/v1%252fdocuments", BAD),
@@ -370,12 +368,12 @@ PATHS = {
     "a fragment": ("/v1/documents#/health", (*MISSING, *BAD)),
     "an open path in the query": ("/v1/documents?/health", MISSING),
     **{
-        f"a {name} for a slash": (f"/v1{quote(sign)}documents", BAD) for name, sign in SLASHES.items()
+        f"a {name} instead of a slash": (f"/v1{quote(sign)}documents", BAD) for name, sign in SLASHES.items()
     },
 }
 for _what, (_path, _answers) in PATHS.items():
     attack("paths", f"around the key: {_what}", f"GET {_path}", _answers)
-    if _what in ("two slashes in front", "letters percent-encoded"):
+    if _what in ("two leading slashes", "letters percent-encoded"):
         attack("paths", f"around the collection: {_what}", f"GET {_path}?collection=theirs", FORBIDDEN,
                headers=bearer("reader"))
 for _header in ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix"):
@@ -402,7 +400,7 @@ for _what, _path in OUTSIDE.items():
                _not_there, headers=bearer("reader"))
     attack("paths", f"out of the collection, by {_what}, deleting", f"DELETE /v1/documents/{_path}?collection=mine",
            _not_there, headers=bearer("writer"))
-    if "look-alikes" not in _what and "twice" not in _what:  # which are names like any other
+    if "look-alikes" not in _what and "twice" not in _what:  # which are ordinary names
         attack("paths", f"out of the collection, by {_what}, writing", f"PUT /v1/documents/{_path}?collection=mine",
                ((422, "bad-source"), *_not_there), headers=bearer("writer"), body=b"x")
 for _file in ("/schema/assets/..%2f..%2f..%2f..%2fetc%2fpasswd", "/schema/page/..%2f..%2f..%2fkeys.py", "/keys.json"):
@@ -425,7 +423,7 @@ for _what, _origin in {
 }.items():
     attack("origins", f"a preflight whose origin {_what}", "OPTIONS /v1/ask", UNLISTED,
            headers=(("Origin", _origin), *PREFLIGHT))
-attack("origins", "a preflight for a path that is not there, from an origin that is not listed", "OPTIONS /v1/nothing",
+attack("origins", "a preflight for an unknown path from an unlisted origin", "OPTIONS /v1/nothing",
        UNLISTED, headers=(("Origin", "https://evil.example"), *PREFLIGHT))
 attack("origins", "a preflight instead of the request, from a listed origin", "OPTIONS /v1/documents", ((204, NONE),),
        headers=(("Origin", LISTED), *PREFLIGHT, *bearer("reader")))
@@ -465,7 +463,7 @@ attack("origins", "no keys: a preflight of another page of this machine", "OPTIO
 
 
 def table() -> str:
-    """As it stands in docs/security.md."""
+    """The table for docs/security.md."""
     rows = [
         f"| {each.area} | {each.what.replace('|', '/')} | {' or '.join(dict.fromkeys(map(shown, each.answers)))} |"
         for each in ATTACKS

@@ -38,7 +38,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Host:
-    """Somebody's web site: what is put into `pages`, under a policy that lets scripts of the service run."""
+    """A third-party web site that serves `pages`, with a policy that allows scripts of the service."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -65,7 +65,7 @@ class _Pages(BaseHTTPRequestHandler):
         self.wfile.write((html or "").encode())
 
     def log_message(self, *_: object) -> None:
-        """Tests have enough to say."""
+        """Log nothing."""
 
 
 @contextmanager

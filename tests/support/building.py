@@ -1,4 +1,4 @@
-"""Building an index folder, and writing prepared documents, in one call."""
+"""Builds an index folder, and writes prepared documents, in one call."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def build_index(
 
 
 def write_texts(writer: DocumentWriter, texts: Mapping[str, str], remove: Sequence[str] = ()) -> None:
-    """Commit documents, and the removal of others, in one change."""
+    """Commit additions and removals of documents in one change."""
     prepared = [writer.prepare(source, text.encode(), None) for source, text in texts.items()]
     writer.commit(writer.encode(prepared), remove, writer.origins())

@@ -1,4 +1,4 @@
-"""The `pincite` command, run as a process of its own."""
+"""Runs the `pincite` command in a subprocess."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def pincite(*arguments: object, env: dict[str, str] | None = None) -> subprocess
 
 @contextmanager
 def serving(*arguments: object, env: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A running service and its address, taken from the line that says that it is ready.
+    """A running service and its address, parsed from the line that announces it.
 
-    Its log goes into a file: a pipe that nobody reads would be full at some time, and stop the service. `stderr` of the
-    process reads what was logged since it was last read.
+    The log goes to a file, because a full pipe would block the service. `stderr` of the process reads what was logged
+    since the last read.
     """
     command = [*PINCITE, "serve", *map(str, arguments), "--port", "0"]
     environment = os.environ | (env or {})

@@ -1,4 +1,4 @@
-"""Damaging files, as disks do, and small collections to damage."""
+"""Damages files as disks do, and makes small collections to damage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXTS = {f"{animal}.txt": f"The {animal} sleeps at night. By day it hunts." for 
 
 
 def made(folder: Path, name: str = "default") -> Collection:
-    """A collection of TEXTS, with every derived file on the disk."""
+    """A collection of TEXTS with all derived files on disk."""
     collection = created(folder, name)
     for source, text in TEXTS.items():
         collection.writer.put(source, text.encode(), NO_METADATA, lambda _: None)
@@ -35,7 +35,7 @@ def created(folder: Path, name: str = "default") -> Collection:
 
 
 def again(place: CollectionLayout) -> Collection:
-    """The same collection, as another process would open it."""
+    """The same collection, opened again as another process would."""
     return Collection(place, Store(place.store), FakeEncoder())
 
 
@@ -44,19 +44,19 @@ def found(collection: Collection, question: str) -> list[str]:
 
 
 def flip(path: Path, random: Random) -> None:
-    """Change one bit."""
+    """Flip one bit."""
     data = bytearray(path.read_bytes())
     data[random.randrange(len(data))] ^= 1 << random.randrange(8)
     renewed(path, bytes(data))
 
 
 def cut(path: Path, random: Random) -> None:
-    """Leave out the end."""
+    """Truncate a file."""
     renewed(path, path.read_bytes()[: random.randrange(path.stat().st_size)])
 
 
 def renewed(path: Path, data: bytes) -> None:
-    """Put another file in its place: cutting one that is mapped into memory would kill the process."""
+    """Replace a file instead of changing it: truncating a memory-mapped file would kill the process."""
     new = path.with_name(f"{path.name}.damaged")
     new.write_bytes(data)
     new.replace(path)

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only for the processes of a test: see disk.c."""
+"""Simulates a full or read-only disk for the processes of a test; see disk.c."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHIM = Path(__file__).with_name("disk.c")
 
 
 class Disk:
-    """`state` is "", "full N" (N more bytes are taken) or "read-only", for what lies under `folder`."""
+    """`state` is "", "full N" (N more bytes fit) or "read-only", for files under `folder`."""
 
     def __init__(self, library: Path, folder: Path, told: Path) -> None:
         self.folder = folder
@@ -30,7 +30,7 @@ class Disk:
 
 
 def compiled(folder: Path) -> Path:
-    """The shim as a library. Skips where there is no C compiler."""
+    """The shim as a library. Skips the test without a C compiler."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("needs cc, to have writes fail in a process")

@@ -1,4 +1,4 @@
-"""What the endpoint of a language model may do besides answering well: manners of the scripted endpoint."""
+"""Misbehaviour of a language model's endpoint, for the scripted endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 
 
 def dripping(handler: BaseHTTPRequestHandler, text: str) -> None:
-    """A byte now and then, in the head already: no time-out of a socket ever comes."""
+    """Send a byte now and then, from the headers on, so that no socket timeout fires."""
     for byte in b"HTTP/1.1 200 OK\r\nX-Padding: " + b"x" * 10_000:
         handler.wfile.write(bytes([byte]))
         time.sleep(0.05)
@@ -23,7 +23,7 @@ def dripping_body(handler: BaseHTTPRequestHandler, text: str) -> None:
 
 
 def silent(handler: BaseHTTPRequestHandler, text: str) -> None:
-    """Nothing, until the other side hangs up."""
+    """Send nothing until the client disconnects."""
     handler.connection.recv(1)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the evaluator share: a small test set on the documents of conftest.py."""
+"""Shared by the tests of evaluation: a small test set on the documents of conftest.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eval.datasets.dataset import Dataset
 from eval.datasets.loading import load
 from eval.runs import evaluation
 
-RESAMPLES = 400  # fewer than in earnest: enough for the tests, and quick
+RESAMPLES = 400  # fewer than usual, for speed
 evaluate = partial(evaluation.evaluate, resamples=RESAMPLES)
 
 ASKED = (
@@ -30,7 +30,7 @@ ASKED = (
 
 
 def small_set(folder: Path, documents: Path, repeated: int = 1) -> Dataset:
-    """The questions above, each as often as wanted."""
+    """The questions above, each repeated `times`."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
     for number, (question, doc, text, kind) in enumerate(ASKED * repeated):

@@ -1,4 +1,4 @@
-"""The one fake that the tests use: an encoder that needs no model."""
+"""The only fake in the tests: an encoder without a model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WORD = re.compile(r"\w+")
 class FakeEncoder:
     """A hashed bag of words: texts that share words have a high cosine, and equal texts have equal vectors.
 
-    Each word, in lower case, adds one to a place of the vector given by its hash. A word is a piece, and there are two
-    special ones, as in a real model. Nothing is random, so a test gives the same answers everywhere.
+    Each lower-case word adds one to the vector at a position given by its hash. A word is one word piece, plus two
+    special ones per text, as in a real model. Results are deterministic.
     """
 
     def __init__(self, name: str = "fake", dimension: int = 64, window: int = 256) -> None:
@@ -27,7 +27,7 @@ class FakeEncoder:
         self.window = window
 
     def count(self, text: str) -> int:
-        """Words and the two special pieces: "to be, or not" -> 6."""
+        """Words plus the two special pieces: "to be, or not" -> 6."""
         return len(WORD.findall(text)) + 2
 
     def encode(self, texts: Sequence[str]) -> Vectors:

@@ -1,4 +1,4 @@
-"""Requests that the OpenAPI document allows, and those that it does not, for as long as one likes."""
+"""Fuzzes the HTTP interface with valid and invalid requests from its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY = "Pincite is ready at "
 
 @contextmanager
 def attacked(index: Path, log: Path) -> Iterator[str]:
-    """The address of a service whose index may be changed. Raises AssertionError where it fails or has complained."""
+    """The address of a running service. Raises AssertionError if it fails or logs complaints."""
     command = [*PINCITE, "serve", "--index", str(index), "--port", "0", "--log-format", "json"]
     with (
         log.open("wb") as told,
@@ -44,15 +44,15 @@ def attacked(index: Path, log: Path) -> Iterator[str]:
 
 
 def complaints(log: Path) -> list[str]:
-    """The lines of a log in JSON that tell of more than what was asked."""
+    """The lines of a JSON log other than request lines."""
     return [line for line in log.read_text().splitlines() if msgspec.json.decode(line)["level"] != "info"]
 
 
 def fuzz(address: str, seconds: int) -> subprocess.CompletedProcess[str]:
-    """All checks, stateful ones too. What was found is printed, with the seed and a command for each."""
+    """Run all checks, including stateful ones. Findings are printed with the seed and a command to reproduce each."""
     command = [SCHEMATHESIS, "--config-file", CONFIGURATION, "run", f"{address}/schema/openapi.json", "--no-color"]
     options = ["--checks", "all", "--max-time", str(seconds), "--continue-on-failure"]
-    with TemporaryDirectory() as folder:  # it keeps notes of what it found where it runs
+    with TemporaryDirectory() as folder:  # it writes its notes to the working directory
         return subprocess.run([*command, *options], cwd=folder, text=True, capture_output=True, check=False)
 
 

@@ -1,4 +1,4 @@
-"""Requests that nobody should send, as bytes, each with the answer that it gets."""
+"""Hostile requests as bytes, each with the expected response."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ASK, BATCH, SEARCH, CONTEXT = b"/v1/ask", b"/v1/ask/batch", b"/v1/search", b"/v1
 VERIFY = b"/v1/citations/verify"
 COLLECTION = b"/v1/collections/other"
 HEADER_BYTES, HEADERS, DOCUMENT_BYTES, BODY_BYTES = 16_384, 100, 200_000, 150_000  # limits of the service under test
-NOTHING = 0  # no answer: the connection is closed
+NOTHING = 0  # no response: the connection is closed
 
 
 class Case(NamedTuple):
-    """`parts` are sent with a pause in between. `status` is what comes back; `kind` the problem's type, if it has one.
+    """`parts` are sent with a pause in between. `status` is the response's; `kind` its problem type, if it has one.
 
-    Without a kind, the HTTP server has refused the request itself, or the answer is no error at all.
+    Without a kind, the HTTP server rejects the request itself, or the response is not an error.
     """
 
     name: str
@@ -469,7 +469,7 @@ def json_bodies() -> Iterator[Case]:
     }
     for path in (ASK, BATCH, SEARCH, CONTEXT, VERIFY):
         for name, body in broken.items():
-            seen_first = path != ASK or name.startswith("open")  # what does not fit comes before what is no JSON
+            seen_first = path != ASK or name.startswith("open")  # schema errors are found before syntax errors
             yield Case(f"{path.decode()}-{name}", (post(path, body),), 400, None if seen_first else "malformed-json")
     for name, text in {
         "deep-arrays": nested(50_000, "[", "]"),
@@ -486,7 +486,7 @@ def json_bodies() -> Iterator[Case]:
 
 
 def ask_with(**members: str) -> bytes:
-    """A body whose members are JSON as given, so that they need not be what Python could hold."""
+    """A body whose members are raw JSON, so that they can be values that Python does not have."""
     present = {"question": '"Who?"'} | members
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in present.items()) + "}").encode()
 

@@ -1,4 +1,4 @@
-"""A service under load, killed again and again, and what it must know each time it is back."""
+"""Kills a service under load repeatedly, and checks its data after each restart."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from index.storage.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 PINCITE = (sys.executable, "-m", "pincite")
-WRITERS, ASKERS, SOURCES = 3, 2, 25  # threads that write and ask, and documents that each writer has
-# What is under way, beside the updates and the questions, when the service is killed; and how often.
+WRITERS, ASKERS, SOURCES = 3, 2, 25  # threads that write and ask, and documents per writer
+# What runs beside updates and questions when the service is killed, and how often.
 KINDS = {"updates": 11, "compaction": 4, "build": 2, "collections": 2, "backup": 1}
-MOST_CHANGES = 15  # that are waited for before anything is killed
-PATIENCE_S = 20  # for them, and for a compaction
+MOST_CHANGES = 15  # changes to wait for before a kill
+PATIENCE_S = 20  # timeout for them, and for a compaction
 WORDS = ("heron", "quarry", "ferry", "copper", "lighthouse", "keeper", "winter", "market", "bridge", "letter", "valley")
 
 
 class Ledger:
-    """The states that each document, and each collection, may be in: one, or two while a change is under way."""
+    """The possible states of each document and collection: one, or two while a change is in progress."""
 
     def __init__(self) -> None:
         self.allowed: dict[str, set[bytes | None]] = {}
-        self.tried: dict[str, list[str | None]] = {}  # the hash of each state that was asked for, in order
+        self.tried: dict[str, list[str | None]] = {}  # the hash of each requested state, in order
         self.acknowledged = 0
 
     @contextmanager
     def changing(self, states: dict[str, bytes | None]) -> Iterator[Callable[[], None]]:
-        """Call what is given as soon as the change is acknowledged."""
+        """Record a change as in progress; calling the result records it as acknowledged."""
 
         def acknowledge() -> None:
             self.allowed |= {source: {state} for source, state in states.items()}
@@ -58,7 +58,7 @@ class Ledger:
         yield acknowledge
 
     def told(self, source: str, found: str | None) -> str:
-        """What is wrong where a source is in none of the states that it may be in."""
+        """The violation, if a source is in none of its possible states."""
         tried = self.tried.get(source, [])
         allowed = sorted(place for place, state in enumerate(tried) if state in map(hash_of, self.allowed[source]))
         places = [place for place, state in enumerate(tried) if state == found]
@@ -69,7 +69,7 @@ class Ledger:
 
 
 class Torture:
-    """`kills` are counted by what was under way; `wrong` is empty unless something was lost, torn or refused."""
+    """`kills` are counted by what was in progress; `wrong` lists violations: lost, torn or rejected data."""
 
     def __init__(self, index: Path, seed: int) -> None:
         self.index = index
@@ -84,7 +84,7 @@ class Torture:
         self.given.mkdir()
 
     def run(self, kills: int, told: Callable[[str, list[str]], object] = lambda *_: None) -> None:
-        """Kill the service so often; `told` is given the figures after each time, and what was wrong since the last."""
+        """Kill the service `times` times; `told` gets the figures after each, and new violations."""
         for number in range(kills):
             before = len(self.wrong)
             random = Random(f"{self.seed} {number}")  # noqa: S311  # the same run again, not a secret
@@ -113,7 +113,7 @@ class Torture:
 
     @contextmanager
     def started(self, command: list[str], **where: object) -> Iterator[subprocess.Popen[str]]:
-        """A process with all its children in a group of its own, of which nothing is left afterwards."""
+        """A process in a process group of its own, all of which is killed afterwards."""
         environment = os.environ | {"PINCITE_COMPACT_S": "1"}
         with subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, start_new_session=True, **where
@@ -123,7 +123,7 @@ class Torture:
             finally:
                 kill(process)
 
-    # ---- what goes on until the kill
+    # ---- activity until the kill
 
     def until_killed(self, process: subprocess.Popen[str], address: str, kind: str, random: Random) -> None:
         stop = threading.Event()
@@ -182,7 +182,7 @@ class Torture:
                     acknowledge()
 
     def sent(self, http: httpx.Client, method: str, path: str, *expected: int, **body: object) -> bool:
-        """Whether the call was answered as expected. A call that is cut off tells nothing."""
+        """Whether the response was as expected. An interrupted request proves nothing."""
         try:
             response = http.request(method, path, **body)  # type: ignore[arg-type]
         except httpx.TransportError:
@@ -192,7 +192,7 @@ class Torture:
         return response.status_code in expected
 
     def build(self, random: Random) -> None:
-        """A build of changed files, by another process, which is killed as well or first, or not."""
+        """A build of changed files in another process, which may be killed too, also before the service."""
         states: dict[str, bytes | None] = {}
         for number in range(8):
             name = f"given{number}.txt"
@@ -213,7 +213,7 @@ class Torture:
                 acknowledge()
 
     def back_up(self, random: Random) -> None:
-        """A backup, killed or not: it is there whole, or not at all."""
+        """A backup, killed or not: it is complete or absent."""
         copy, again = self.index.with_name("copy"), self.index.with_name("again")
         command = [*PINCITE, "backup", str(copy), "--index", str(self.index)]
         with self.started(command, stdout=subprocess.DEVNULL) as process, suppress(subprocess.TimeoutExpired):
@@ -238,10 +238,10 @@ class Torture:
         while not place.terms.with_suffix(".next").exists() and time.monotonic() < until:
             time.sleep(0.001)
 
-    # ---- what must be there after a restart
+    # ---- checks after a restart
 
     def verify(self, address: str) -> None:
-        """Compare a service with the ledger; what it has, of what was under way, counts from now on."""
+        """Compare a service with the ledger, and record the actual outcome of changes in progress."""
         with httpx.Client(base_url=address, timeout=60) as http:
             listed = http.get("/v1/documents", params={"limit": 1000}).json()["documents"]
             hashes = {record["source"]: record["sha256"] for record in listed}
@@ -270,7 +270,7 @@ class Torture:
         self, http: httpx.Client, source: str, text: bytes, allowed: set[bytes | None], *, searched: bool
     ) -> None:
         found = http.get(f"/v1/files/{source}").content
-        if found in allowed:  # what was under way may be finished between two calls
+        if found in allowed:  # a change in progress may complete between two requests
             self.settle(source, [found])
             text = found
         else:
@@ -301,7 +301,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def written(source: str, random: Random) -> bytes:
-    """A document with a mark that no other has, and no other version of it."""
+    """A document with a unique mark for each version."""
     sentences = [
         f"The {random.choice(WORDS)} by the {random.choice(WORDS)} is number {random.randrange(100)}."
         for _ in range(random.randrange(1, 6))

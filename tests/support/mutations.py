@@ -1,4 +1,4 @@
-"""Documents that nobody wrote, and what may happen to them: for each sentence it is known where it went."""
+"""Generated documents and edits of them, with the true new position of each sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATIN = ("Zoë", "naïve", "Ørjan", "€3.50")
 
 
 class Sentence(NamedTuple):
-    """Equal texts may be different sentences: the number tells which one it is."""
+    """Equal texts can be different sentences; the number tells them apart."""
 
     number: int
     text: str
@@ -27,7 +27,7 @@ Text = list[list[Sentence]]  # paragraphs
 
 
 class Maker:
-    """Makes texts; the same seed makes the same."""
+    """Generates texts; deterministic for a seed."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311  # not for secrets
@@ -46,7 +46,7 @@ class Maker:
         return f"{name} {self.random.randint(2, 999)} {choose(VERBS)} the {odd} {rest}".strip() + choose(".....!?")
 
     def text(self, kind: str, odd: Sequence[str] = ODD) -> Text:
-        """`prose` repeats little, `template` differs in numbers alone, `repeating` says the same again and again."""
+        """`prose` repeats little, `template` differs only in numbers, `repeating` repeats the same text."""
         self.odd = odd
         paragraphs = [
             [self.sentence() for _ in range(self.random.randint(1, 5))] for _ in range(self.random.randint(4, 12))
@@ -65,7 +65,7 @@ class Maker:
         return paragraphs
 
     def elsewhere(self, text: Text, target: Sentence) -> Text:
-        """Another sentence edited, not a neighbour."""
+        """Edit another sentence that is not a neighbour."""
         flat = [s.number for paragraph in text for s in paragraph]
         at = flat.index(target.number)
         far = [number for place, number in enumerate(flat) if abs(place - at) > 1]
@@ -73,7 +73,7 @@ class Maker:
 
 
 def replaced(text: Text, number: int, words: str) -> Text:
-    """One sentence in other words, which make it another sentence."""
+    """Reword one sentence, which makes it a different sentence."""
     return [[Sentence(-1, words) if s.number == number else s for s in paragraph] for paragraph in text]
 
 
@@ -82,7 +82,7 @@ def rendered(text: Text, newline: str = "\n") -> str:
 
 
 def places(text: Text, newline: str = "\n") -> Iterator[tuple[Sentence, tuple[int, int]]]:
-    """Each sentence with its place in code points, as it is rendered."""
+    """Each sentence with its position in code points."""
     at = 0
     for paragraph in text:
         for sentence in paragraph:

@@ -1,4 +1,4 @@
-"""Losing power at many points of a recorded run, and what the index says afterwards."""
+"""Simulates a power loss at many points of a recorded run, and checks the index after each."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.support.damage import again, found
 from tests.support.recorded import MARKS, Mark
 from tests.support.replay import Disk, calls, record
 
-# Of what was not synced: how much of the changes of names is on the disk, and how much of what was written.
+# Of the unsynced operations: the share of renames and of writes that reach the disk.
 LEFT = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.9, 0.3))
 
 
 class Expected:
-    """What must be there: what was acknowledged; of a change under way, all or nothing."""
+    """The required state: acknowledged changes; a change in progress completely or not at all."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -47,7 +47,7 @@ class Expected:
             return [f"{type(error).__name__}: {error}"]
 
     def wrong(self, folder: Path) -> Iterator[str]:
-        """What is not as it must be in a folder; opens the index there as a service does after a crash."""
+        """Violations in a folder; opens the index as a service does after a crash."""
         maybe = self.under_way or Mark(done=False)
         there = Layout(folder / "index").collections()
         for name, wanted in self.collections.items():
@@ -81,9 +81,9 @@ def changed(texts: dict[str, str], mark: Mark) -> dict[str, str]:
 
 
 def lose_power(folder: Path, changes: int, points: int, seed: int) -> list[str]:
-    """Record a run in `folder`, and lose power at `points` of it, in every way of LEFT. Gives what was wrong.
+    """Record a run in `folder` and lose power at `points` of it, in each way of LEFT. Returns the violations.
 
-    A state that something was wrong with is copied into the folder.
+    A failing state is copied into the folder.
     """
     run, log = folder / "run", folder / "log"
     record([sys.executable, "-m", "tests.support.recorded", str(run), str(changes), str(seed)], log)

@@ -1,8 +1,8 @@
-"""What is recorded: an index that is written to, asked, compacted, built and copied, by itself in one process.
+"""The recorded program: writes to an index, asks, compacts, builds and backs up, in one process.
 
     python -m tests.support.recorded FOLDER CHANGES SEED
 
-Before each change a line of FOLDER/marks says what will be there, and after it another that it is.
+Before each change it writes the expected state to FOLDER/marks, and after it a line that confirms it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KINDS = {"put": 50, "delete": 20, "compact": 4, "build": 3, "birds": 3, "copy": 
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What a change leaves: the texts of documents, or None where they are gone; whole collections and copies too."""
+    """The result of a change: document texts, None for deleted ones; whole collections and copies too."""
 
     done: bool
     documents: dict[str, str | None] = {}
@@ -104,7 +104,7 @@ class Run:
         self.marks.write(msgspec.json.encode(mark) + b"\n")
 
     def sentence(self) -> str:
-        """Two sentences with a word that is nowhere else."""
+        """Two sentences with a unique word."""
         choices = ["cats", "owls", "dogs", "sleep", "hunt", "night", "day"]
         words = self.random.choices(choices, k=self.random.randint(3, 30))
         return f"Word w{self.number}x{self.random.randrange(1 << 30)} comes first. Then {' '.join(words)}.\n"

@@ -1,8 +1,7 @@
-"""What a loss of power may leave of a folder: its writes recorded, and put together as far as they were synced.
+"""States of a folder that a power loss can leave: recorded system calls, applied as far as they were synced.
 
-A file keeps what was written before its last fsync. A name is made, moved or removed for good once its folder is
-synced.
-Whatever came later may be there or not, in any order, and a write may be cut short.
+The contents of a file survive up to its last fsync. Created, renamed and removed names survive once their folder is
+synced. Later operations may survive or not, in any order, and a write may be truncated.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ STARTED = re.compile(r"(\d+) +(\w+\(.*) <unfinished \.\.\.>")
 RESUMED = re.compile(r"(\d+) +<\.\.\. \w+ resumed>(.*)")
 TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 HANDLE = re.compile(r"^(?:\d+|AT_FDCWD)<((?:\\x[0-9a-f]{2})*)>")
-FORGOTTEN = "-shm"  # SQLite makes its shared memory anew after a loss of power
+FORGOTTEN = "-shm"  # SQLite rebuilds its shared memory after a power loss
 
 
 class Call(NamedTuple):
-    """A system call that succeeded. It began when `began` others had ended."""
+    """A successful system call. `began`: how many others had ended when it started."""
 
     name: str
     arguments: list[str]
@@ -37,7 +36,7 @@ class Call(NamedTuple):
 
 
 def record(command: Sequence[str], log: Path) -> None:
-    """Run a program and log its system calls. Raises CalledProcessError where it fails."""
+    """Run a program and log its system calls. Raises CalledProcessError if it fails."""
     tracing = [
         "strace",
         "-f",
@@ -56,7 +55,7 @@ def record(command: Sequence[str], log: Path) -> None:
 
 
 def traceable() -> bool:
-    """Whether system calls can be logged on this machine."""
+    """Whether system calls can be traced on this machine."""
     try:
         return (
             subprocess.run(["strace", "-f", "--seccomp-bpf", "true"], check=False, capture_output=True).returncode == 0
@@ -87,7 +86,7 @@ def calls(log: Path) -> Iterator[Call]:
 class File:
     def __init__(self) -> None:
         self.safe = bytearray()
-        self.pending: list[tuple[int, int, bytes | None]] = []  # when, place, data; None cuts the file there
+        self.pending: list[tuple[int, int, bytes | None]] = []  # time, offset, data; None truncates the file there
 
     def written(self, chosen: Callable[[], bool], torn: Callable[[bytes], bytes]) -> bytearray:
         content = bytearray(self.safe)
@@ -116,7 +115,7 @@ class Folder:
 
 
 class Renaming:
-    """A change of names, which is made as a whole."""
+    """A change of names, which is atomic."""
 
     def __init__(self, when: int, changes: list[tuple[Folder, str, File | Folder | None]]) -> None:
         self.when = when
@@ -125,19 +124,19 @@ class Renaming:
 
 
 class Disk:
-    """A folder as the calls up to now have left it, and as they may have left it on the disk."""
+    """The current state of a folder, and what of it may be on disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.top = Folder()
         self.names: list[Renaming] = []
-        self.places: dict[str, int] = {}  # where a handle that appends or writes on is, by its path
+        self.places: dict[str, int] = {}  # offsets of open handles, by path
         self.ended = 0
 
-    # ---- what a call does
+    # ---- effects of system calls
 
     def take(self, call: Call) -> str | None:
-        """Do as a call did; the path that it was about, from the root, if it was about the root at all."""
+        """Apply a call; return its path relative to the root, if it is inside."""
         self.ended += 1
         handle = HANDLE.match(call.arguments[0])
         paths = [self.inside(path) for path in paths_of(call)]
@@ -235,14 +234,14 @@ class Disk:
                 renaming.safe = True
 
     def last_written(self, path: str) -> bytes:
-        """What the last call wrote into a file."""
+        """The data of the last write to a file."""
         node = self.find(path)
         return node.pending[-1][2] or b"" if isinstance(node, File) else b""
 
-    # ---- what may be on the disk
+    # ---- states on disk
 
     def leave(self, target: Path, random: Random, names: float, data: float) -> None:
-        """Write out what was synced, and of the rest each change of a name and each write with a probability."""
+        """Write what was synced, and each later rename and write with a probability."""
         entries: dict[int, dict[str, File | Folder]] = {}
         for renaming in self.names:
             if renaming.safe or random.random() < names:
@@ -270,7 +269,7 @@ def full(file: File) -> bytearray:
 
 
 def paths_of(call: Call) -> list[str]:
-    """The paths that a call was given, made absolute by the folders before them."""
+    """The paths in a call, made absolute."""
     found, folder = [], ""
     for argument in call.arguments:
         if handle := HANDLE.match(argument):

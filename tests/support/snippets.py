@@ -1,7 +1,7 @@
-"""The fenced blocks of a page of documentation, run in the order in which a reader meets them.
+"""Runs the fenced code blocks of a documentation page in order.
 
-One shell runs all `sh` blocks of a page, so that a variable set in one is there in the next. `make serve` is running
-already; `pincite serve` is started beside it, as a reader would in a second terminal.
+One shell runs all `sh` blocks of a page, so variables persist. `make serve` is already running; `pincite serve` is
+started in the background, as in a second terminal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from tests.support.commands import ROOT, serving
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FIRST, SECOND = "http://127.0.0.1:8000", "http://127.0.0.1:8001"  # of `make serve`, and of what a page starts
+FIRST, SECOND = "http://127.0.0.1:8000", "http://127.0.0.1:8001"  # of `make serve`, and of services that a page starts
 SERVE = re.compile(r"^\.venv/bin/pincite serve (.*)$")
 INTERPRETERS = {"python": [sys.executable], "js": ["node", "--input-type=module"]}
 END = "--end-of-block--"
@@ -33,15 +33,15 @@ class Ran(NamedTuple):
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """The language and the text of each fenced block."""
+    """The language and text of each fenced block."""
     return FENCE.findall(page)
 
 
 class Reader:
-    """Somebody who types what a page says, in a checkout that has seeds and a home with a folder of notes."""
+    """A user who follows a page, in a checkout with seeds and a home folder with notes."""
 
     def __init__(self, folder: Path, address: str, index: Path) -> None:
-        """`address`: a service over `index`, as `make serve` would have started it."""
+        """`address`: a service over `index`, as `make serve` starts it."""
         self.folder = folder
         self.home = folder / "home"
         self.addresses = {FIRST: address}
@@ -58,7 +58,7 @@ class Reader:
         self.environment = os.environ | {"HOME": str(self.home), "PYTHONPATH": str(ROOT)}
 
     def read(self, page: str) -> Iterator[Ran]:
-        """Run what the page shows; what each block printed. Raises AssertionError where one fails."""
+        """Run the page and return each block's output. Raises AssertionError if a block fails."""
         with (
             self.services,
             (self.folder / "stderr").open("w") as stderr,
@@ -79,7 +79,7 @@ class Reader:
                     yield Ran(language, text, self.run(INTERPRETERS[language], text))
 
     def parts(self, text: str) -> Iterator[str]:
-        """What is typed into the shell, cut where a service is started."""
+        """The shell input, split where a service is started."""
         typed: list[str] = []
         for line in text.replace("\\\n", " ").splitlines():
             if started := SERVE.match(line):
@@ -91,7 +91,7 @@ class Reader:
         yield "\n".join(typed)
 
     def serve(self, arguments: list[str]) -> None:
-        """Start what a page starts, on a free port; one without a port takes the place of `make serve`."""
+        """Start the service of a page on a free port; one without a port replaces `make serve`."""
         words = [word.replace("~", str(self.home)) for word in arguments]
         place = SECOND if "--port" in words else FIRST
         if "--port" in words:

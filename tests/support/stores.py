@@ -1,4 +1,4 @@
-"""Both kinds of store, each with a service over it."""
+"""Both kinds of store, each with a running service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Served(NamedTuple):
 
 @contextmanager
 def served(folder: Path, exported: Path, store: Address | None) -> Iterator[Served]:
-    """A service over a folder, or over a store, with seeds/ in its default collection."""
+    """A service over a folder or a store, with seeds/ in its default collection."""
     encoder = Layout(folder).encoder(models.DEFAULT_SHA256)
     encoder.parent.mkdir(parents=True)
     encoder.symlink_to(exported)

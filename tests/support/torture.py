@@ -1,8 +1,8 @@
-"""The long form of what tests/project/test_torture.py does in short: killing the service, and losing power.
+"""The long version of tests/project/test_torture.py: kills the service and loses power many times.
 
     python -m tests.support.torture --kills 200 --points 300 --seed 1
 
-Ends with status 1 if anything that was acknowledged is not there, anything else half there, or a check not clean.
+The exit status is 1 if acknowledged data is lost, other data is incomplete, or a check finds problems.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from tests.support.replay import traceable
 
 
 @click.command()
-@click.option("--kills", default=200, show_default=True, help="How often the service is killed.")
-@click.option("--points", default=300, show_default=True, help="Points of a recorded run at which power is lost.")
-@click.option("--changes", default=400, show_default=True, help="Changes of that run.")
+@click.option("--kills", default=200, show_default=True, help="Number of kills.")
+@click.option("--points", default=300, show_default=True, help="Number of power losses in a recorded run.")
+@click.option("--changes", default=400, show_default=True, help="Changes in that run.")
 @click.option("--seed", default=1, show_default=True)
 @click.option(
-    "--folder", type=click.Path(path_type=Path), help="Work here, and leave what went wrong.  [default: none]"
+    "--folder", type=click.Path(path_type=Path), help="Working folder; keeps failing states.  [default: none]"
 )
 def main(*, kills: int, points: int, changes: int, seed: int, folder: Path | None) -> None:
-    """Kill a service under load, and replay a recorded run up to many points keeping only what was synced."""
+    """Kill a service under load, and replay a recorded run up to many points with only what was synced."""
     with tempfile.TemporaryDirectory(prefix="pincite-torture-") as temporary:
         place = folder or Path(temporary)
         place.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def killed(folder: Path, kills: int, seed: int) -> list[str]:
 
 def without_power(folder: Path, changes: int, points: int, seed: int) -> list[str]:
     if not traceable():
-        return ["strace cannot be run here: no power was lost"]
+        return ["strace is not available here; power loss was not tested"]
     (folder / "power").mkdir()
     wrong = lose_power(folder / "power", changes, points, seed)
     click.echo(f"power lost at {points} points in {len(LEFT)} ways each, {len(wrong)} violations")
