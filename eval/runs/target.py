@@ -17,9 +17,9 @@ from index.errors import DocumentNotFound
 from service import schema
 from service.answering.answering import Answering
 from service.client import errors
-from service.client.client import PATIENCE_S, Pincite
+from service.client.client import Pincite
 from service.client.errors import NotFound, NotPincite, Refused
-from service.client.requests import BUSY
+from service.client.requests import BUSY, PATIENCE_S
 
 
 class Target(Protocol):

@@ -15,11 +15,21 @@ from msgspec import Struct
 
 from service import schema
 from service.client.errors import NotPincite, Refused, Unreachable, error_of, refusal
+from service.version import VERSION
 
 T = TypeVar("T")
 
 BUSY = (429, 502, 503, 504)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 10.0
+HERE = "http://127.0.0.1:8000"
+TIMEOUT_S = 120.0  # per answer
+CONNECT_S = 10.0
+PATIENCE_S = 60.0
+PAGE = 1000
+ENCODING = "cl100k_base"  # that tokens are counted in
+
+Part = tuple[int, int] | None  # bytes, half-open
+BatchAnswer = schema.AskResponse | Refused
 
 
 class AskOptions(TypedDict, total=False):
@@ -272,3 +282,16 @@ def seconds(retry_after: str | None) -> float:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
     except ValueError:
         return 0.0
+
+
+def headers(key: str | None) -> dict[str, str]:
+    return {"User-Agent": f"pincite/{VERSION}"} | ({"Authorization": f"Bearer {key}"} if key else {})
+
+
+def limits(timeout: float) -> httpx.Timeout:
+    return httpx.Timeout(timeout, connect=min(timeout, CONNECT_S))
+
+
+def request_for(http: httpx.Client | httpx.AsyncClient, call: Call[T]) -> httpx.Request:
+    parameters = call.parameters or None
+    return http.build_request(call.method, call.path, params=parameters, content=call.body, headers=call.headers)

@@ -17,7 +17,7 @@ import pytest
 
 from index.cli.printing import printable
 from service.cli.printing import line_at
-from service.client.client import headers
+from service.client.requests import headers
 from service.http.openapi import openapi_config
 from service.version import VERSION
 from tests.support.commands import ROOT, pincite, serving

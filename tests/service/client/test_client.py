@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import schema
-from service.client.client import AsyncPincite, Pincite
+from service.client import AsyncPincite, Pincite
 from service.client.errors import (
     BadRequest,
     Busy,
@@ -32,6 +32,7 @@ from service.client.errors import (
     NotPincite,
     Unreachable,
 )
+from service.client.generate import generated
 from service.client.requests import Lines, escaped
 from tests.support.commands import ROOT, serving
 
@@ -145,6 +146,7 @@ def test_pages_of_documents_follow_on_each_other(address: str, monkeypatch: pyte
     with Pincite(address) as client:
         whole = list(client.documents())
         monkeypatch.setattr("service.client.client.PAGE", 2)
+        monkeypatch.setattr("service.client.aio.client.PAGE", 2)
         assert list(client.documents()) == whole
         awaited: Client = Awaited(address)
         assert list(awaited.documents()) == whole
@@ -160,12 +162,9 @@ def test_no_source_leads_to_another_call(address: str) -> None:
             client.document("../../ready")
 
 
-def test_both_clients_have_the_same_methods() -> None:
-    def methods(kind: type) -> dict[str, list[str]]:
-        found = inspect.getmembers(kind, inspect.isfunction)
-        return {name: list(inspect.signature(each).parameters) for name, each in found if not name.startswith("_")}
-
-    assert methods(Pincite) == methods(AsyncPincite)
+def test_the_client_without_asyncio_is_made_of_the_one_for_asyncio() -> None:
+    made = Path(inspect.getfile(Pincite)).read_text(encoding="utf-8")
+    assert made == generated(), "run: python -m service.client.generate"
 
 
 class Seen(NamedTuple):
