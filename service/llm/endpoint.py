@@ -7,12 +7,13 @@ timeout restarts with every byte.
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import wait
+from contextlib import ExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
+from anyio.from_thread import start_blocking_portal
 from msgspec import Struct
 
 from service.errors import NoChoice
@@ -46,13 +47,12 @@ class Endpoint:
         identity = {"Accept-Encoding": "identity"}  # compression is off, which prevents decompression bombs
         headers = identity | ({"Authorization": f"Bearer {key}"} if key else {})
         self._http = httpx.AsyncClient(headers=headers, timeout=None, follow_redirects=False)  # noqa: S113  # see _within
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="endpoint", daemon=True)
-        self._thread.start()
+        self._exit = ExitStack()
+        self._portal = self._exit.enter_context(start_blocking_portal())
 
     def reply(self, messages: list[dict[str, str]], seconds: float, deadline: Deadline) -> str:
         """The text of the reply to a chat within `seconds`. Raises NoChoice or HungUp."""
-        asking = asyncio.run_coroutine_threadsafe(self._within(seconds, messages), self._loop)
+        asking = self._portal.start_task_soon(self._within, seconds, messages)
         while not wait([asking], LISTEN_S).done:
             if deadline.hung_up:
                 asking.cancel()
@@ -60,10 +60,8 @@ class Endpoint:
         return asking.result()
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._http.aclose(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._portal.call(self._http.aclose)
+        self._exit.close()
 
     async def _within(self, seconds: float, messages: list[dict[str, str]]) -> str:
         try:
