@@ -1,4 +1,4 @@
-"""The Dockerfile and the Compose file, as far as they can be checked where no Docker engine runs."""
+"""Static checks of the Dockerfile and the Compose file, which need no Docker engine."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ DOCKERFILE = instructions((ROOT / "Dockerfile").read_text("utf-8"))
 
 
 def last(name: str) -> str:
-    """The arguments of the last instruction of that name: the one that holds for the image."""
+    """The arguments of the last instruction with this name, which takes effect in the image."""
     return [arguments for instruction, arguments in DOCKERFILE if instruction == name][-1]
 
 
 def copied() -> list[str]:
-    """What COPY takes from the checkout."""
+    """The paths that COPY takes from the checkout."""
     found = [shlex.split(arguments) for instruction, arguments in DOCKERFILE if instruction == "COPY"]
     return [source for words in found if not words[0].startswith("--from") for source in words[:-1]]
 
 
 def let_through() -> set[str]:
-    """What .dockerignore lets through: it refuses everything, then names exceptions."""
+    """The paths that .dockerignore includes: it excludes everything, then lists exceptions."""
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert "*" in lines
     return {line.removeprefix("!") for line in lines if line.startswith("!")}

@@ -1,4 +1,4 @@
-"""What the README and docs/ say holds: links lead somewhere, names exist, generated parts are current, snippets run."""
+"""README and docs/: links resolve, names exist, generated parts are current, snippets run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_README = 130  # lines
 
 
 def anchors(text: str) -> set[str]:
-    """The fragments that headings get: "## Sizing & cost" -> "sizing--cost"."""
+    """The anchors of headings: "## Sizing & cost" -> "sizing--cost"."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"(?s)^```.*?^```", "", text, flags=re.MULTILINE), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -80,7 +80,7 @@ def test_the_response_in_the_readme_is_part_of_the_recorded_one() -> None:
 
 
 def assert_part(part: object, whole: object) -> None:
-    """That a JSON value is the other, with members left out and numbers rounded."""
+    """Assert that a JSON value equals another, with members left out and numbers rounded."""
     if isinstance(part, dict):
         assert isinstance(whole, dict)
         for name, value in part.items():
@@ -97,7 +97,7 @@ def assert_part(part: object, whole: object) -> None:
 
 @pytest.fixture
 def reader(tmp_path: Path, seeds_index: Path) -> Iterator[Reader]:
-    """A reader beside a running service; the index is a copy of its own, since pages change it and make keys."""
+    """A reader beside a running service, with its own copy of the index, because pages change it and create keys."""
     index = tmp_path / "index"
     shutil.copytree(seeds_index, index)
     (tmp_path / "checkout").mkdir()

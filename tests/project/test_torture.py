@@ -1,4 +1,4 @@
-"""What was acknowledged outlives kill -9 and a loss of power. `make torture` does the same for longer."""
+"""Acknowledged changes survive kill -9 and power loss. `make torture` runs longer."""
 
 from __future__ import annotations
 

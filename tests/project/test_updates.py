@@ -1,4 +1,4 @@
-"""Thousands of random changes through the real writer, compared with a dictionary and a product of matrices."""
+"""Thousands of random changes through the real writer, compared with a dictionary and a matrix product."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ names = st.integers(0, SOURCES - 1).map(lambda number: f"{number % 3}/{number}.t
 
 
 def vector(source: str, text: str) -> Vectors:
-    """As it is stored: of the title, which is the name, and the text."""
+    """The stored vector: of the title, which is the name, and the text."""
     title = source.rpartition("/")[2].removesuffix(".txt")
     encoded: Vectors = FakeEncoder().encode([f"{title}\n{text}."])[0].astype(np.float16).astype(np.float32)
     return encoded
 
 
 class Updates(RuleBasedStateMachine):
-    """Dense search passes from one kind of index to the other and back, as the collection grows and shrinks."""
+    """Dense search switches between exact and approximate as the collection grows and shrinks."""
 
     @initialize()
     def begin(self) -> None:
@@ -103,7 +103,7 @@ class Updates(RuleBasedStateMachine):
         )
         for question in QUESTIONS:
             cosines = dict(zip(sources, matrix @ FakeEncoder().encode([question])[0], strict=True))
-            for pattern in ("**", "1/*", f"*/{len(sources)}.txt"):  # few enough for all of them to be compared
+            for pattern in ("**", "1/*", f"*/{len(sources)}.txt"):  # few enough for exact search
                 matching = {source: cosines[source] for source in sources if matches(source, pattern)}
                 dense, terms = searcher.rankings(question, [pattern])
                 places = {number: source for number, source, _ in searcher.places([*dense, *terms])}

@@ -1,4 +1,4 @@
-"""Packing: nothing beyond the budget, nothing twice, nothing changed, every mark once."""
+"""Packing: within the budget, without duplicates or changes, each mark once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DOCUMENT = st.lists(st.tuples(SENTENCE, GAP), min_size=1, max_size=12)
 
 
 class World:
-    """Documents of sentences, and passages offered out of them."""
+    """Documents of sentences, and passages offered from them."""
 
     def __init__(self, documents: list[list[tuple[str, str]]], windows: list[tuple[int, int, int]]) -> None:
         self.texts = ["".join(sentence + gap for sentence, gap in document) for document in documents]
@@ -113,7 +113,7 @@ def test_offers_are_taken_best_first_and_only_the_last_is_cut(world: World, budg
     packed = world.packed(budget)
     whole = 0
     taken: list[Run] = []
-    for offer in world.offers:  # as much of each as fits, counted anew each time
+    for offer in world.offers:  # as much of each as fits, recounted each time
         new = [run for run in offer if run not in taken]
         same = takewhile(lambda pair: pair[0] == pair[1], zip(new, packed.runs[len(taken) :], strict=False))
         most = len(list(same))

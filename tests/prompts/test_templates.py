@@ -1,4 +1,4 @@
-"""Templates: what was shipped never changes, and what is filled in cannot change it either."""
+"""Templates: released ones never change, and values cannot change them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VALUES = {"question": "Who?", "sentences": "1. Ann is.\n2. Bob was.", "kept": 2,
 
 
 def test_a_template_that_was_shipped_is_what_it_was() -> None:
-    """A change is a new file: choose-2.txt."""
+    """An improvement is a new file: choose-2.txt."""
     found = {path.stem: sha256(path.read_bytes()).hexdigest() for path in FOLDER.glob("*.txt")}
     assert found == SHIPPED
     assert {name: template(name).sha256 for name in SHIPPED} == SHIPPED

@@ -1,4 +1,4 @@
-"""The capacity plan: its tables are worked out from what was measured, and the file has them as they are now."""
+"""The capacity plan: its tables are computed from measurements, and the file is up to date."""
 
 from __future__ import annotations
 

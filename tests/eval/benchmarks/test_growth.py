@@ -1,4 +1,4 @@
-"""What the growth of an index is measured with, and how it is told."""
+"""The growth benchmark: its measurements and its tables."""
 
 from __future__ import annotations
 

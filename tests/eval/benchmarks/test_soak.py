@@ -1,4 +1,4 @@
-"""What is told of an hour under load."""
+"""The report of the soak test."""
 
 from __future__ import annotations
 

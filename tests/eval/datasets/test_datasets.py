@@ -1,4 +1,4 @@
-"""Test sets in three layouts are read alike, and nothing in them is taken on trust."""
+"""Test sets in three layouts are read alike, and every span in them is verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every metric against values worked by hand, or against another implementation."""
+"""Every metric against values computed by hand, or against another implementation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ranked(*alternatives: list[Gold]) -> dict[str, float]:
 
 
 def test_a_span_is_found_by_the_first_passage_that_holds_all_of_it() -> None:
-    values = ranked([Gold("a", "x" * 4, 9)])  # 9 to 13: cut by the first passage, held by the third
+    values = ranked([Gold("a", "x" * 4, 9)])  # 9 to 13: split by the first passage, contained in the third
     assert values == {
         "recall@1": 0.0,
         "recall@5": 1.0,
@@ -215,7 +215,7 @@ def test_equal_confidences_share_their_errors_and_cannot_be_cut() -> None:
 
 def test_calibration_error_by_hand() -> None:
     confidence, right = arrays([(0.9, True), (0.7, False), (0.3, False), (0.1, False)])
-    # two bins: said 0.2, right 0; said 0.8, right 0.5
+    # two bins: confidence 0.2, right 0; confidence 0.8, right 0.5
     assert selective.calibration_error(confidence, right, bins=2) == pytest.approx(0.5 * 0.2 + 0.5 * 0.3)
     assert [each.size for each in selective.reliability(confidence, right, bins=3)] == [2, 1, 1]
 
@@ -261,11 +261,11 @@ def test_statuses_by_hand() -> None:
     ]
     found = measure(Columns.of(scores))
     assert found["status accuracy"] == pytest.approx(4 / 7)
-    assert found["hit@1"] == pytest.approx(2 / 4)  # of those that can be answered
+    assert found["hit@1"] == pytest.approx(2 / 4)  # of the answerable questions
     assert found["abstention precision"] == pytest.approx(2 / 3)
     assert found["abstention recall"] == pytest.approx(2 / 3)
     assert (found["conflict precision"], found["conflict recall"]) == (1.0, 0.5)
-    assert found["AUROC"] == pytest.approx(8 / 12)  # pairs that are in order, of 4 times 3
+    assert found["AUROC"] == pytest.approx(8 / 12)  # correctly ordered pairs, of 4 times 3
     assert found["exact citations"] == pytest.approx(3 / 4)
 
 

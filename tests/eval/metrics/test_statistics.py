@@ -1,4 +1,4 @@
-"""The statistics against values worked by hand, other implementations, and what they promise."""
+"""The statistics against values computed by hand, other implementations, and their guarantees."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_holm_is_never_milder_than_false_discovery_control(p: dict[str, float]) 
     milder = false_discovery_control(list(p.values()))
     for name, lower in zip(p, milder, strict=True):
         assert lower - 1e-12 <= adjusted[name] <= 1.0
-        assert adjusted[name] <= min(1.0, p[name] * len(p)) + 1e-12  # Bonferroni is never milder
+        assert adjusted[name] <= min(1.0, p[name] * len(p)) + 1e-12  # Bonferroni is never less strict
 
 
 def test_an_interval_is_that_of_scipys_bootstrap() -> None:

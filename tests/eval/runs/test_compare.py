@@ -1,4 +1,4 @@
-"""A planted regression is caught; chance is not."""
+"""A planted regression is detected; noise is not reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eval.runs.target import InProcess
 from pincite import run as pincite
 from tests.support.evaluating import RESAMPLES, evaluate, small_set
 
-REPEATED = 16  # 12 questions are too few to tell anything
+REPEATED = 16  # 12 questions are too few for significance
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def good(dataset: Dataset, index_folder: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def shuffled(good: Path, dataset: Dataset, index_folder: Path) -> Path:
-    """The good run, with the answers to one question in ten exchanged among themselves."""
+    """The good run, with the answers to one question in ten swapped among each other."""
     folder = RunFolder(good.with_name("shuffled"))
     shutil.copytree(good, folder.path)
     lines = folder.read_lines()

@@ -1,4 +1,4 @@
-"""The report is one file that needs nothing else, and says what the run says."""
+"""The report is one self-contained file with the run's results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run can be repeated to the byte, be interrupted, and goes wrong with a clear error and nothing lost."""
+"""Runs are reproducible to the byte, can be interrupted, and fail with clear errors and without data loss."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SAME_BYTES = ("responses.jsonl", "scores.jsonl", "metrics.json")
 
 
 class Leaving:
-    """A target that goes away after some answers, as a service does that is stopped."""
+    """A target that fails after some answers, like a service that is stopped."""
 
     def __init__(self, target: InProcess, answers: int, version: str | None = None) -> None:
         self._target = target
         self._left = answers
-        self._version = version  # of the index from then on, instead of leaving
+        self._version = version  # of the index from then on, instead of failing
         self.name = target.name
 
     def ready(self) -> schema.Ready:

@@ -1,4 +1,4 @@
-"""What holds wherever collections lie: the same tests over an index folder and over Milvus."""
+"""Behaviour of every backend: the same tests over an index folder and over Milvus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.schema import AskRequest, AskResponse
 from tests.support.stores import Served, served
 
 QUESTIONS = Path(__file__).parents[3] / "eval" / "data" / "seeds" / "questions.jsonl"
-SEARCHED, ASKED = 2, 30  # every second question is searched for, every thirtieth answered as well: the bench does all
+SEARCHED, ASKED = 2, 30  # searches every second question and answers every thirtieth; the benchmark does all
 NAMES = ["A.txt", "a b/é 'x' \"y\" 100%_?.md", "deep/er/one.txt", "deep/two.txt", "z~.md", "日本/東京.txt"]
 
 Client = TestClient[Any]
@@ -50,7 +50,7 @@ def store(request: pytest.FixtureRequest) -> Served:
 
 @pytest.fixture
 def made(store: Served, request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Makes an empty collection for one test: the query that names it."""
+    """Create an empty collection for a test; returns the query string that names it."""
 
     def make(name: str) -> str:
         store.backend.make(name)
@@ -98,7 +98,7 @@ def test_every_store_finds_the_same_and_cites_the_same(in_folder: Served, in_mil
         differ += first != second
         if first != second or number * SEARCHED % ASKED == 0:
             assert cited(asked(in_folder, question)) == cited(asked(in_milvus, question)), question
-    assert differ <= len(questions) / 100  # scores that differ by a rounding: the order of two passages
+    assert differ <= len(questions) / 100  # rounding of scores can swap two passages
 
 
 def test_a_score_is_the_same_in_every_store(in_folder: Served, in_milvus: Served) -> None:

@@ -1,4 +1,4 @@
-"""From files to an index, and what a build does to one that is there."""
+"""Building an index from files, and updating an existing one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.fakes import FakeEncoder
 
 
 class CountingEncoder(FakeEncoder):
-    """Remembers what it was asked to encode."""
+    """Records the texts it encodes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,7 +203,7 @@ def test_vectors_are_stored_as_encoded(corpus: Corpus) -> None:
     assert np.allclose(vector, expected, atol=1e-3)
 
 
-# ---- opening what is not right
+# ---- opening damaged or foreign indexes
 
 
 @pytest.fixture

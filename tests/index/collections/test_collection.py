@@ -1,4 +1,4 @@
-"""A collection that is searched while it is written to."""
+"""Searching a collection while it is written to."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def made(folder: Path) -> Collection:
 
 
 def again(place: CollectionLayout) -> Collection:
-    """The same collection, as another process would open it."""
+    """The same collection, opened as by another process."""
     return Collection(place, Store(place.store), FakeEncoder())
 
 
@@ -148,7 +148,7 @@ def test_a_change_that_a_crash_left_half_derived_is_finished_when_the_collection
 ) -> None:
     put(collection, "a.txt", "Cats sleep.")
     new = collection.writer.encode([collection.writer.prepare("b.txt", b"Dogs bark.", None)])
-    collection.store.commit(new, [], at=0)  # and no more: term search does not know it
+    collection.store.commit(new, [], at=0)  # and nothing else: term search does not have it
     searcher = again(collection.place).searcher()
     assert [document.source for document in searcher.documents(None, 10)] == ["a.txt", "b.txt"]
     assert len(searcher.rankings("dogs")[1]) == 1
@@ -161,7 +161,7 @@ def test_what_tantivy_was_about_to_commit_is_in_nobodys_way_after_a_crash(collec
     before = {path: path.read_bytes() for path in (place.terms_covered, *place.terms.glob("*.json"))}
     put(collection, "b.txt", "Dogs bark.")
     assert list(place.terms.glob("*.del"))
-    for path, content in before.items():  # as if the crash had come just before its commit
+    for path, content in before.items():  # as after a crash just before its commit
         path.write_bytes(content)
     collection.close()
     opened = again(place)
@@ -280,7 +280,7 @@ def test_lists_are_searched_and_their_recall_is_told_once_there_is_much(
     (path,) = collection.place.all_vectors()
     for damage in (flip, cut):
         damage(path, random)
-        assert again(collection.place).searcher().dense == Dense()  # every vector, from the store
+        assert again(collection.place).searcher().dense == Dense()  # all vectors of the store
         assert len(found(again(collection.place), "cats")) == 100
         assert run(["check", "--index", str(index)]) == 1
         assert run(["check", "--index", str(index), "--repair"]) == 0

@@ -1,4 +1,4 @@
-"""Several collections in one index, made and dropped while they are used."""
+"""Several collections in one index, created and dropped while in use."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_writer_of_a_dropped_collection_touches_nothing(tmp_path: Path) -> Non
         writing = threading.Thread(target=put)
         writing.start()
         (tmp_path / "collections/birds").rename(tmp_path / ".dropped-1")
-        with ThreadPoolExecutor(1) as another:  # this thread has the lock of that path already
+        with ThreadPoolExecutor(1) as another:  # this thread already holds the lock of that path
             new = another.submit(made, tmp_path, "birds").result()
     writing.join()
     assert len(waiting) == 1
@@ -113,7 +113,7 @@ def test_a_writer_of_a_dropped_collection_touches_nothing(tmp_path: Path) -> Non
         old.writer.delete(["cat.txt"])
     for collection in (new, other):
         assert len(found(collection, "cat dog owl late")) == len(TEXTS) - 1
-    assert len(found(old, "cat dog owl late")) == len(TEXTS) - 1  # questions in flight end as they began
+    assert len(found(old, "cat dog owl late")) == len(TEXTS) - 1  # questions in flight finish on their own version
     sweep(tmp_path)
     drop(tmp_path, "birds")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["collections"]

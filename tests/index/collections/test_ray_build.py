@@ -1,4 +1,4 @@
-"""Building with the workers of a real Ray cluster on this machine, one of them killed in the middle."""
+"""Building with a real Ray cluster on this machine, with a worker killed halfway."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRUTH = """
 
 
 class Stopped(Exception):
-    """As a build is that is broken off."""
+    """Simulates an interrupted build."""
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def cluster() -> Iterator[RayWorkers]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Documents of a few passages, one in another encoding, an empty one, and one that cannot be read as text."""
+    """Documents of a few passages, one in another encoding, one empty, and one that is not text."""
     folder = tmp_path_factory.mktemp("files")
     chooser = random.Random(7)  # noqa: S311  # the same documents each time, not a secret
     for number in range(DOCUMENTS):
@@ -66,7 +66,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def index(exported: Path, tmp_path: Path) -> Callable[[str], Path]:
-    """An empty index folder that has the encoder already."""
+    """An empty index folder with an exported encoder."""
 
     def made(name: str) -> Path:
         encoder = Layout(tmp_path / name).encoder(models.DEFAULT_SHA256)
@@ -78,7 +78,7 @@ def index(exported: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 
 def truth(index: Path) -> list[tuple[object, ...]]:
-    """Every document with all that was made of it, its vectors to the last bit."""
+    """All documents with everything derived from them, vectors to the last bit."""
     with sqlite3.connect(Layout(index).collection("default").store) as connection:
         return connection.execute(TRUTH).fetchall()
 
@@ -94,7 +94,7 @@ def workers() -> list[psutil.Process]:
 
 
 def listening() -> set[str]:
-    """The addresses that Ray listens at."""
+    """The addresses that Ray listens on."""
     children = [*psutil.Process().children(recursive=True), psutil.Process()]
     sockets = [each for child in children for each in child.net_connections("inet")]
     return {each.laddr.ip.removeprefix("::ffff:") for each in sockets if each.status == psutil.CONN_LISTEN}

@@ -1,4 +1,4 @@
-"""The encoders on the real model: exact, alone as in company, and close to the original."""
+"""The encoders on the real model: exact, independent of the batch, and close to the original."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_exported_vectors_are_close_to_the_original(
     onnx_encoder: OnnxEncoder, reference: SentenceTransformersEncoder
 ) -> None:
     cosines = (onnx_encoder.encode(TEXTS) * reference.encode(TEXTS)).sum(axis=1)
-    assert cosines.min() >= 0.97  # a single word; a mean over few pieces hides little of their rounding
+    assert cosines.min() >= 0.97  # a single word: an average over few pieces hides little rounding
     sentences = [cosine for text, cosine in zip(TEXTS, cosines, strict=True) if len(text) > 10]
     assert min(sentences) >= 0.98
     assert np.mean(sentences) >= 0.99
@@ -117,7 +117,7 @@ def test_a_long_text_is_the_mean_of_its_windows_weighted_by_their_pieces(
     kind: str, onnx_encoder: OnnxEncoder, reference: SentenceTransformersEncoder
 ) -> None:
     encoder: Encoder = onnx_encoder if kind == "onnx" else reference
-    words = ["river", "moon", "stone", "bread"] * 150  # each is one piece
+    words = ["river", "moon", "stone", "bread"] * 150  # each is one word piece
     assert encoder.count(" ".join(words)) == 602
     parts = [" ".join(words[start : start + 254]) for start in range(0, 600, 254)]
     mean = (encoder.encode(parts) * np.array([[254], [254], [92]])).sum(axis=0)

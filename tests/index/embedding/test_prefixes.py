@@ -1,4 +1,4 @@
-"""The published prompts of the well-known encoders."""
+"""The published prompts of well-known encoders."""
 
 from __future__ import annotations
 

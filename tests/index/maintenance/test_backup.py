@@ -19,7 +19,7 @@ def test_a_backup_taken_under_writes_is_one_version_and_answers_when_restored(tm
     stop = threading.Event()
 
     def write() -> None:
-        """Both documents change together, so that a copy of two versions would show."""
+        """Change both documents together, so that a mixed copy would be detected."""
         number = 0
         while not stop.is_set():
             number += 1

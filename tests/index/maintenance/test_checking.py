@@ -1,4 +1,4 @@
-"""`pincite check`: whatever is off is found, and what is whole is called so."""
+"""`pincite check`: it finds all damage, and reports none in an intact index."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_bit_in_any_derived_file_is_found_and_repaired(
         place = collection.place
         paths = [path for path in [*place.all_vectors(), *place.terms.iterdir()] if path.suffix == kind]
         if kind == ".del" and not paths:
-            continue  # the repair of another file has done away with it
+            continue  # the repair of another file has removed it
         damage(paths[0], random)
         assert checked(tmp_path).findings, kind
         assert checked(tmp_path, repair=True).findings == []

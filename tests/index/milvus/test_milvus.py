@@ -1,4 +1,4 @@
-"""What only a store in Milvus has: pieces, limits, a journal, an engine that may be away."""
+"""What is specific to Milvus: pieces, limits, the journal, an unavailable engine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ TOLD = SenderMetadata()
 
 
 class Fresh(NamedTuple):
-    """An empty collection in an engine of this process."""
+    """An empty collection in an in-process engine."""
 
     engine: Engine
     bound: Bound
@@ -229,11 +229,11 @@ def test_a_heading_that_the_store_has_no_room_for_is_refused_before_anything_is_
     assert fresh.rows(JOURNAL.name) == []
 
 
-# ---- writers that die, and what is erased
+# ---- crashed writers, and sweeping
 
 
 def failing(engine: Engine, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine goes away just when rows of this table are put."""
+    """The engine fails when rows of this table are written."""
     upsert = engine.upsert
 
     def stop(name: str, rows: list[Row]) -> None:
@@ -322,13 +322,13 @@ def test_a_common_term_is_counted_in_all_passages(
         fresh.put(f"{number}.txt", text)
     monkeypatch.setattr("index.milvus.searcher.FEW", 2)
     searcher = fresh.bound.searcher(fresh.bound.state())
-    if not embedded:  # as a Milvus is asked
+    if not embedded:  # as in a Milvus request
         monkeypatch.setattr(fresh.engine, "address", Address("http://localhost:19530", "default"))
     for word, holding in (("owl", 5), ("hunt", 2), ("cowl", 1), ("fish", 0)):
         assert searcher.rarity(word) == pytest.approx(bm25.rarity(len(texts), holding)), word
 
 
-# ---- an engine that is away
+# ---- an unavailable engine
 
 
 def test_a_service_says_so_while_the_engine_is_away_and_answers_when_it_is_back(
@@ -351,7 +351,7 @@ def test_a_service_says_so_while_the_engine_is_away_and_answers_when_it_is_back(
         database.close()
         with monkeypatch.context() as patched:
             for name in ("READ_S", "WRITE_S"):
-                patched.setattr(milvus, name, 1)  # nobody wants to wait for it
+                patched.setattr(milvus, name, 1)  # do not wait for retries
             told = [
                 client.post("/v1/ask", json=asked),
                 client.put("/v1/documents/b.txt", content=b"Lost."),
@@ -424,7 +424,7 @@ print([name for name in ("pymilvus", "milvus_lite", "grpc", "pyarrow") if name i
     assert told.stdout == "[]\n", told.stderr
 
 
-# ---- what is kept in memory
+# ---- memory limits
 
 
 def test_counts_of_terms_are_kept_of_so_many_terms_and_are_right_after_others_were_dropped(fresh: Fresh) -> None:

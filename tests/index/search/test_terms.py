@@ -57,7 +57,7 @@ def test_a_filter_that_lets_many_through_finds_what_one_that_looks_each_up_finds
             assert [score for _, score in wide] == pytest.approx([score for _, score in narrow])
             assert {number for number, _ in wide} <= set(passages.tolist())
     rare = TermIndex.create(tmp_path / "rare").updated([], [(n, n, "cat " * (1 + n % 7)) for n in range(3000)])
-    few = np.arange(0, 3000, 7)  # the worst of all, so that the best of all have none of them
+    few = np.arange(0, 3000, 7)  # the worst hits, so that the global best contain none of them
     found = rare.search("cat", 5, few.tolist(), few)
     assert [score for _, score in found] == pytest.approx([score for _, score in rare.search("cat", 5, few.tolist())])
 

@@ -1,4 +1,4 @@
-"""Dense search against a product of matrices, where every vector is compared and where they lie in lists."""
+"""Dense search against a matrix product, exact and approximate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK = 700
 
 
 def unit_vectors(n: int, seed: int = 0) -> NDArray[np.float16]:
-    """Around some centres, as those of texts are."""
+    """Clustered vectors, like those of texts."""
     random = np.random.default_rng(seed)
     centres = np.random.default_rng(1).normal(size=(30, DIMENSION))
     vectors: NDArray[np.float64] = centres[random.integers(0, 30, n)] + random.normal(scale=0.7, size=(n, DIMENSION))
@@ -54,7 +54,7 @@ def brute_force(numbers: Numbers, vectors: NDArray[np.float16], query: Vectors, 
 
 
 def same(found: list[tuple[int, float]], expected: list[tuple[int, float]]) -> bool:
-    """Equal but for the order of what is equally near."""
+    """Equal up to the order of ties."""
     near = np.allclose([cosine for _, cosine in found], [cosine for _, cosine in expected], atol=1e-5)
     return len(found) == len(expected) and near
 
@@ -118,7 +118,7 @@ def test_a_saved_base_finds_what_brute_force_finds_after_updates_and_under_filte
     assert index.count == there.sum()
 
     queries = between(vectors.astype(np.float32))[:60]
-    for share in (1.0, 0.5, 0.1, 1 / n):  # of one passage among thousands as well
+    for share in (1.0, 0.5, 0.1, 1 / n):  # also of one passage among thousands
         chosen = there & (random.random(len(numbers)) < share)
         chosen[np.flatnonzero(there)[0]] = True
         among = None if share == 1 else numbers[chosen]
@@ -132,7 +132,7 @@ def test_a_saved_base_finds_what_brute_force_finds_after_updates_and_under_filte
             shares.append(np.mean([cosine >= expected[-1][1] - 1e-5 for _, cosine in found]))
             if n <= 500 or wanted.sum() <= dense.FEW:
                 assert same(found, expected)
-        assert np.mean(shares) >= 0.97  # the base promises 0.98 of other queries
+        assert np.mean(shares) >= 0.97  # the base guarantees 0.98 on other queries
 
 
 def test_the_recall_that_is_told_is_what_brute_force_measures(tmp_path: Path, lists_from_500: None) -> None:
@@ -143,7 +143,7 @@ def test_the_recall_that_is_told_is_what_brute_force_measures(tmp_path: Path, li
     assert 1 < told.probed < told.lists
     assert told.recall >= 0.98
     measured = []
-    for query in between(vectors.astype(np.float32)):  # the sample that it was trained on is all of them
+    for query in between(vectors.astype(np.float32)):  # it was trained on all vectors
         best = brute_force(numbers, vectors, query, DEEP)
         measured.append(np.mean([cosine >= best[-1][1] - 1e-6 for _, cosine in index.search(query, DEEP)]))
     assert told.recall == pytest.approx(np.mean(measured), abs=0.002)

@@ -1,4 +1,4 @@
-"""Documents that are kept decoded take no more memory than there is room for."""
+"""The cache of decoded documents stays within its memory limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def put(collection: Collection, source: str, text: str) -> Document:
 
 
 def content_of(sentence: str, encoding: str) -> Content:
-    """A document of one sentence, over and over, with its positions."""
+    """A document that repeats one sentence, with its positions."""
     file = (sentence * SENTENCES).encode(encoding)
     spans = [Span(n * len(sentence), (n + 1) * len(sentence)) for n in range(SENTENCES)]
     hashed = "0" * 64
@@ -63,5 +63,5 @@ def test_what_is_kept_stays_within_its_room_however_large_the_documents_are(tmp_
         assert contents.of(document).text.startswith("Owl")
         assert contents.kept.currsize <= 50_000
     assert contents.of(small[-1]) is contents.of(small[-1])
-    assert contents.of(large) is contents.of(large)  # though it takes more than there is room for
+    assert contents.of(large) is contents.of(large)  # although it exceeds the limit
     assert len(contents.kept) == 1

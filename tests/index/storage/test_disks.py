@@ -1,4 +1,4 @@
-"""A disk that is full, or that nothing may be written to."""
+"""Behaviour on a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATES = ("full 0", "full 3000", "full 20000", "read-only")
 
 @pytest.fixture
 def disk(index_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Disk:
-    """A disk with the index of the tests, and room."""
+    """A disk with the test index and free space."""
     folder = tmp_path / "disk"
     folder.mkdir()
     shutil.copytree(index_folder, folder / "index", symlinks=True)
@@ -32,11 +32,11 @@ def disk(index_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture
 def service(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A service of that index, which compacts every second."""
+    """A service on that index, compacting every second."""
     for variable, value in (disk.environment | {"PINCITE_COMPACT_S": "1"}).items():
         monkeypatch.setenv(variable, value)
     with serving("--index", disk.folder / "index") as (_, address), httpx.Client(base_url=address, timeout=30) as http:
-        monkeypatch.undo()  # only the service is to have that disk
+        monkeypatch.undo()  # only the service sees that disk
         yield http
 
 
@@ -118,7 +118,7 @@ def test_compaction_waits_for_room_and_is_then_done(service: httpx.Client, disk:
     assert service.put("/v1/documents/secret.txt", content=b"The xylophagous beetle is secret.").status_code == 201
     assert service.delete("/v1/documents/secret.txt").status_code == 204
     disk.state = "full 0"
-    time.sleep(3)  # compaction is tried meanwhile
+    time.sleep(3)  # compaction runs meanwhile
     assert any(b"xylophag" in path.read_bytes() for path in files_of(disk.folder))
     before = answers(service)
     disk.state = ""
@@ -131,7 +131,7 @@ def test_compaction_waits_for_room_and_is_then_done(service: httpx.Client, disk:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """All but what comes and goes while they are listed."""
+    """All files, without temporary ones that come and go."""
     return [path for path in (folder / "index/collections").rglob("*") if path.is_file() and path.exists()]
 
 

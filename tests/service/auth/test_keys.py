@@ -1,4 +1,4 @@
-"""Keys: made, kept, found again and revoked; what each lets its holder do."""
+"""Keys: created, stored, found and revoked; what each permits."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Options(TypedDict, total=False):
 
 
 def seen_from(app: ASGIApp, address: str) -> ASGIApp:
-    """The app as it is asked from that address."""
+    """The app as seen from a client address."""
 
     async def asked(scope: Connection, receive: Receive, send: Send) -> None:
         scope["client"] = (address, 5000)
@@ -155,7 +155,7 @@ def test_secrets_are_compared_in_constant_time(ring: Keyring, monkeypatch: pytes
         return len(compared) == 1
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
-    assert ring.find(text[:-1] + "x") == key  # so nothing else has a say
+    assert ring.find(text[:-1] + "x") == key  # so that nothing else decides
     with pytest.raises(KeyUnknown):
         ring.find(text)
     assert all(len(one) == len(other) == 64 for one, other in compared)
@@ -257,7 +257,7 @@ def test_with_keys_and_allow_anonymous_all_may_ask_and_read_and_only_keys_write(
         assert client.put("/v1/collections/new").status_code == 403
 
 
-# A call of each kind on a collection, and the scope that it takes.
+# A request of each kind on a collection, and the scope that it requires.
 CALLS: list[tuple[Scope, str, str, dict[str, object] | None]] = [
     ("ask", "POST", "/v1/ask", {"question": "When does the ferry leave?"}),
     ("ask", "POST", "/v1/ask/batch", {"questions": ["When does the ferry leave?"]}),
@@ -349,7 +349,7 @@ def test_pages_of_listed_origins_and_of_live_tokens_may_ask_and_no_others(index:
             assert told.headers["access-control-allow-origin"] == origin
             assert "authorization" in told.headers["access-control-allow-headers"].lower()
             assert "POST" in told.headers["access-control-allow-methods"]
-            told = client.get("/v1/documents", headers={"Origin": origin})  # the page may read why it is refused
+            told = client.get("/v1/documents", headers={"Origin": origin})  # the page may read the reason
             assert told.status_code == 401
             assert told.headers["access-control-allow-origin"] == origin
             exposed = told.headers["access-control-expose-headers"]
@@ -525,7 +525,7 @@ def test_an_evaluation_over_http_takes_a_key(index: Path, documents: Path, tmp_p
 
 
 def test_logs_hold_no_key_and_nothing_of_a_question(index: Path, tmp_path: Path) -> None:
-    """The service answers, refuses and fails; nothing of what it was sent is in what it says."""
+    """The service answers, rejects and fails; its logs contain nothing of the requests."""
     key = pincite("keys", "make", "--index", index, "--scope", "admin").stdout.strip()
     token = pincite("keys", "embed", "--index", index, "--origin", PAGE).stdout.strip()
     secrets = [key, token, key[25:], token[25:], "ferocious", "whelk", "tangerine"]

@@ -1,4 +1,4 @@
-"""The `pincite` command from outside."""
+"""The `pincite` command as a subprocess."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_building_again_changes_nothing_and_prints_no_control_characters(index_f
 
 
 def with_encoder(index: Path, other: Path) -> None:
-    """Make an index folder that has the encoders of another, so that none is exported."""
+    """Create an index folder with the encoders of another, so that none is exported."""
     (index / "encoders").mkdir(parents=True)
     for encoder in (other / "encoders").iterdir():
         (index / "encoders" / encoder.name).symlink_to(encoder.resolve())

@@ -1,4 +1,4 @@
-"""The client, against a running service and against a server that is busy, broken or something else."""
+"""The client against a running service, and against a server that is busy, broken or something else."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from service.client.generate import generated
 from service.client.requests import Lines, escaped
 from tests.support.commands import ROOT, serving
 
-Client = Any  # Pincite, or AsyncPincite made to look like it
+Client = Any  # Pincite, or AsyncPincite wrapped to look like it
 
 
 class Awaited:
-    """An AsyncPincite whose methods are called without `await`."""
+    """An AsyncPincite whose methods can be called without `await`."""
 
     def __init__(self, url: str, **options: Client) -> None:
         self._runner = asyncio.Runner()
@@ -179,7 +179,7 @@ Scripted = tuple[int, dict[str, str], bytes] | None  # a response, or the connec
 
 @contextmanager
 def scripted(*responses: Scripted) -> Iterator[tuple[str, list[Seen]]]:
-    """A server that gives these responses, one after the other; the last one ever again."""
+    """A server that sends these responses in turn, and repeats the last one."""
     seen: list[Seen] = []
     left = list(responses)
 

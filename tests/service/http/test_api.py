@@ -1,4 +1,4 @@
-"""What the HTTP interface answers when all is well."""
+"""Successful responses of the HTTP interface."""
 
 from __future__ import annotations
 

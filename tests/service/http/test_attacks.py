@@ -1,4 +1,4 @@
-"""Nobody reads or writes what is not theirs: every attack of tests/support/attacks.py, on a running service."""
+"""Callers read and write only what they may: all attacks of tests/support/attacks.py on a running service."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PAST = datetime.now(UTC) - timedelta(seconds=1)
 
 
 class World(NamedTuple):
-    """Two running services on copies of one index, one with keys and one without; what stands in their requests."""
+    """Two services on copies of one index, one with keys and one without, and the values used in requests."""
 
     keyed: str
     unkeyed: str
@@ -112,7 +112,7 @@ class Answer(NamedTuple):
 
 
 def sent(attack: Attack, world: World) -> Answer:
-    """The request to the byte as it stands in the table; a client would tidy it up."""
+    """The raw request as in the table; a client library would normalise it."""
     address = httpx.URL(world.keyed if attack.keyed else world.unkeyed)
     known = world.keys | {"port": str(address.port)}
 
@@ -135,7 +135,7 @@ def sent(attack: Attack, world: World) -> Answer:
 
 
 def problem_of(headers: dict[str, str], body: bytes) -> str:
-    """The type of a problem, also of that in the one line of a batch."""
+    """The problem type of a response, also of the only line of a batch."""
     media_type = headers.get("content-type", "")
     if body and media_type in ("application/problem+json", "application/x-ndjson"):
         return str(json.loads(body).get("type", NONE)).rpartition(":")[2]
@@ -143,7 +143,7 @@ def problem_of(headers: dict[str, str], body: bytes) -> str:
 
 
 def everything(world: World) -> list[object]:
-    """What both services hold, as those see it who may."""
+    """The contents of both services, as seen by an authorised caller."""
     collections = world.owner.get(f"{world.keyed}/v1/collections").json()["collections"]
     pages = [f"{world.keyed}/v1/documents?collection={each['name']}" for each in collections]
     documents = [world.owner.get(page).json() for page in [*pages, f"{world.unkeyed}/v1/documents"]]
@@ -174,7 +174,7 @@ def documented(answer: Answer, attack: Attack) -> bool:
 
 
 def test_the_owner_can_do_what_others_cannot(world: World) -> None:
-    """Otherwise the attacks might fail for another reason."""
+    """Otherwise attacks might fail for the wrong reason."""
     asked = {"question": "What is the password of the lighthouse?", "collection": "theirs", "min_confidence": 0}
     assert CANARY in world.owner.post(f"{world.keyed}/v1/ask", json=asked).text
     assert CANARY in world.owner.get(f"{world.keyed}/v1/files/{SECRET}?collection=theirs").text

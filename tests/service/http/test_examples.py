@@ -1,4 +1,4 @@
-"""The examples of the documentation are what the service answers."""
+"""The examples in the documentation are real responses."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ EACH_TIME_ANOTHER = ("request_id", "timings_ms", "updated_at", "version", "index
 
 
 def lasting(value: object) -> object:
-    """What is the same each time."""
+    """The reproducible members."""
     if isinstance(value, dict):
         return {name: lasting(each) for name, each in value.items() if name not in EACH_TIME_ANOTHER}
     return [lasting(each) for each in value] if isinstance(value, list) else value
 
 
 def nearly(value: object) -> object:
-    """Equal to what another processor makes of the same networks."""
+    """Equal up to differences between processors."""
     if isinstance(value, dict):
         return {name: nearly(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the service agree: nothing that it allows fails, and no answer is undocumented."""
+"""The service conforms to its OpenAPI document: allowed requests do not fail, and all responses are documented."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.fuzzing import attacked, fuzz
 
-SECONDS = 60  # `make fuzz` takes longer
+SECONDS = 60  # `make fuzz` runs longer
 
 
 def test_every_answer_is_documented_and_none_is_a_failure(index_folder: Path, tmp_path: Path) -> None:

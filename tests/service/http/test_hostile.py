@@ -1,4 +1,4 @@
-"""No request, however bad, gets more than its documented refusal; and then the service answers the next."""
+"""Every hostile request gets its documented error, and the service answers the next request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.hostile import (
 
 CASES = cases()
 PAUSE_S = 0.1  # between the parts of a request
-PATIENCE_S = 20  # far more than any time-out of the service
+PATIENCE_S = 20  # far more than any timeout of the service
 LIMITS = {
     "PINCITE_HEADER_TIMEOUT": "1",
     "PINCITE_BODY_TIMEOUT": "1",
@@ -48,7 +48,7 @@ LIMITS = {
 
 
 class Service:
-    """A running service that is being attacked."""
+    """A running service under attack."""
 
     def __init__(self, address: str, index: Path) -> None:
         self.port = int(address.rpartition(":")[2])
@@ -93,7 +93,7 @@ def service(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def answer(service: Service, parts: tuple[bytes, ...]) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of what comes back; NOTHING where the connection is closed without a word."""
+    """Status, headers and body of the response; NOTHING if the connection is closed without one."""
     with service.connect() as connection:
         for number, part in enumerate(parts):
             if number:
@@ -101,7 +101,7 @@ def answer(service: Service, parts: tuple[bytes, ...]) -> tuple[int, dict[str, s
             try:
                 connection.sendall(part)
             except ConnectionError:
-                break  # it has answered already
+                break  # it has already responded
         response = HTTPResponse(connection)
         try:
             response.begin()

@@ -1,4 +1,4 @@
-"""Every limit can be set, and whoever is beyond it is told which it was."""
+"""Every limit can be set, and an error names the limit that was exceeded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.settings import Settings
 VARIABLES = [
     variable
     for variable in re.findall(r"^  (PINCITE_[A-Z_]+) ", ENVIRONMENT, re.MULTILINE)
-    if variable != "PINCITE_CHOOSER_KEY"  # which is no number
+    if variable != "PINCITE_CHOOSER_KEY"  # not a number
 ]
 READ = partial(Settings.from_env, chooser="http://127.0.0.1:8080/v1", chooser_model="small")
 SMALL = {

@@ -1,4 +1,4 @@
-"""Answers in a page: the components in a page of another origin, the page at `/`, and the examples."""
+"""The components in a page of another origin, the page at `/`, and the examples."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = needs_chromium
 FERRY = "When does the ferry leave Aldhaven?"
 NOWHERE = "Which composer wrote the national anthem of Peru?"
 EVIL = '<img src=x onerror="window.hacked=1">'
-ENOUGH = 60_000  # milliseconds, on a machine that has other things to do
+ENOUGH = 60_000  # milliseconds, generous for a busy machine
 DOCUMENTS = {
     "ferry.txt": "The ferry leaves Aldhaven at 7:40 each morning. It returns at noon.\n\nDogs travel free.\n",
     "pilots.txt": "Pilots board every ship longer than 90 metres. The pilot station lies on Gull Island.\n",
@@ -48,7 +48,7 @@ class World(NamedTuple):
     host: Host
 
     def page(self, path: str, body: str) -> str:
-        """A page of the host's that loads the components, at its address."""
+        """The host page that loads the components."""
         head = f'<title>A host</title><script type="module" src="{self.address}/embed.js"></script>'
         main = f"<main><h1>A host</h1>{body}</main>"
         return self.host.put(path, f'<!doctype html><html lang="en"><head>{head}</head><body>{main}</body></html>')
@@ -95,7 +95,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page in which nothing may go wrong unseen."""
+    """A page that reports every error."""
     expect.set_options(timeout=ENOUGH)
     wrong: list[str] = []
     page = context.new_page()
@@ -122,7 +122,7 @@ def axe(page: Page) -> list[str]:
 
 
 def marked(page: Page) -> str:
-    """What is painted in the source, as the DOM has it: no white space is tidied away."""
+    """The highlighted text as in the DOM, with its white space."""
     mark = page.locator("pincite-source mark")
     expect(mark).to_be_visible()
     return str(mark.evaluate("mark => mark.textContent"))

@@ -1,4 +1,4 @@
-"""Every bad request gets a problem that says what is wrong, and nothing about the machine."""
+"""Every invalid request gets a problem that says what is wrong, without details of the machine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def client(index_folder: Path) -> Iterator[TestClient[Any]]:
 
 
 def problem(response: Response, status: int, name: str) -> dict[str, Any]:
-    """The problem, after checking what holds for every problem."""
+    """The problem, after checks that apply to all problems."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     told: dict[str, Any] = response.json()
@@ -58,7 +58,7 @@ def limits(field: str, **others: int) -> dict[str, object]:
 
 DEEP = 100_000
 
-# Each body, and the status, type and further members of the answer.
+# Each body, with the status, type and further members of the response.
 BODIES: dict[str, tuple[bytes, int, str, dict[str, object]]] = {
     "empty": (b"", 400, "malformed-json", {}),
     "broken": (b'{"question": "Who', 400, "malformed-json", {}),
@@ -178,7 +178,7 @@ def test_unknown_documents_are_problems(client: TestClient[Any], noun: str) -> N
     told = problem(client.get(f"/v1/{noun}/no%20such.txt"), 404, "unknown-document")
     assert told["source"] == "no such.txt"
     for path in ("metals.md/", "/metals.md", "./metals.md", "Metals.md", "metals%2Emd%00", "..%2f..%2fetc%2fpasswd"):
-        if path != "./metals.md":  # a client resolves this one itself
+        if path != "./metals.md":  # clients resolve this one themselves
             problem(client.get(f"/v1/{noun}/{path}"), 404, "unknown-document")
     problem(client.get(f"/v1/{noun}/%ff.txt"), 400, "bad-path")
 

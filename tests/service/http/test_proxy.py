@@ -1,4 +1,4 @@
-"""The proxy of the Compose profile `milvus`: Debian's nginx with our file, before two real services."""
+"""The proxy of the Compose profile `milvus`: Debian's nginx with our configuration, before two real services."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.commands import ROOT, serving
 
 CONFIG = (ROOT / "service" / "proxy" / "nginx.conf").read_text("utf-8")
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
-LIMIT = 100_000  # bytes of a document, so that a test need not send 64 MB
+LIMIT = 100_000  # bytes of a document, so that tests need not send 64 MB
 PATIENCE_S = 60
 
 
@@ -34,7 +34,7 @@ class Proxied(Struct):
 
 @pytest.fixture
 def proxied(index_folder: Path, tmp_path: Path) -> Iterator[Proxied]:
-    """Two services on one index behind the proxy, which knows them by address instead of asking Docker."""
+    """Two services on one index behind the proxy, which gets their addresses instead of asking Docker."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         pytest.skip("nginx is not installed (Debian's package `nginx`)")
@@ -47,7 +47,7 @@ def proxied(index_folder: Path, tmp_path: Path) -> Iterator[Proxied]:
         port = free_port()
         config = re.sub(r"server replica:8000 resolve [^;]*;", servers, CONFIG)
         config = config.replace("listen 8000;", f"listen 127.0.0.1:{port};").replace("/tmp/", f"{tmp_path}/")  # noqa: S108
-        user = f"user {getuser()};\n"  # root would else write as somebody who may not
+        user = f"user {getuser()};\n"  # otherwise root would write as an unprivileged user
         (tmp_path / "nginx.conf").write_text(user + config, encoding="utf-8")
         log = stack.enter_context((tmp_path / "log").open("w"))
         command = [program, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
@@ -73,7 +73,7 @@ def await_ready(url: str) -> None:
 
 
 def in_progress(replica: str) -> float:
-    """The batches that a replica is answering now."""
+    """The batches that a replica is answering."""
     text = httpx.get(f"{replica}/metrics").text
     counted = re.findall(r'^pincite_requests_in_progress\{.*path="/v1/ask/batch".*\} (\S+)$', text, re.MULTILINE)
     return sum(map(float, counted))
@@ -121,7 +121,7 @@ def test_a_batch_streams(proxied: Proxied) -> None:
         assert response.status_code == 200
         lines = response.iter_lines()
         next(lines)
-        assert sum(map(in_progress, proxied.replicas)) == 1  # the rest is being answered still
+        assert sum(map(in_progress, proxied.replicas)) == 1  # the rest is still being answered
 
 
 def test_host_and_refusals_come_through_unchanged(proxied: Proxied) -> None:

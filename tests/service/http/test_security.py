@@ -1,4 +1,4 @@
-"""Without keys, the service answers its own machine only."""
+"""Without keys, the service answers requests from its own machine only."""
 
 from __future__ import annotations
 

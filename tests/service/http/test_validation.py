@@ -1,4 +1,4 @@
-"""Decoding bodies: apart from the event loop where they are large, and no field of an object twice."""
+"""Decoding request bodies: large ones off the event loop, and no repeated fields."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_event_loop_decodes_no_large_body(
 
 @st.composite
 def citations(draw: st.DrawFn, depth: int = 2) -> str:
-    """A citation as JSON, with some of its fields once more, and further ones of its own."""
+    """A citation as JSON, with some fields repeated, and unknown ones."""
     fields = [(name, json.dumps(value)) for name, value in CITATION.items()]
     if depth:
         fields.append(("also", "[" + ", ".join(draw(st.lists(citations(depth - 1), max_size=2))) + "]"))
@@ -72,7 +72,7 @@ def citations(draw: st.DrawFn, depth: int = 2) -> str:
 
 
 def repeats(text: str) -> bool:
-    """By the oracle of the standard library: whether any object has a field twice."""
+    """Whether any object has a repeated field, according to the standard library."""
     found = False
 
     def count(pairs: list[tuple[str, object]]) -> None:

@@ -1,4 +1,4 @@
-"""Documents put and deleted over HTTP."""
+"""Putting and deleting documents over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compaction goes on after a failure, and shutdown waits for it."""
+"""Compaction continues after a failure, and shutdown waits for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.http.app import create_app
 from service.scheduling.compaction import Compaction
 from service.settings import Settings
 
-WAIT_S = 30  # for what must happen; it takes milliseconds
+WAIT_S = 30  # timeout for events that take milliseconds
 
 
 def test_compaction_goes_on_after_a_database_error_which_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -51,7 +51,7 @@ def test_compaction_goes_on_after_a_database_error_which_is_logged_once(caplog: 
 
 
 class SlowToCompact(Answering):
-    """Compacts only once it may, by the store's own connections."""
+    """Compacts only once permitted, on the store's own connections."""
 
     begun: threading.Event
     may_end: threading.Event

@@ -24,7 +24,7 @@ def scheduler() -> Iterator[FairScheduler]:
 
 
 class Gate:
-    """Work that notes whose it is, and holds the first run until everybody has come."""
+    """Work that records its question, and blocks the first run until all have arrived."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
@@ -39,7 +39,7 @@ class Gate:
 
 
 def order_of(scheduler: FairScheduler, asked: dict[str, int]) -> str:
-    """Whose runs were made in which order, where all of `asked` wait while the first run of the first is made."""
+    """The order of runs, if all of `asked` wait while the first run is blocked."""
     gate = Gate()
     with ThreadPoolExecutor(len(asked)) as pool:
         for place, (name, runs) in enumerate(asked.items()):
@@ -47,7 +47,7 @@ def order_of(scheduler: FairScheduler, asked: dict[str, int]) -> str:
             if place == 0:
                 gate.begun.wait(10)
             else:
-                time.sleep(0.05)  # so that they come in order
+                time.sleep(0.05)  # so that they arrive in order
         gate.opened.set()
     return "".join(gate.order)
 
@@ -94,7 +94,7 @@ def test_what_would_end_after_the_deadline_is_not_begun(scheduler: FairScheduler
         time.sleep(max(seconds))
         return ["read"] * len(seconds)
 
-    scheduler.flow().map(read, [0.1], [100])  # teaches what a unit takes
+    scheduler.flow().map(read, [0.1], [100])  # teaches the duration of a unit
     in_a_hurry = scheduler.flow(Deadline(deadline_ms=250))
     results = in_a_hurry.map(read, [0.1] * 5, [100] * 5)
     assert results[0] == "read"
@@ -111,7 +111,7 @@ def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_the
         while not over.is_set():
             scheduler.flow().map(read, [0.02], [1])
 
-    scheduler.flow().map(read, [0.02], [1])  # teaches what a unit takes
+    scheduler.flow().map(read, [0.02], [1])  # teaches the duration of a unit
     over = threading.Event()
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
@@ -119,7 +119,7 @@ def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_the
         deadline = Deadline(deadline_ms=200)
         hurried = pool.submit(scheduler.flow(deadline).map, read, [0.02] * 50, [1] * 50)
         try:
-            results = hurried.result(20)  # with newcomers still coming
+            results = hurried.result(20)  # while newcomers arrive
         finally:
             over.set()
     assert "read" in results
@@ -155,7 +155,7 @@ def test_closing_drops_what_waits() -> None:
         scheduler.flow().map(gate, ["a"], [1])
 
 
-LONG = 60.0  # seconds that a run may wait to be filled: whoever waits in vain is noticed
+LONG = 60.0  # seconds that a run may wait to be filled; long enough to notice a needless wait
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_what_is_of_like_length_shares_a_run_in_turn(batches: FairScheduler) -> 
     gate = Gate()
     costs = {"a": [5, 15, 5, 5], "b": [5, 5], "c": [15, 12]}
     with ThreadPoolExecutor(len(costs) + 1) as pool:
-        first = pool.submit(batches.flow().map, gate, ["f"], [99])  # holds the thread until the others have come
+        first = pool.submit(batches.flow().map, gate, ["f"], [99])  # holds the thread until the others have arrived
         gate.begun.wait(10)
         waiting = []
         for name, each in costs.items():

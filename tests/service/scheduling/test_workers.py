@@ -1,4 +1,4 @@
-"""Deadlines, hanging up and the answer cache, through the whole service."""
+"""Deadlines, disconnects and the answer cache, through the whole service."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def without_times(response: AskResponse) -> dict[str, Any]:
 
 
 def test_where_there_is_no_time_to_read_the_passages_come_back(client: TestClient[Any]) -> None:
-    client.post("/v1/ask", json={"question": "Who sold the bicycle?"})  # what a search takes is known from here on
+    client.post("/v1/ask", json={"question": "Who sold the bicycle?"})  # now the duration of a search is known
     told = client.post("/v1/ask", json={"question": QUESTION, "deadline_ms": 9}).json()
     assert told["status"] == "abstained"
     assert told["answers"] == []
@@ -121,7 +121,7 @@ def test_time_is_kept_for_an_answer_to_get_out() -> None:
         workers.close()
         return left
 
-    assert 0.1 < asyncio.run(kept()) < 0.305  # of the 500 ms that are left, 5 for composing and 190 or so for this
+    assert 0.1 < asyncio.run(kept()) < 0.305  # of the 500 ms left, 5 for composing and some 190 for this
 
 
 def test_who_is_refused_is_told_when_to_come_again() -> None:
@@ -174,7 +174,7 @@ def test_searches_and_contexts_keep_to_the_limit_on_searches(
 
     def watched(self: Searcher, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         try:
-            meeting.wait(0.2)  # for another search at the same time, which must not come
+            meeting.wait(0.2)  # for another concurrent search, which must not happen
             met.append(True)
         except threading.BrokenBarrierError:
             meeting.reset()
@@ -225,7 +225,7 @@ def test_who_hung_up_while_waiting_for_a_search_costs_none(index_folder: Path, m
 
 
 class Listening(Answering):
-    """Searches only once the client has hung up."""
+    """Searches only after the client has disconnected."""
 
     ended: threading.Event
     error: BaseException | None = None

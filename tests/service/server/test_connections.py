@@ -1,4 +1,4 @@
-"""What the HTTP server itself promises, seen from a socket, with an application that tells what reaches it."""
+"""The HTTP server over a raw socket, with an application that reports what it receives."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 LIMITS = ConnectionLimits(connections=8, header_s=0.5, body_s=0.5, idle_s=2)
 PATIENCE_S = 20
-LARGE = 50_000_000  # more than the buffers of two sockets hold
+LARGE = 50_000_000  # more than the buffers of two sockets
 
 
 class Application:
-    """Answers with what it was asked: `/large` much, `/early` before the body comes, `/never` once the client left."""
+    """Echoes the request: `/large` sends much, `/early` responds before the body, `/never` waits for a disconnect."""
 
     def __init__(self) -> None:
-        self.left: list[str] = []  # paths whose client hung up
+        self.left: list[str] = []  # paths whose client disconnected
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -65,7 +65,7 @@ class Application:
 
 
 class Running:
-    """A server in a thread of its own."""
+    """A server in its own thread."""
 
     def __init__(self) -> None:
         self.application = Application()
@@ -87,7 +87,7 @@ class Running:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
 
     def send(self, *parts: bytes) -> bytes:
-        """All that comes back until the connection is closed."""
+        """Everything received until the connection is closed."""
         with self.connect() as connection:
             for number, part in enumerate(parts):
                 time.sleep(0.1 if number else 0)
@@ -113,7 +113,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what must happen; that it takes its time says more of the machine than of the code."""
+    """Wait for a condition; the duration depends on the machine."""
     ends = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < ends
@@ -240,7 +240,7 @@ def test_an_answer_under_way_is_finished_when_the_server_stops() -> None:
     running.close()
 
 
-SENT = "abcXYZ019-._~!$&'()*+,;=:@/%"  # what a path may have, and a percent sign that means nothing
+SENT = "abcXYZ019-._~!$&'()*+,;=:@/%"  # characters allowed in a path, and a percent sign without meaning
 
 
 @settings(max_examples=50)

@@ -79,7 +79,7 @@ def test_a_change_made_through_one_process_is_seen_by_all(served: tuple[str, sub
 
 def test_a_process_that_is_killed_is_replaced(served: tuple[str, subprocess.Popen[str]]) -> None:
     url, process = served
-    time.sleep(5.5)  # one that ends as soon as it was started would not be
+    time.sleep(5.5)  # a process that ends at start would not be restarted
     victim = children(process)[0]
     victim.kill()
     assert until(lambda: len(children(process)) == 2 and victim.pid not in {each.pid for each in children(process)})

@@ -1,4 +1,4 @@
-"""The dashboard, each of its queries put to a real Prometheus that watches a real service; and its Compose profile."""
+"""The dashboard's queries on a real Prometheus that scrapes a real service, and its Compose profile."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def prometheus(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The addresses of a Prometheus, configured as ours but in more of a hurry, and of the service that it watches."""
+    """The addresses of a Prometheus, configured like ours but faster, and of the service that it scrapes."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("Prometheus is not installed (Debian's package `prometheus`)")
@@ -51,7 +51,7 @@ def prometheus(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with serving("--index", index_folder) as (_, service):
         config = read("prometheus.yml")
         config["global"]["scrape_interval"] = "1s"
-        assert config["scrape_configs"][0].pop("dns_sd_configs")  # the replicas: there are none here
+        assert config["scrape_configs"][0].pop("dns_sd_configs")  # the replicas, which do not exist here
         config["scrape_configs"][0]["static_configs"][0]["targets"] = [service.removeprefix("http://")]
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         port = free_port()
@@ -69,7 +69,7 @@ def prometheus(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def ask(service: str, number: int) -> None:
-    """A question that was not asked before, for what is kept is not read for again."""
+    """A new question, because cached answers are not read for again."""
     for minimum in (0, 1):
         asked = {"question": f"When does ferry number {number} leave?", "min_confidence": minimum}
         assert httpx.post(f"{service}/v1/ask", json=asked, timeout=30).status_code == 200
@@ -77,12 +77,12 @@ def ask(service: str, number: int) -> None:
 
 
 def answered(prometheus: str, query: str) -> bool:
-    """Whether a query gives at least one number."""
+    """Whether a query returns a number."""
     asked = {"query": query.replace("$__rate_interval", "15s")}
     try:
         response = httpx.get(f"{prometheus}/api/v1/query", params=asked)
     except httpx.TransportError:
-        return False  # it is starting
+        return False  # it is still starting
     if response.status_code == 503:
         return False
     assert response.status_code == 200, (query, response.text)

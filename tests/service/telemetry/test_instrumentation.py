@@ -1,4 +1,4 @@
-"""What the service tells of itself: metrics, traces and logs, and what it keeps to itself."""
+"""Metrics, traces and logs of the service, and what they must not contain."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_an_answer_that_was_kept_is_a_hit(index_folder: Path) -> None:
 
 def test_several_processes_tell_the_sum_of_all(index_folder: Path, tmp_path: Path) -> None:
     def answers(address: str) -> set[float]:
-        """What the processes tell; a new connection goes to any of them."""
+        """The metrics of all processes; each new connection may reach another one."""
         told = [samples(httpx.get(f"{address}/metrics", timeout=10).text) for _ in range(6)]
         assert all(each[key("pincite_index_documents", collection="default")] == 5 for each in told)
         return {sum(value for (name, _), value in each.items() if name == "pincite_answers_total") for each in told}
@@ -239,7 +239,7 @@ logging.getLogger("other").info("unwanted")
 
 @contextmanager
 def collector() -> Iterator[tuple[str, list[bytes]]]:
-    """A collector of traces: OTLP over HTTP, on loopback."""
+    """An OTLP/HTTP collector of traces on loopback."""
     received: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
