@@ -1,4 +1,4 @@
-"""Where collections lie: in a folder of this machine, or in the Milvus that an address names."""
+"""Backends: where collections are stored, in a local folder or in Milvus."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from index.storage.store import Store
 
 
 def open_backend(index: Path, store: Address | None = None) -> Backend:
-    """The folder, or the store with this folder beside it. Raises StoreUnavailable.
+    """A local folder, or a store with this folder beside it. Raises StoreUnavailable.
 
-    What speaks to Milvus is imported where it is asked for: it takes a second.
+    The Milvus client is imported only when needed, because that takes a second.
     """
     if store is None:
         return FolderBackend(index)
@@ -58,7 +58,7 @@ class FolderBackend:
 
     def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
         options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
-        command = [*program, "collections", "make", *options, "--", name]  # which may be --help
+        command = [*program, "collections", "make", *options, "--", name]  # maybe only --help
         made = subprocess.run(command, check=False, capture_output=True, text=True)
         if made.returncode and self.has(name):
             raise CollectionExists(collection=name)
@@ -90,4 +90,4 @@ class FolderBackend:
         return check(self.index, collection, repair=repair, progress=progress)
 
     def close(self) -> None:
-        """Nothing is open but collections, which are closed one by one."""
+        """Nothing to close: collections are closed one by one."""

@@ -1,4 +1,4 @@
-"""What an index was built with. Stored in it, and compared on opening: other values would make other vectors."""
+"""The configuration an index was built with. It is stored in the index and compared on opening."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ class IndexConfig(Struct, frozen=True):
     dimension: int
     query_prompt: str = "{text}"
     passage_prompt: str = "{context}{text}"
-    budget: int = 160  # tokens of cl100k_base in a passage, its context not counted
-    overlap: int = 1  # sentences that a passage shares with the one before
+    budget: int = 160  # cl100k_base tokens per passage, without context
+    overlap: int = 1  # sentences shared by consecutive passages

@@ -1,4 +1,4 @@
-"""How much can be computed at once."""
+"""The number of available CPUs."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def cpus() -> int:
-    """CPUs that this process may use; those of the machine where the system does not say."""
+    """CPUs that this process may use; if the system does not say, those of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The version of Pincite: that of the installed package, told by the command, the API, its client and traces."""
+"""The version of the installed package, for the command line, the API, the client and traces."""
 
 from __future__ import annotations
 

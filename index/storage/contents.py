@@ -14,9 +14,9 @@ from index.storage.store import Store
 from index.text.positions import RUN_BYTES, PositionMap
 from index.types import Document, Span
 
-ROOM = 256_000_000  # bytes that the documents of a collection take which are kept decoded
-SPAN_BYTES = 136  # of a span, its two numbers, and its place in a list
-MAPS = 2  # of positions: to UTF-16 units and to bytes
+ROOM = 256_000_000  # bytes of decoded documents cached per collection
+SPAN_BYTES = 136  # of a span: its two numbers and its list entry
+MAPS = 2  # of position tables: to UTF-16 units and to bytes
 
 
 class Content(Struct, frozen=True, dict=True):
@@ -33,8 +33,8 @@ class Content(Struct, frozen=True, dict=True):
 
     @property
     def size(self) -> int:
-        """Bytes of memory at most, with the positions, which may be made later."""
-        wide = max(0, len(self.file) - len(self.text))  # each character that takes more bytes than one ends two runs
+        """Upper bound of its memory in bytes, including the positions, which are computed on demand."""
+        wide = max(0, len(self.file) - len(self.text))  # each multi-byte character ends two runs
         runs = min(len(self.text), 2 * wide + 1)
         return len(self.file) + sys.getsizeof(self.text) + SPAN_BYTES * len(self.sentences) + MAPS * RUN_BYTES * runs
 
@@ -43,7 +43,7 @@ class Contents:
     """Reads and caches the contents of documents. Rows of the store never change, so entries never go stale."""
 
     def __init__(self, store: Store, room: int = ROOM) -> None:
-        """`room`: bytes. A document that takes more is kept alone, or each passage of it would have it read anew."""
+        """`room`: bytes. A larger document is cached alone, because otherwise each passage would decode it again."""
 
         def read(document: Document) -> Content:
             file, sentences = store.content(document.number)

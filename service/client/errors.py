@@ -100,7 +100,7 @@ def error_of(problem: Mapping[str, object]) -> Refused:
     """The error for the members of a problem."""
     further = {name: value for name, value in problem.items() if name not in ("type", "instance")}
     facts: dict[str, object] = {
-        "title": "The request was refused",
+        "title": "The request was rejected",
         "detail": "",
         "status": 500,
         **further,

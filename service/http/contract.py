@@ -43,7 +43,7 @@ CLOSED = (
     errors.TooManyRequests,
     errors.KeysUnusable,
 )
-DECODED = "decoded"  # where a body is among the state of its request
+DECODED = "decoded"  # name of the decoded body in the request's state
 NO_STORE = {"Cache-Control": "no-store"}
 EXAMPLE_ID = "0e8dca29-6c3c-4d52-9d2a-3f6a3c1c0f51"
 
@@ -55,7 +55,7 @@ class JsonBody(AbstractDTO[T]):
     """
 
     def decode_bytes(self, value: bytes) -> T:  # noqa: ARG002
-        """What the guard `json_decoded` made of the body: this method could not leave the event loop."""
+        """The body decoded by the guard `json_decoded`, because this method cannot run off the event loop."""
         decoded: T = self.asgi_connection.scope["state"][DECODED]
         return decoded
 
@@ -92,7 +92,7 @@ def json_sent(connection: Connection, _handler: BaseRouteHandler) -> None:
 
 
 async def json_decoded(connection: Connection, handler: BaseRouteHandler) -> None:
-    """A guard, the last one, for a route with a JsonBody: it refuses what `service.http.validation` does."""
+    """The last guard of a route with a JsonBody: decodes the body. Raises what `service.http.validation` raises."""
     kind = handler.resolve_data_dto()
     body = await connection.body() if isinstance(connection, Request) else b""
     if kind is not None and body:

@@ -1,4 +1,4 @@
-"""Deadlines of questions, and estimates of how long their parts take."""
+"""Deadlines of questions, and estimates of how long their stages take."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import time
 
 from service.errors import HungUp
 
-LEARNING = 0.1  # how much the latest time counts in what the next is expected to be
+LEARNING = 0.1  # weight of the latest duration in the estimate
 DEVIATIONS = 4
-HALF_LIFE_S = 30  # what was measured so long ago counts for half: what seemed too slow is tried again some time
-RESERVE_S = 0.005  # of a deadline, kept for composing the answer
-RESERVE_SHARE = 0.1  # and never more of it than this
-SENDING_SHARE = 0.5  # nor more than this for sending it
+HALF_LIFE_S = 30  # half-life of a measurement, so that something that seemed too slow is tried again
+RESERVE_S = 0.005  # share of a deadline reserved for composing the answer
+RESERVE_SHARE = 0.1  # and its upper limit
+SENDING_SHARE = 0.5  # upper limit of the share reserved for sending it
 
 
 class Deadline:
     """The time since a question arrived and until its answer must be sent. Thread-safe."""
 
     def __init__(self, deadline_ms: int | None = None, started: float | None = None, sending: float = 0.0) -> None:
-        """Without a `deadline_ms` there is none, and the client may still hang up.
+        """Without `deadline_ms` there is no deadline, but the client can still disconnect.
 
-        `started`: when the question arrived, by `time.monotonic`; by default, now. `sending`: seconds that sending the
-        answer takes.
+        `started`: when the question arrived, by `time.monotonic`; by default, now. `sending`: seconds reserved for
+        sending the answer.
         """
         self._started = time.monotonic() if started is None else started
         seconds = math.inf if deadline_ms is None else deadline_ms / 1000
@@ -43,7 +43,7 @@ class Deadline:
 
     @property
     def hung_up(self) -> bool:
-        """Whether the client is gone, so that no further work is needed."""
+        """Whether the client disconnected, so that no further work is needed."""
         return self._hung_up
 
     def raise_if_hung_up(self) -> None:
@@ -53,21 +53,21 @@ class Deadline:
 
 
 class DurationEstimate:
-    """How long an operation takes, estimated from how long it took; recent times count most."""
+    """Estimates the duration of an operation from past ones: exponentially weighted mean and deviation."""
 
     def __init__(self) -> None:
         self._mean = 0.0
         self._deviation = 0.0
-        self._recorded = 0.0  # when the latest time was
+        self._recorded = 0.0  # time of the latest measurement
 
     @property
     def mean(self) -> float:
-        """Seconds."""
+        """The mean in seconds."""
         return self._mean * self._decay()
 
     @property
     def upper_bound(self) -> float:
-        """Seconds that it hardly ever exceeds: the mean and four mean deviations, as the time-outs of RFC 6298."""
+        """An upper bound in seconds: the mean plus four mean deviations, as for timeouts in RFC 6298."""
         return (self._mean + DEVIATIONS * self._deviation) * self._decay()
 
     def record(self, seconds: float) -> None:

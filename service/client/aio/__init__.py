@@ -1,1 +1,1 @@
-"""The client for asyncio, of which the one without is made. Start with `client.AsyncPincite`."""
+"""The asyncio client, from which the synchronous one is generated. Start with `client.AsyncPincite`."""

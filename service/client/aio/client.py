@@ -1,10 +1,10 @@
-"""The client of a running service, with which a program asks, reads and writes documents.
+"""The client of a running service: asks questions, and reads and writes documents.
 
 Requests are retried for `patience` seconds if the service is busy or unreachable, following Retry-After. Methods raise
 the errors of `service.client.errors`: Refused, with the facts of the problem; Unreachable; NotPincite.
 
-The client for asyncio is `aio/client.py`; `client.py`, without asyncio, is made of it by `python -m
-service.client.generate`.
+`aio/client.py` is the asyncio client; `python -m service.client.generate` generates the synchronous `client.py` from
+it.
 """
 
 from __future__ import annotations
