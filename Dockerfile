@@ -1,10 +1,10 @@
 FROM python:3.11-slim AS build
 
-# The package index that pip takes torch from; empty: pip's own. On Linux that gives a build for NVIDIA GPUs with several
-# gigabytes of libraries. Name the index of torch's CPU builds, as on torch's installation page, for a small image:
+# The package index for torch; empty: pip's default. On Linux that is a build for NVIDIA GPUs with several
+# gigabytes of libraries. For a small image, use the index of torch's CPU builds from torch's installation page:
 #   docker build --build-arg TORCH_INDEX=... .
 ARG TORCH_INDEX=""
-# Which of requirements/ goes in: `base`, or `scale` with what Milvus and Ray need.
+# Which of requirements/ to install: `base`, or `scale` with the clients of Milvus and Ray.
 ARG REQUIREMENTS=base
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -29,7 +29,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent pi
     && install --directory --owner pincite --group pincite /data
 COPY --from=build /opt/venv /opt/venv
 COPY seeds /seeds
-# Caches go where a read-only container can still write.
+# Caches are in a folder that is writable in a read-only container.
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 HOME=/tmp
 USER 10001:10001
 WORKDIR /data
@@ -37,5 +37,5 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
-# Anyone who reaches the port may ask. Publish it on 127.0.0.1, or configure keys and leave out the last option.
+# Anyone who reaches the port may ask. Publish it on 127.0.0.1 only, or create keys and remove the last option.
 CMD ["pincite", "serve", "/seeds", "--index", "/data", "--host", "0.0.0.0", "--port", "8000", "--allow-anonymous"]

@@ -1,12 +1,12 @@
-# Needs make, and Python 3.11 or later with venv. `make` alone lists what there is.
+# Needs make, and Python 3.11 or later with venv. `make` alone lists the commands.
 PYTHON ?= python3
 VENV   ?= .venv
 INDEX  ?= .pincite
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
-# Extra options for pip when it installs torch alone, for instance the index that has torch's builds for a CPU.
+# Extra pip options for installing torch, for example the package index with torch's CPU builds.
 TORCH_OPTIONS ?=
-# For a reader of one's own: training sets, the cross-encoder that it starts from, test sets for its confidence, a folder.
+# For train-reader: training sets, the initial cross-encoder, test sets for calibration, the output folder.
 DATA   ?= ../shared/data/train
 START  ?= reranker_en
 DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
@@ -40,72 +40,72 @@ serve: install  ## install, index seeds/ and serve on http://127.0.0.1:8000
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/installed-dev  ## lint, format, types, direction of imports
+check: $(VENV)/installed-dev  ## lint, format, types, import order
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-fuzz: $(VENV)/installed-dev  ## send a service what its OpenAPI document allows, and what not (FUZZ_SECONDS, 20 minutes)
+fuzz: $(VENV)/installed-dev  ## send valid and invalid requests from the OpenAPI document (FUZZ_SECONDS, 20 minutes)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.support.fuzzing
 
 bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, reports in runs/
 	$(BIN)/python -m eval.benchmarks.bench --out runs
 
-bench-peers: $(VENV)/installed-peers  ## measure beside Haystack, txtai and a cross-encoder
+bench-peers: $(VENV)/installed-peers  ## compare with Haystack, txtai and a cross-encoder
 	$(BIN)/python -m eval.benchmarks.peers --out runs
 
-bench-readers: $(VENV)/installed-dev  ## measure the reader beside the untrained one and START
+bench-readers: $(VENV)/installed-dev  ## compare the reader with the untrained one and START
 	$(BIN)/python -m eval.benchmarks.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
 
-bench-servers: $(VENV)/installed-dev  ## measure HTTP servers: what each refuses, and how fast it is
+bench-servers: $(VENV)/installed-dev  ## compare HTTP servers: what each rejects, and its speed
 	$(BIN)/python -m eval.benchmarks.servers measure
 
-bench-growth: $(VENV)/installed-dev  ## measure how search grows to a million passages (20 minutes, 3 GB in runs/)
+bench-growth: $(VENV)/installed-dev  ## measure how search scales to a million passages (20 minutes, 3 GB in runs/)
 	$(BIN)/python -m eval.benchmarks.growth --work runs/growth --data $(DATA)
 
-bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: what is sent, painted, moved and scrolled
+bench-pages: $(VENV)/installed-dev  ## measure the page in Chromium: transfer size, paint, layout shifts, scrolling
 	$(BIN)/python -m eval.benchmarks.pages
 
-bench-stores: $(VENV)/installed-dev  ## measure Milvus (milvus-lite, in process) beside a folder: answers, recall, speed, growth
+bench-stores: $(VENV)/installed-dev  ## compare Milvus (milvus-lite, in process) with a folder: answers, recall, speed, scaling
 	$(BIN)/python -m eval.benchmarks.stores $(DEV) --work runs/stores --data $(DATA)
 
-load: $(VENV)/installed-dev  ## load the service: throughput, latency, fairness (needs wrk): 15 minutes
+load: $(VENV)/installed-dev  ## measure the service under load: throughput, latency, fairness (needs wrk): 15 minutes
 	$(BIN)/python -m eval.benchmarks.load --out runs/load --data $(DATA)
 
-bench-deadlines: $(VENV)/installed-dev  ## measure how deadlines are kept, and what is still done (needs wrk): 4 minutes
+bench-deadlines: $(VENV)/installed-dev  ## measure how well deadlines are met (needs wrk): 4 minutes
 	$(BIN)/python -m eval.benchmarks.deadlines --out runs/deadlines
 
-soak: $(VENV)/installed-dev  ## an hour at 80 % of what the service can do, with updates (MINUTES)
+soak: $(VENV)/installed-dev  ## an hour at 80 % of the service's capacity, with updates (MINUTES)
 	$(BIN)/python -m eval.benchmarks.soak --minutes $(MINUTES)
 
-bench-updates: $(VENV)/installed-dev  ## measure questions while documents change: ten minutes
+bench-updates: $(VENV)/installed-dev  ## measure latency while documents change: ten minutes
 	$(BIN)/python -m eval.benchmarks.updates
 
-bench-chooser: $(VENV)/installed-dev  ## measure what a chooser does to citations: scripted models, right and hostile
+bench-chooser: $(VENV)/installed-dev  ## measure the effect of a language model on citations: scripted models, right and hostile
 	$(BIN)/python -m eval.benchmarks.choosers
 
-bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed in the middle
+bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed halfway
 	$(BIN)/python -m eval.benchmarks.ray_build
 
-capacity: $(VENV)/installed-dev  ## work out eval/CAPACITY.md from the figures of RESULTS.md and its template
+capacity: $(VENV)/installed-dev  ## compute the tables of eval/CAPACITY.md from RESULTS.md
 	$(BIN)/python -m eval.benchmarks.capacity
 
-torture: $(VENV)/installed-dev  ## kill the service and lose its power, hundreds of times (KILLS POINTS SEED): half an hour
+torture: $(VENV)/installed-dev  ## kill the service and simulate power losses, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.support.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
-train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); broken off, it goes on where it was
+train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); continues an interrupted run
 	$(BIN)/python -m eval.training.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
 	$(BIN)/python -m eval.training.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
 	$(BIN)/python -m eval.training.calibrate $(DEV) --reader $(READER)
 
-examples: $(VENV)/installed-dev  ## record the examples of the API's documentation anew: service/examples.json
+examples: $(VENV)/installed-dev  ## record the examples of the API documentation: service/examples.json
 	$(BIN)/python -m eval.benchmarks.examples
 
-docs: $(VENV)/installed-dev  ## renew the generated parts of docs/
+docs: $(VENV)/installed-dev  ## regenerate the generated parts of docs/
 	$(BIN)/python -m tests.support.documentation
 
-lock: $(VENV)/bin/python  ## renew requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
+lock: $(VENV)/bin/python  ## regenerate requirements/ after a change in pyproject.toml (UPGRADE=--upgrade: newer versions too)
 	$(PIP) install --quiet $(UV)
 	$(BIN)/uv pip compile $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --no-emit-package torch \
@@ -128,14 +128,14 @@ clean:  ## remove .venv, caches and build outputs; the index and runs/ stay
 	find eval index prompts service tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c "pass" || { echo "There is no $(PYTHON). Install Python 3.11 or later, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "pass" || { echo "There is no $(PYTHON). Install Python 3.11 or later, or choose one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-		{ echo "$$($(PYTHON) --version) is too old: Pincite needs 3.11 or later. Name one: make PYTHON=python3.12" >&2; exit 1; }
+		{ echo "$$($(PYTHON) --version) is too old: Pincite needs 3.11 or later. Choose one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c "import venv, ensurepip" || \
-		{ echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+		{ echo "$(PYTHON) cannot create virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# Torch comes after its own dependencies, so that they keep their locked versions.
+# Torch is installed after its dependencies, so that they keep their locked versions.
 $(VENV)/installed: requirements/base.txt requirements/torch.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing about 80 packages, torch among them: a minute or two, the first time."
 	$(LOCKED) --requirement requirements/base.txt

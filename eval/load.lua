@@ -1,4 +1,4 @@
--- For wrk: posts the bodies of a file one after another, each thread from a place of its own, and tells what came of it
+-- For wrk: posts the bodies of a file in turn, each thread from a different start, and prints the results
 -- as one line of JSON.
 --   wrk -t2 -c8 -d60s -s eval/load.lua http://127.0.0.1:8000/v1/ask -- bodies.jsonl
 local threads = {}

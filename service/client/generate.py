@@ -1,4 +1,4 @@
-"""Makes `service/client/client.py` of `service/client/aio/client.py`: the same without asyncio.
+"""Generates `service/client/client.py`, the synchronous client, from `service/client/aio/client.py`.
 
 python -m service.client.generate
 """
@@ -16,7 +16,7 @@ NAMES = {
     "AsyncPincite": "Pincite",
     "AsyncClient": "Client",
     "AsyncBaseTransport": "BaseTransport",
-    "asyncio": "time",  # whose `sleep` it is
+    "asyncio": "time",  # for `sleep`
     "aclose": "close",
     "aread": "read",
     "aiter_bytes": "iter_bytes",
@@ -24,7 +24,7 @@ NAMES = {
 
 
 def generated() -> str:
-    """The source of the client without asyncio."""
+    """The source of the synchronous client."""
     from unasync import Rule, unasync_files
 
     with TemporaryDirectory() as folder:

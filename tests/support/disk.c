@@ -1,8 +1,8 @@
-/* A disk that is full or read-only, at will: LD_PRELOAD this into a process.
+/* Simulates a full or read-only disk: LD_PRELOAD this into a process.
 
    DISK_UNDER is a folder, DISK_STATE a file outside of it. While the file says `full N`, N more bytes can be written
-   under the folder, and then ENOSPC it is; while it says `read-only`, nothing can be changed there. While it is empty
-   or not there, the disk is as it is. */
+   under the folder, then writes fail with ENOSPC; while it says `read-only`, nothing can be changed there. While it is
+   empty or missing, the disk works normally. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -48,7 +48,7 @@ static int is_open_under(int file) {
     return found;
 }
 
-/* How many of `wanted` bytes the disk takes; -1 with errno where it takes none, though it should take some. */
+/* How many of `wanted` bytes the disk accepts; -1 with errno if it accepts none. */
 static ssize_t taken(size_t wanted) {
     char now[sizeof state] = "";
     const char *path = getenv("DISK_STATE");
