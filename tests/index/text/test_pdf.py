@@ -288,3 +288,22 @@ def test_page_that_is_not_there_has_no_picture() -> None:
     data, _ = SCENES["hyphens"]()
     with pytest.raises(PageNotFound, match="has 1 pages; page 2 does not exist"):
         render(data, 2, 900, source="a.pdf")
+
+
+def test_picture_of_a_very_long_page_is_bounded() -> None:
+    press = Press((20, 14_400))
+    press.line(2, 700, "A ribbon.", size=4)
+    picture = render(press.finished(), 1, 3000)
+    assert Image.open(io.BytesIO(picture.data)).height <= 12_000
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_damage_anywhere_is_an_error_with_its_reason_or_none(place: int) -> None:
+    data, _ = SCENES["tables"]()
+    start = len(data) * place // 8
+    damaged = data[:start] + bytes(len(data) // 20) + data[start + len(data) // 20 :]
+    try:
+        extracted = extract(damaged, "damaged.pdf")
+    except (DamagedFile, EmptyDocument):
+        return
+    assert all(extracted.text[slice(*block.span)].strip() for block in extracted.blocks)

@@ -7,12 +7,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from index.errors import PageNotFound
+from index.errors import DamagedFile, PageNotFound
 from index.text.formats.pdf.documents import opened
 
 Format = Literal["webp", "png"]
 WIDEST, NARROWEST = 3_000, 16  # pixels
 MOST_PIXELS = 24_000_000
+LONGEST = 12_000  # pixels of a side; WebP has a limit
 
 
 class Picture(Struct, frozen=True):
@@ -27,21 +28,26 @@ class Picture(Struct, frozen=True):
 
 def render(data: bytes, page: int, width: int, format: Format = "webp", source: str = "") -> Picture:  # noqa: A002
     """Page number `page` (from 1) as a picture `width` pixels wide. Raises DocumentError, PageNotFound."""
+    import pypdfium2
+
     with opened(data, source) as document:
         if not 1 <= page <= len(document):
             raise PageNotFound(source=source, page=page, pages=len(document))
-        sheet = document[page - 1]
         try:
+            sheet = document[page - 1]
             points = sheet.get_size()
-            scale = max(NARROWEST, min(width, WIDEST)) / points[0]
-            scale = min(scale, (MOST_PIXELS / (points[0] * points[1])) ** 0.5)
-            bitmap = sheet.render(scale=scale)
-            image = bitmap.to_pil()
-        finally:
-            sheet.close()
+            image = sheet.render(scale=_scale(*points, width)).to_pil()
+        except pypdfium2.PdfiumError as error:
+            raise DamagedFile(source=source, reason=f"page {page} cannot be drawn") from error
         encoded = io.BytesIO()
         if format == "webp":
             image.save(encoded, "webp", quality=80, method=2)
         else:
             image.save(encoded, "png", compress_level=3)
         return Picture(encoded.getvalue(), f"image/{format}", points[0], points[1], len(document))
+
+
+def _scale(across: float, down: float, width: int) -> float:
+    """Pixels a point."""
+    wanted = max(NARROWEST, min(width, WIDEST)) / max(across, 1)
+    return min(wanted, LONGEST / max(across, down, 1), (MOST_PIXELS / max(across * down, 1)) ** 0.5)
