@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Literal
 
 from msgspec import Struct
@@ -35,8 +36,8 @@ def render(data: bytes, page: int, width: int, format: Format = "webp", source: 
             raise PageNotFound(source=source, page=page, pages=len(document))
         try:
             sheet = document[page - 1]
-            points = sheet.get_size()
-            image = sheet.render(scale=_scale(*points, width)).to_pil()
+            across, down = sheet.get_size()
+            image = sheet.render(scale=_scale(across, down, width)).to_pil()
         except pypdfium2.PdfiumError as error:
             raise DamagedFile(source=source, reason=f"page {page} cannot be drawn") from error
         encoded = io.BytesIO()
@@ -44,10 +45,10 @@ def render(data: bytes, page: int, width: int, format: Format = "webp", source: 
             image.save(encoded, "webp", quality=80, method=2)
         else:
             image.save(encoded, "png", compress_level=3)
-        return Picture(encoded.getvalue(), f"image/{format}", points[0], points[1], len(document))
+        return Picture(encoded.getvalue(), f"image/{format}", across, down, len(document))
 
 
 def _scale(across: float, down: float, width: int) -> float:
     """Pixels a point."""
     wanted = max(NARROWEST, min(width, WIDEST)) / max(across, 1)
-    return min(wanted, LONGEST / max(across, down, 1), (MOST_PIXELS / max(across * down, 1)) ** 0.5)
+    return min(wanted, LONGEST / max(across, down, 1), math.sqrt(MOST_PIXELS / max(across * down, 1)))
