@@ -66,7 +66,7 @@ def front_matter(text: str) -> dict[str, str]:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Blocks only: markup inside a paragraph stays in the text, so there is nothing to parse there."""
+    """Blocks only: inline markup stays in the text, so it is not parsed."""
     return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])
 
 
@@ -106,7 +106,7 @@ def _words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _hard_breaks(text: str, tokens: Sequence[Token], starts: Sequence[int]) -> set[int]:
-    """Where a line starts after a hard line break inside a paragraph."""
+    """Line starts after a hard line break inside a paragraph."""
     return {
         found.end(1)
         for token in tokens
