@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from index.text.byte_map import ByteMap as ByteMap
 from index.types import Span
 
 Numbers = NDArray[np.uint32]

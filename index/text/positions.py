@@ -52,6 +52,11 @@ class PositionMap:
         )
 
 
+def byte_offsets(text: str, encoding: str, bom: int = 0) -> NDArray[np.int64]:
+    """Where each code point begins in the file, and at the end where the last one ends: [len(text) + 1]."""
+    return np.concatenate([[0], np.cumsum(_byte_widths(_points(text), encoding), dtype=np.int64)]) + bom
+
+
 class _Runs:
     """Runs of code points of one width: where each starts here, and there."""
 
