@@ -12,17 +12,67 @@ from index.text.maps import ByteMap
 from index.types import Span
 
 WORDS = {
-    "utf-8": "harbour façade naïve 東京 Ελλάδα корабль 🚢 ebb & flow <tide> don’t “quoted” 5€ x<y".split(),
-    "utf-16": "lantern 𝕏 𠮷野家 Straße καλημέρα ferry AT&T a<b “so” 港 ship's".split(),
-    "cp1252": "pier café Grüße garçon “quay” £12 AT&T rock’n’roll œuvre Zürich x<y naïve".split(),
-    "shift_jis": "港 灯台 フェリー 午前 料金 切符 波 ＡＢＣ 3人 & 表 ソース".split(),
-    "gb18030": "港口 渡轮 票价 灯塔 潮汐 € 早上 𠮷 & 三人 码头".split(),
+    "utf-8": [
+        "harbour",
+        "façade",
+        "naïve",
+        "東京",
+        "Ελλάδα",
+        "корабль",
+        "🚢",
+        "ebb",
+        "&",
+        "flow",
+        "<tide>",
+        "don’t",
+        "“quoted”",
+        "5€",
+        "x<y",
+    ],
+    "utf-16": ["lantern", "𝕏", "𠮷野家", "Straße", "καλημέρα", "ferry", "AT&T", "a<b", "“so”", "港", "ship's"],
+    "cp1252": [
+        "pier",
+        "café",
+        "Grüße",
+        "garçon",
+        "“quay”",
+        "£12",
+        "AT&T",
+        "rock’n’roll",
+        "œuvre",
+        "Zürich",
+        "x<y",
+        "naïve",
+    ],
+    "shift_jis": ["港", "灯台", "フェリー", "午前", "料金", "切符", "波", "ＡＢＣ", "3人", "&", "表", "ソース"],
+    "gb18030": ["港口", "渡轮", "票价", "灯塔", "潮汐", "€", "早上", "𠮷", "&", "三人", "码头"],
 }
 SPACES = [" "] * 6 + ["\n", "  ", "\r\n\t", " <!-- a > b --> ", "&#32;", " &#x0A; "]
-OPENERS = ["<b>", "<i class=x>", "<a name='/?a=1&b=2>'>", "<span title=\"a > b\">", "<font color=red>", "<EM>", "<code>"]
-INTERRUPTIONS = ["</u>", "<!-- no -->", "<wbr>", "<span hidden>not shown.</span>", "<script>a<b</script>", "<!x>", "</>"]
-WRAPPERS = ["<p>{}", "<p>{}</p>", "<div>{}</div>", "<ul><li>{}</ul>", "<table><tr><th>No<td>{}</table>", "<blockquote>{}"]
-WRAPPERS += ["<h3>{}</h3>", "<dl><dt>no<dd>{}</dl>", "<center>{}</center>", "<div><b><p>{}</b></div>", "<section>{}</article>"]
+OPENERS = ["<b>", "<i class=x>", "<a name='/?a=1&b=2>'>", '<span title="a > b">', "<font color=red>", "<EM>", "<code>"]
+INTERRUPTIONS = [
+    "</u>",
+    "<!-- no -->",
+    "<wbr>",
+    "<span hidden>not shown.</span>",
+    "<script>a<b</script>",
+    "<!x>",
+    "</>",
+]
+WRAPPERS = [
+    "<p>{}",
+    "<p>{}</p>",
+    "<div>{}</div>",
+    "<ul><li>{}</ul>",
+    "<table><tr><th>No<td>{}</table>",
+    "<blockquote>{}",
+]
+WRAPPERS += [
+    "<h3>{}</h3>",
+    "<dl><dt>no<dd>{}</dl>",
+    "<center>{}</center>",
+    "<div><b><p>{}</b></div>",
+    "<section>{}</article>",
+]
 
 
 class Known(Struct, frozen=True):
@@ -61,7 +111,7 @@ def _sentence(random: Random, encoding: str) -> str:
 
 
 def _marked(sentence: str, random: Random, encoding: str) -> str:
-    """A sentence as mark-up: some words in elements, closed in the wrong order or not at all, some characters as entities."""
+    """A sentence as mark-up: words in elements closed in the wrong order, characters as entities."""
     out: list[str] = []
     open_tags: list[str] = []
     for word in sentence.split(" "):

@@ -17,7 +17,7 @@ from index.text.formats.html import head
 from index.text.formats.html.head import Head
 from index.text.formats.html.layout import lay_out
 from index.text.formats.html.selection import select
-from index.text.maps import ByteMap, Places
+from index.text.byte_map import ByteMap, Places
 from index.text.positions import byte_offsets
 from index.types import Block, Extracted
 

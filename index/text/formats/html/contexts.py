@@ -8,16 +8,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from index.text.formats.html.elements import Element
+from index.text.formats.html.tables import Tables
 from index.types import BlockKind
 
 HEADING = re.compile("h[1-6]")
 LEVELS = frozenset("123456789")
+DEEPEST = 9  # level of a heading
 PREFORMATTED = frozenset({"pre", "listing", "xmp", "plaintext"})
 LISTS = frozenset({"ul", "ol", "dl", "menu", "dir"})
 IN_LISTS = frozenset({"item", "step"})
 
 
-class Table:
+class DataTable:
     """A table while it is laid out."""
 
     def __init__(self) -> None:
@@ -34,14 +36,14 @@ class Context(Struct, frozen=True):
     is_row: bool = False  # all of it is one block
     is_preformatted: bool = False
     is_definition: bool = False
-    table: Table | None = None
+    table: DataTable | None = None
 
 
 class Contexts:
     """Derives the context of an element from that around it, and numbers the groups."""
 
-    def __init__(self, data_tables: set[Element]) -> None:
-        self._data_tables = data_tables
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._groups = 0
 
     def within(self, element: Element, around: Context, depth: int) -> Context:
@@ -53,8 +55,11 @@ class Contexts:
         if element.tag in PREFORMATTED:
             group = around.group if around.kind in IN_LISTS else self._new_group()
             return replace(around, kind="code", level=0, group=group, is_preformatted=True)
-        if element in self._data_tables:
-            return Context(kind="row", group=self._new_group(), table=Table())
+        if element in self._tables.data:
+            return Context(kind="row", group=self._new_group(), table=DataTable())
+        if element.tag == "tr" and around.table:
+            is_header = around.kind == "header" or (element in self._tables.header_rows and not around.table.rows)
+            return replace(around, kind="header" if is_header else "row", is_row=True)
         return _plain(element, around)
 
     def _list(self, element: Element, around: Context) -> Context:
@@ -80,10 +85,6 @@ def _plain(element: Element, around: Context) -> Context:
             return replace(around, kind="caption")
         case "thead" if around.table:
             return replace(around, kind="header")
-        case "tr" if around.table:
-            cells = {child.tag for child in element.children if isinstance(child, Element) and child.children}
-            is_header = cells == {"th"} and not around.table.rows
-            return replace(around, kind="header" if is_header else around.kind, is_row=True)
     return around
 
 
@@ -94,4 +95,4 @@ def _heading_level(element: Element, depth: int) -> int:
     if element.get("role") == "heading":
         level = element.get("aria-level")
         return int(level) if level in LEVELS else 2
-    return depth + 1 if element.tag == "summary" else 0
+    return min(depth + 1, DEEPEST) if element.tag == "summary" else 0

@@ -1,4 +1,4 @@
-"""The tree of a page, as far as its text needs it."""
+"""The tree of a page, as far as its text needs it: one list, in the order of the tree."""
 
 from __future__ import annotations
 
@@ -28,59 +28,62 @@ class Piece(NamedTuple):
 
 
 class Element:
-    """An element with its children in the order of the tree."""
+    """An element; in the page's list of events it stands at `start`, where it opens, and at `end`, where it closes."""
 
-    __slots__ = ("attributes", "children", "tag")
+    __slots__ = ("attributes", "end", "start", "tag")
 
-    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
+    def __init__(self, tag: str, attributes: dict[str, str], start: int) -> None:
         self.tag = tag
         self.attributes = attributes
-        self.children: list[Element | Piece] = []
+        self.start = start
+        self.end = start
 
     def get(self, name: str) -> str:
         return self.attributes.get(name, "")
 
 
-class Page(NamedTuple):
-    """A page's source, its newlines normalized, and the tree that a browser makes of it."""
-
-    source: str
-    root: Element
+Event = Element | Piece
 
 
-Event = tuple[Element, bool] | Piece  # an element entered (True) or left, or text
+class Page:
+    """A page's source, its newlines normalized, and the tree that a browser makes of it.
 
+    A flat list is walked without recursion, and what is left out of it is skipped in one step.
+    """
 
-def walk(root: Element, skipped: frozenset[Element] | set[Element] = frozenset()) -> Iterator[Event]:
-    """Each element when it is entered and when it is left, and the text between; without recursion."""
-    yield root, True
-    stack = [(root, iter(root.children))]
-    while stack:
-        element, children = stack[-1]
-        for child in children:
-            if isinstance(child, Piece):
-                yield child
-            elif child not in skipped:
-                yield child, True
-                stack.append((child, iter(child.children)))
-                break
-        else:
-            yield element, False
-            stack.pop()
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.events: list[Event] = []
+        self.elements: list[Element] = []  # in the order of the tree
+        self.tags: dict[str, list[Element]] = {}
+        self._open: list[Element] = []
+        self.root = self.open("#document", {})
 
+    def open(self, tag: str, attributes: dict[str, str]) -> Element:
+        element = Element(tag, attributes, len(self.events))
+        self.events.append(element)
+        self.elements.append(element)
+        self.tags.setdefault(tag, []).append(element)
+        self._open.append(element)
+        return element
 
-def elements(root: Element, *tags: str) -> Iterator[Element]:
-    """The elements of these tags, in the order of the tree, the root among them."""
-    stack = [root]
-    while stack:
-        element = stack.pop()
-        if element.tag in tags:
-            yield element
-        stack.extend(child for child in reversed(element.children) if isinstance(child, Element))
+    def close(self) -> None:
+        element = self._open.pop()
+        element.end = len(self.events)
+        self.events.append(element)
 
+    def named(self, *tags: str) -> list[Element]:
+        """The elements of these tags."""
+        return [element for tag in tags for element in self.tags.get(tag, ())]
 
-def content(page: Page, element: Element) -> str:
-    """The text below an element, white space collapsed."""
-    pieces = (event for event in walk(element) if isinstance(event, Piece))
-    shown = (page.source[each.start : each.end] if each.value is None else each.value for each in pieces)
-    return " ".join("".join(shown).split())
+    def within(self, element: Element) -> Iterator[Event]:
+        """What is in an element: its elements twice, where they open and where they close, and its text."""
+        events = self.events
+        return (events[place] for place in range(element.start + 1, element.end))
+
+    def shown(self, piece: Piece) -> str:
+        return self.source[piece.start : piece.end] if piece.value is None else piece.value
+
+    def content(self, element: Element) -> str:
+        """The text in an element, white space collapsed."""
+        return " ".join("".join(self.shown(each) for each in self.within(element) if type(each) is Piece).split())

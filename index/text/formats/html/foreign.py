@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from turbohtml import Token
-
 from index.text.formats.html.elements import names
 
 # Elements within which HTML goes on, and start tags that end SVG and MathML:
@@ -24,42 +20,44 @@ DEEPEST = 512  # how far up an end tag is matched
 
 
 class Foreign:
-    """Follows the tags of a document. It need not be right: see `name`."""
+    """Follows the tags of a document. It need not be right: what it gets wrong costs text, and makes none up."""
 
     def __init__(self) -> None:
         self._open: list[tuple[str, str]] = []  # elements of SVG and MathML: root, name
-        self._html: Counter[str] = Counter()  # open elements of HTML, roughly
+        self._html: dict[str, int] = {}  # how many elements of HTML are open, roughly
 
     def is_here(self) -> bool:
         """Whether text that follows stands in SVG or MathML itself, not in HTML within them."""
         return bool(self._open) and self._open[-1][1] not in INTEGRATION[self._open[-1][0]]
 
-    def start(self, token: Token) -> str | None:
+    def start(self, tag: str, *, is_closed: bool) -> str | None:
         """Follow a start tag. What to call it where its name means something else here than to the tokenizer."""
-        tag = (token.tag or "").lower()
+        if not self._open and tag not in INTEGRATION:
+            self._html[tag] = self._html.get(tag, 0) + 1
+            return None
         if self.is_here() and tag in BREAKOUT:
             while self.is_here():
                 self._open.pop()
         root = tag if tag in INTEGRATION else self._open[-1][0] if self.is_here() else None
         if root is None:
-            self._html[tag] += tag not in SHELL
+            self._html[tag] = self._html.get(tag, 0) + 1
             return None
-        if not token.self_closing:
+        if not is_closed:
             self._open.append((root, tag))
         return _other(root, tag)
 
-    def end(self, token: Token) -> str | None:
+    def end(self, tag: str) -> str | None:
         """Follow an end tag. What to call it where its start tag had another name."""
-        tag = (token.tag or "").lower()
         for place in range(len(self._open) - 1, max(-1, len(self._open) - DEEPEST), -1):
             root, name = self._open[place]
             if name == tag:
                 del self._open[place:]
                 return _other(root, name)
-        if self._open and (tag in ("br", "p") or self._html[tag] > 0):
+        count = self._html.get(tag, 0)
+        if self._open and (tag in ("br", "p") or (count and tag not in SHELL)):
             self._open.clear()
-        if self._html[tag]:
-            self._html[tag] -= 1
+        if count:
+            self._html[tag] = count - 1
         return None
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
 
-from index.text.formats.html.elements import Element, Page, content, elements
+from index.text.formats.html.elements import Page, Piece
 
 SUFFIX = re.compile(r"\s+[|\-–—·•:»/]\s+|\s*[|»]\s*")
 DATES = [  # the best first
@@ -37,10 +37,10 @@ class Head(Struct, frozen=True):
 
 def read(page: Page) -> Head:
     named = _named(page)
-    title = next(filter(None, (content(page, each) for each in elements(page.root, "title"))), None)
-    heading = next(filter(None, (content(page, each) for each in elements(page.root, "h1"))), None)
+    title = next(filter(None, (page.content(each) for each in page.named("title"))), None)
+    heading = next(filter(None, (page.content(each) for each in page.named("h1"))), None)
     meta = {
-        "language": next((each.get("lang") or each.get("xml:lang") for each in elements(page.root, "html")), ""),
+        "language": next((each.get("lang") or each.get("xml:lang") for each in page.named("html")), ""),
         "description": _first(named, DESCRIPTION),
         "modified": _date(_first(named, MODIFIED)) or "",
         **{name: _first(named, names) for name, names in NAMED.items()},
@@ -56,7 +56,7 @@ def read(page: Page) -> Head:
 def _named(page: Page) -> dict[str, str]:
     """What each <meta> says, by its name in small letters; the first counts."""
     named: dict[str, str] = {}
-    for element in elements(page.root, "meta"):
+    for element in page.named("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop") or element.get("http-equiv")
         value = " ".join(element.get("content").split())[:LONGEST]
         if name and value:
@@ -81,8 +81,8 @@ def _title(title: str | None, heading: str | None, named: dict[str, str]) -> str
 
 
 def _url(page: Page, named: dict[str, str]) -> str | None:
-    base = next((each.get("href") for each in elements(page.root, "base") if each.get("href")), "")
-    links = (each for each in elements(page.root, "link") if "canonical" in each.get("rel").lower().split())
+    base = next((each.get("href") for each in page.named("base") if each.get("href")), "")
+    links = (each for each in page.named("link") if "canonical" in each.get("rel").lower().split())
     for address in (*(each.get("href") for each in links), named.get("og:url", "")):
         try:
             whole = urljoin(base, address.strip())
@@ -98,8 +98,8 @@ def _first_date(page: Page, named: dict[str, str]) -> str | None:
         _first(named, DATES),
         *_linked_data(page),
         *(
-            each.get("datetime") or content(page, each)
-            for each in elements(page.root, "time")
+            each.get("datetime") or page.content(each)
+            for each in page.named("time")
             if "pubdate" in each.attributes or each.get("itemprop").lower() == "datepublished"
         ),
     ]
@@ -118,10 +118,10 @@ def _date(value: str) -> str | None:
 
 def _linked_data(page: Page) -> Iterator[str]:
     """`datePublished` of the page's JSON-LD."""
-    for script in elements(page.root, "script"):
+    for script in page.named("script"):
         if script.get("type").strip().lower() != "application/ld+json":
             continue
-        raw = "".join(page.source[each.start : each.end] for each in script.children if not isinstance(each, Element))
+        raw = "".join(page.shown(each) for each in page.within(script) if type(each) is Piece)
         try:
             found = json.loads(raw) if len(raw) <= LARGEST_DATA else None
         except (ValueError, RecursionError):

@@ -9,11 +9,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from index.text.formats.html.contexts import IN_LISTS, Context, Contexts
-from index.text.formats.html.elements import Element, Page, Piece, names, walk
+from index.text.formats.html.elements import Element, Page, Piece, names
 from index.text.formats.html.selection import Selection
-from index.text.formats.html.tables import Census
-from index.text.formats.html.writing import BLANK, Writer
-from index.text.maps import Places
+from index.text.formats.html.tables import Tables
+from index.text.formats.html.writing import BLANK, RUN, Writer
+from index.text.byte_map import Places
 from index.types import Block, Span
 
 BLOCKS = names(
@@ -50,7 +50,7 @@ class _Layout:
         self.blocks: list[Block] = []
         self._page = page
         self._skipped = selection.skipped
-        self._derive = Contexts(Census(page, selection.roots, selection.skipped).data)
+        self._derive = Contexts(Tables(page, selection.skipped))
         self._contexts = [Context()]
         self._block: tuple[int, Context] | None = None  # where the block that is open starts
         self._solid = 0  # where the last character that is not white space ends
@@ -62,30 +62,36 @@ class _Layout:
         self._term: str | None = None
 
     def add(self, root: Element) -> None:
-        for event in walk(root, self._skipped):
-            if isinstance(event, Piece):
+        events, skipped = self._page.events, self._skipped
+        place = root.start
+        while place <= root.end:
+            event = events[place]
+            if type(event) is Piece:
                 self._text(event)
-            elif event[1]:
-                self._enter(event[0])
-            else:
-                self._leave(event[0])
+            elif isinstance(event, Element):
+                if event.end == place:
+                    self._leave(event)
+                elif event in skipped and event is not root:
+                    place = event.end
+                else:
+                    self._enter(event)
+            place += 1
         self._close()
 
     def _enter(self, element: Element) -> None:
         tag, context = element.tag, self._contexts[-1]
         if tag == "br":
             self._break()
-        elif tag == "details":
-            self._outside.append(list(self._headings))
-        if context.is_row:
+        elif context.is_row:
             if tag in ("td", "th"):
                 self._is_cell = True
             elif tag in BLOCKS:
                 self._gap(element)
         elif _is_block(element):
             self._close()
-            context = self._derive.within(element, context, max((level for level, _ in self._headings), default=0))
-            self._is_cell = False
+            context = self._derive.within(element, context, self._headings[-1][0] if self._headings else 0)
+            if tag == "details":
+                self._outside.append(self._headings)
         self._contexts.append(context)
 
     def _leave(self, element: Element) -> None:
@@ -113,14 +119,26 @@ class _Layout:
         if self._contexts[-1].is_preformatted:
             self._preformatted(piece)
             return
-        for start, end, value in self.writer.runs(piece):
-            if value == " ":
+        start, end, value = piece
+        if value is not None:
+            if value.strip(BLANK):
+                self._solid_run(value, start, end)
+            elif value:
                 self.writer.space(start, end)
-                continue
-            shown = value or self._page.source[start:end]
+            return
+        source = self._page.source
+        for found in RUN.finditer(source, start, end):
+            start, end = found.span()
+            if source[start] in BLANK:
+                self.writer.space(start, end)
+            else:
+                self._solid_run(source[start:end], start, end)
+
+    def _solid_run(self, shown: str, start: int, end: int) -> None:
+        if self._block is None or self._is_cell or self._breaks:
             self._prepare(shown)
-            self.writer.solid(shown, start, end)
-            self._solid = self.writer.length
+        self.writer.solid(shown, start, end)
+        self._solid = self.writer.length
 
     def _preformatted(self, piece: Piece) -> None:
         start, end, value = piece

@@ -1,19 +1,23 @@
 """Which part of a page is its text: <main> or <article> where there is one, else what is not around it.
 
-Every pass takes time linear in the page, however it is nested.
+Every step takes time linear in the page, however it is nested.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from index.text.formats.html import visibility
-from index.text.formats.html.elements import Element, Page, Piece, elements, walk
+import numpy as np
+from numpy.typing import NDArray
 
-LABELS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "summary", "dt", "legend"})
-CONTAINERS = frozenset({"div", "ul", "ol", "section", "table", "dl", "tr", "td", "form", "center", "p"})
+from index.text.formats.html import visibility
+from index.text.formats.html.elements import Element, Page, Piece, names
+
+LABELS = names("h1 h2 h3 h4 h5 h6 summary dt legend")
+CONTAINERS = names("div ul ol section table dl tr td form center p")
 SHORT_LINK = 40  # letters; links of navigation are short, those of text stand in sentences
 FEWEST_LINKS = 3
 LINKED = 0.7  # of the letters
@@ -22,20 +26,11 @@ LEAST = 40  # letters
 FEW = 200  # letters
 RIGHTS = re.compile(r"\s*(?:©|\(c\)|copyright\b|all rights reserved)", re.IGNORECASE)
 COLONS = (":", "：")
-
-
-class Weight(NamedTuple):
-    """What an element shows."""
-
-    letters: int
-    linked: int  # letters in links
-    links: int
-    titles: int  # <h1> in it, itself included
-    first: Piece | None  # of its text
+MAIN_SHARE = 0.1  # of the letters; an <article> must hold more, it may be a teaser
 
 
 class Selection(NamedTuple):
-    """The elements whose text is the text of the page, in order, and what below them is left out."""
+    """The elements whose text is the text of the page, in order, and what in them is left out."""
 
     roots: list[Element]
     skipped: set[Element]
@@ -43,157 +38,188 @@ class Selection(NamedTuple):
 
 def select(page: Page) -> Selection:
     """The text of a page; where that would be nothing, first what its names call furniture is text, then all of it."""
-    body = next(elements(page.root, "body"), page.root)
+    body = next(iter(page.named("body")), page.root)
     hidden = _hidden(page, body)
+    counts = _Counts(page, body, hidden)
     for named in (True, False):
-        selection = _chosen(page, body, hidden | _around(page, body, hidden, named=named))
-        if _letters(page, selection):
-            return selection
-    return Selection([body], {each for each in _entered(body) if each.tag in visibility.UNSHOWN})
+        around = _around(page, body, hidden, counts, named=named)
+        left = counts.without(around)
+        roots = _roots(page, body, hidden | around, left)
+        if any(left.letters(root) for root in roots):
+            return Selection(roots, hidden | around)
+    return Selection([body], {each for each in page.elements if each.tag in visibility.UNSHOWN})
 
 
-def _letters(page: Page, selection: Selection) -> int:
-    return sum(_weights(page, root, selection.skipped)[root].letters for root in selection.roots)
+class _Counts:
+    """How many letters, letters in links, links and <h1> there are in each element, by sums over the page's events."""
+
+    def __init__(self, page: Page, body: Element, hidden: set[Element]) -> None:
+        size = len(page.events) + 1
+        letters, linked, links, titles = (np.zeros(size, np.int64) for _ in range(4))
+        source, link_end = page.source, -1
+        place = body.start
+        while place < body.end:
+            event = page.events[place]
+            if type(event) is Piece:
+                start, end, value = event
+                count = len(source[start:end].strip()) if value is None else 1
+                letters[place] = count
+                if place < link_end:
+                    linked[place] = count
+            elif isinstance(event, Element) and event.start == place:
+                if event in hidden:
+                    place = event.end
+                elif event.tag == "a" and "href" in event.attributes:
+                    links[place] = 1
+                    link_end = max(link_end, event.end)
+                elif event.tag == "h1":
+                    titles[place] = 1
+            place += 1
+        self._page = page
+        self._columns = (letters, linked, links, titles)
+        self._sums = [_before(column) for column in self._columns]
+        self._solid: list[int] = np.flatnonzero(letters).tolist()
+
+    def without(self, skipped: set[Element]) -> _Counts:
+        """The counts where these elements count for nothing."""
+        left = object.__new__(_Counts)
+        left._page, left._solid = self._page, self._solid
+        left._columns = tuple(column.copy() for column in self._columns)  # type: ignore[assignment]
+        for element in skipped:
+            for column in left._columns:
+                column[element.start : element.end] = 0
+        left._sums = [_before(column) for column in left._columns]
+        return left
+
+    def letters(self, element: Element) -> int:
+        return self._sum(0, element)
+
+    def linked(self, element: Element) -> int:
+        return self._sum(1, element)
+
+    def links(self, element: Element) -> int:
+        return self._sum(2, element)
+
+    def titles(self, element: Element) -> int:
+        """<h1> in it, itself included."""
+        return self._sum(3, element)
+
+    def first_text(self, element: Element) -> str:
+        """The first piece of text from where the element opens."""
+        return self._shown(bisect_left(self._solid, element.start))
+
+    def text_before(self, element: Element) -> str:
+        """The last piece of text in front of the element."""
+        return self._shown(bisect_left(self._solid, element.start) - 1)
+
+    def _sum(self, column: int, element: Element) -> int:
+        sums = self._sums[column]
+        return int(sums[element.end] - sums[element.start])
+
+    def _shown(self, number: int) -> str:
+        event = self._page.events[self._solid[number]] if 0 <= number < len(self._solid) else None
+        return self._page.shown(event) if isinstance(event, Piece) else ""
 
 
-def _entered(root: Element, skipped: set[Element] | None = None) -> Iterator[Element]:
-    for event in walk(root, skipped if skipped is not None else set()):
-        if not isinstance(event, Piece) and event[1]:
-            yield event[0]
+def _before(column: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sum of what is in front of each place."""
+    return np.concatenate([[0], np.cumsum(column)])
 
 
 def _hidden(page: Page, body: Element) -> set[Element]:
     hidden: set[Element] = set()
-    labels = raised = 0
-    for event in walk(body, hidden):
-        if isinstance(event, Piece):
-            continue
-        element, entered = event
+    label_end = raised_end = -1
+    for element in _open(page.elements, body, hidden):
         if element.tag in LABELS:
-            labels += 1 if entered else -1
-        if element.tag == "sup":
-            raised += 1 if entered else -1
-        if (
-            entered
-            and element is not body
-            and (
-                visibility.is_hidden(element, in_label=labels > 0)
-                or visibility.is_marker(page, element, raised=raised > 0)
-            )
+            label_end = max(label_end, element.end)
+        elif element.tag == "sup":
+            raised_end = max(raised_end, element.end)
+        elif visibility.is_hidden(element, in_label=element.start < label_end) or visibility.is_marker(
+            page, element, raised=element.start < raised_end
         ):
             hidden.add(element)
     return hidden
 
 
-def _weights(page: Page, root: Element, skipped: set[Element]) -> dict[Element, Weight]:
-    """The weight of each element that is not skipped."""
-    weights: dict[Element, Weight] = {}
-    above: list[list[int]] = [[0, 0, 0, 0]]
-    firsts: list[Piece | None] = [None]
-    in_link = 0
-    for event in walk(root, skipped):
-        if isinstance(event, Piece):
-            letters = len(page.source[event.start : event.end].strip()) if event.value is None else 1
-            above[-1][0] += letters
-            if in_link:
-                above[-1][1] += letters
-            if letters:
-                firsts[-1] = firsts[-1] or event
-            continue
-        element, entered = event
-        is_link = element.tag == "a" and "href" in element.attributes
-        if entered:
-            in_link += is_link
-            above.append([0, 0, is_link, element.tag == "h1"])
-            firsts.append(None)
-            continue
-        in_link -= is_link
-        sums, first = above.pop(), firsts.pop()
-        weights[element] = Weight(sums[0], sums[1], sums[2], sums[3], first)
-        above[-1] = [mine + its for mine, its in zip(above[-1], sums, strict=True)]
-        firsts[-1] = firsts[-1] or first
-    return weights
+def _open(elements: Sequence[Element], body: Element, skipped: set[Element]) -> Iterator[Element]:
+    """The elements in the body that are in none that is skipped, however late it is put there."""
+    end = -1
+    for element in elements:
+        if element.start > end and element.start > body.start and element.end < body.end:
+            yield element
+            if element in skipped:
+                end = element.end
 
 
-def _around(page: Page, body: Element, hidden: set[Element], *, named: bool) -> set[Element]:
+def _around(page: Page, body: Element, hidden: set[Element], counts: _Counts, *, named: bool) -> set[Element]:
     """Navigation, footers and their like: by mark-up, by name, by links."""
-    weights = _weights(page, body, hidden)
     around: set[Element] = set()
-    inside = headers = 0  # how many <main> and <article>, and headers of the page, are open
-    last: Piece | None = None
-    for event in walk(body, skipped := set(hidden)):
-        if isinstance(event, Piece):
-            last = event if event.value or page.source[event.start : event.end].strip() else last
+    skipped = set(hidden)
+    most = MOST * counts.letters(body)
+    text_end = header_end = -1  # of the <main> or <article>, and the header of the page, that is open
+    for element in _open(page.elements, body, skipped):
+        inside = element.start < text_end
+        if is_text(element):
+            text_end = max(text_end, element.end)
             continue
-        element, entered = event
-        is_text = element.tag in ("main", "article") or element.get("role") in ("main", "article")
-        is_header = element.tag == "header" and not inside
-        if entered and element is not body and not is_text:
-            weight = weights[element]
-            small = weight.letters < MOST * weights[body].letters
-            if (
-                (visibility.is_around(element) and (small or element.tag in ("nav", "footer")))
-                or (small and (headers or is_header) and not weight.titles)
-                or (small and named and visibility.is_named_furniture(element))
-                or (small and not inside and (_is_links(element, weight, page, last) or _is_rights(weight, page)))
-            ):
-                around.add(element)
-                skipped.add(element)
-        change = 1 if entered else -1
-        inside += change * is_text
-        headers += change * is_header
+        if element.tag == "header" and not inside:
+            header_end = max(header_end, element.end)
+        small = counts.letters(element) < most
+        is_around = visibility.is_around(element)
+        if (is_around and (small or element.tag in ("nav", "footer"))) or (
+            small
+            and (
+                (element.start < header_end and not counts.titles(element) and not _is_in_title(page, element))
+                or (named and visibility.is_named_furniture(element))
+                or (not inside and (_is_links(element, counts) or _is_rights(element, counts)))
+            )
+        ):
+            around.add(element)
+            skipped.add(element)
     return around
 
 
-def _is_links(element: Element, weight: Weight, page: Page, last: Piece | None) -> bool:
+def is_text(element: Element) -> bool:
+    """Whether mark-up says that the element is the text of the page."""
+    return element.tag in ("main", "article") or element.attributes.get("role") in ("main", "article")
+
+
+def _is_in_title(page: Page, element: Element) -> bool:
+    return any(title.start < element.start < title.end for title in page.named("h1")[:1])
+
+
+def _is_links(element: Element, counts: _Counts) -> bool:
     """Whether it is a block of short links, and not a list that a sentence introduces."""
-    if element.tag not in CONTAINERS or weight.links < FEWEST_LINKS or weight.linked < LINKED * weight.letters:
+    if element.tag not in CONTAINERS or (links := counts.links(element)) < FEWEST_LINKS:
         return False
-    if element.tag == "p" and weight.letters > FEW:
+    letters, linked = counts.letters(element), counts.linked(element)
+    if linked < LINKED * letters or linked > SHORT_LINK * links or (element.tag == "p" and letters > FEW):
         return False
-    is_introduced = last is not None and page.source[last.start : last.end].rstrip().endswith(COLONS)
-    return weight.linked <= SHORT_LINK * weight.links and not is_introduced
+    return not counts.text_before(element).rstrip().endswith(COLONS)
 
 
-def _is_rights(weight: Weight, page: Page) -> bool:
-    first = weight.first
-    return (
-        first is not None
-        and weight.letters < FEW
-        and bool(RIGHTS.match(first.value or page.source[first.start : first.end]))
-    )
+def _is_rights(element: Element, counts: _Counts) -> bool:
+    return 0 < counts.letters(element) < FEW and RIGHTS.match(counts.first_text(element)) is not None
 
 
-def _chosen(page: Page, body: Element, skipped: set[Element]) -> Selection:
-    weights = _weights(page, body, skipped)
-    for name, share in (("main", 0.1), ("article", MOST)):
-        roots = _outermost(body, skipped, name)
-        letters = sum(weights[root].letters for root in roots)
-        if roots and letters >= max(LEAST, share * weights[body].letters):
-            return Selection(_with_title(body, roots, skipped, weights), skipped)
-    return Selection([body], skipped)
+def _roots(page: Page, body: Element, skipped: set[Element], counts: _Counts) -> list[Element]:
+    """<main>, or the articles, where they hold enough of the text; else the body."""
+    text = [each for each in _open(page.elements, body, skipped) if is_text(each) and each not in skipped]
+    for name, share in (("main", MAIN_SHARE), ("article", MOST)):
+        roots: list[Element] = []
+        for element in text:
+            if name in (element.tag, element.get("role")) and (not roots or element.start > roots[-1].end):
+                roots.append(element)
+        letters = sum(map(counts.letters, roots))
+        if roots and letters >= max(LEAST, share * counts.letters(body)):
+            return _with_title(page, body, roots, counts)
+    return [body]
 
 
-def _outermost(body: Element, skipped: set[Element], name: str) -> list[Element]:
-    roots: list[Element] = []
-    depth = 0
-    for event in walk(body, skipped):
-        if not isinstance(event, Piece) and name in (event[0].tag, event[0].get("role")):
-            if event[1] and not depth:
-                roots.append(event[0])
-            depth += 1 if event[1] else -1
-    return roots
-
-
-def _with_title(
-    body: Element, roots: list[Element], skipped: set[Element], weights: dict[Element, Weight]
-) -> list[Element]:
+def _with_title(page: Page, body: Element, roots: list[Element], counts: _Counts) -> list[Element]:
     """The heading of the page belongs to its text, where it stands in front of it."""
-    if any(weights[root].titles for root in roots):
+    if any(counts.titles(root) for root in roots):
         return roots
-    for element in _entered(body, skipped):
-        if element is roots[0]:
-            break
-        if element.tag == "h1":
-            return [element, *roots]
-    return roots
+    titles = (each for each in _open(page.named("h1"), body, set()) if each.start < roots[0].start)
+    title = next((each for each in titles if counts.letters(each)), None)
+    return [title, *roots] if title else roots

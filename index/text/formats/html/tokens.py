@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from turbohtml import Token, TokenType, tokenize
 
-from index.text.formats.html.elements import Piece
 from index.text.formats.html.foreign import Foreign
+from index.text.formats.html.marks import Marks
 
 UNPARSED = frozenset(
     {"noscript"}
@@ -24,55 +23,66 @@ CDATA = "<![CDATA["
 COMMENT = "<!---->"
 COPIES = 20  # times the size of the document may be copied to start again
 SMALL = 1 << 26  # code points that may be copied in any case
-NOTHING = Piece(0, 0)
-
-
-class Run(NamedTuple):
-    """A piece of text and the mark-up in front of it, both possibly empty."""
-
-    markup: str
-    piece: Piece
+TEXT, REFERENCE = TokenType.TEXT, TokenType.CHARACTER_REFERENCE
+START, END = TokenType.START_TAG, TokenType.END_TAG
 
 
 class Tokens:
-    """Reads a document whose newlines are normalized.
+    """Reads a document whose newlines are normalized, and writes it again with marks in place of its text.
 
-    Of its mark-up, comments come back empty, and elements of SVG and MathML under names that never hold raw text.
+    Of its mark-up, comments are written empty, and elements of SVG and MathML under names that never hold raw text.
     """
 
     def __init__(self, source: str) -> None:
+        self.marks = Marks(source)
         # "</>" is nothing at all, but joins the text around it to one token; an empty comment of that length splits it.
         self._source = source.replace("</>", "<!>")
         self._lines = [0, *(found.end() for found in re.finditer("\n", source))]
         self._foreign = Foreign()
         self._copied = 0
 
-    def __iter__(self) -> Iterator[Run]:
-        begin, opened = 0, ""
+    def read(self) -> str:
+        """The document with marks."""
+        begin = 0
         while begin >= 0:
-            tokens, begin = self._scan(begin), -1
-            for start, token in tokens:
-                kind, end = token.type, start + len(token.source or "")
-                if kind == TokenType.TEXT:
-                    piece = Piece(start, start + len(token.data or ""))
-                    yield Run("", NOTHING if opened in UNPARSED else piece)
-                elif kind == TokenType.CHARACTER_REFERENCE:
-                    yield Run("", Piece(start, end, token.data))
-                elif kind == TokenType.COMMENT and self._foreign.is_here() and self._source.startswith(CDATA, start):
-                    begin = self._source.find("]]>", end := start + len(CDATA))
-                    yield Run(CDATA, Piece(end, begin if begin >= 0 else len(self._source)))
-                    yield Run("]]>", NOTHING)
-                    begin += 3 if begin >= 0 else 0
-                    break
-                elif kind in (TokenType.COMMENT, TokenType.PROCESSING_INSTRUCTION):
-                    yield Run(COMMENT, NOTHING)
-                else:
-                    opened = (token.tag or "") if kind == TokenType.START_TAG else ""
-                    name = self._name(token)
-                    yield Run(self._source[start:end] if name is None else self._renamed(start, end, name), NOTHING)
-                    if name is not None and opened and self._may_copy(end):
-                        begin, opened = end, ""
-                        break
+            begin = self._read(begin)
+        return "".join(self.marks.document)
+
+    def _read(self, begin: int) -> int:
+        """Read from `begin` on. Where to begin again, -1 at the end."""
+        source, write, mark, foreign = self._source, self.marks.document.append, self.marks.add, self._foreign
+        is_unparsed = False
+        for start, token in self._scan(begin):
+            kind = token.type
+            if kind == TEXT:
+                if not is_unparsed:
+                    mark(start, start + len(token.data or ""), None)
+                continue
+            end = start + len(token.source or "")
+            if kind == REFERENCE:
+                mark(start, end, token.data)
+            elif kind in (START, END):
+                tag = token.tag or ""
+                name = foreign.start(tag, is_closed=token.self_closing) if kind == START else foreign.end(tag)
+                is_unparsed = kind == START and tag in UNPARSED
+                write(source[start:end] if name is None else NAME.sub(name, source[start:end], count=1))
+                if name is not None and kind == START and self._may_copy(end):
+                    return end
+            elif kind == TokenType.COMMENT and foreign.is_here() and source.startswith(CDATA, start):
+                return self._cdata(start + len(CDATA))
+            elif kind == TokenType.DOCTYPE:
+                write(source[start:end])
+            else:
+                write(COMMENT)
+        return -1
+
+    def _cdata(self, start: int) -> int:
+        """Text of SVG or MathML in which nothing is mark-up."""
+        end = self._source.find("]]>", start)
+        self.marks.document.append(CDATA)
+        self.marks.add(start, end if end >= 0 else len(self._source), None)
+        self.marks.document.append("]]>")
+        return end + 3 if end >= 0 else -1
 
     def _scan(self, begin: int) -> Iterator[tuple[int, Token]]:
         """The tokens from `begin` on and where each starts."""
@@ -81,14 +91,6 @@ class Tokens:
         for token in tokenize(rest, resolve_references=False, capture_source=True):
             line = token.line - 1
             yield (self._lines[first + line] if line else begin) + token.col, token
-
-    def _name(self, token: Token) -> str | None:
-        if token.type == TokenType.START_TAG:
-            return self._foreign.start(token)
-        return self._foreign.end(token) if token.type == TokenType.END_TAG else None
-
-    def _renamed(self, start: int, end: int, name: str) -> str:
-        return NAME.sub(name, self._source[start:end], count=1)
 
     def _may_copy(self, end: int) -> bool:
         """Whether to start again; a document made to be slow is read as if it had no SVG."""

@@ -39,7 +39,7 @@ FURNITURE = re.compile(
     r"(?:[-_](?:links?|list|wrapper|container|bar|box|area|section|content|inner|widget|posts|articles|menu|nav))*",
     re.IGNORECASE,
 )
-FEW = 4  # children
+FEW = 8  # events
 LONGEST_NAME = 60  # characters
 MARKER = re.compile(r"[\[(](?:\d{1,3}|[a-z]|[ivx]{1,5}|note \d+)[\])]|\*+|[†‡§¶#↩↑^🔗]", re.IGNORECASE)
 RAISED = re.compile(r"\d{1,3}|[a-z]|[ivx]{1,5}", re.IGNORECASE)
@@ -78,14 +78,8 @@ def is_named_furniture(element: Element) -> bool:
 
 def is_marker(page: Page, element: Element, *, raised: bool) -> bool:
     """Whether it only leads to a note or to its own heading: `[1]`, `*`, `¶`; `raised`, in <sup>, a bare number too."""
-    if element.tag != "a" or not element.get("href").startswith("#") or len(element.children) > FEW:
+    if element.tag != "a" or element.end - element.start > FEW or not element.get("href").startswith("#"):
         return False
-    pieces = [
-        piece
-        for child in element.children
-        for piece in (child.children[:FEW] if isinstance(child, Element) else [child])
-        if isinstance(piece, Piece)
-    ]
-    shown = "".join(piece.value or page.source[piece.start : piece.end] for piece in pieces)
+    shown = "".join(page.shown(each) for each in page.within(element) if type(each) is Piece)
     shown = shown.strip() if len(shown) < LONGEST_NAME else ""
     return bool(MARKER.fullmatch(shown) or (raised and RAISED.fullmatch(shown)))

@@ -8,8 +8,7 @@ from array import array
 
 import numpy as np
 
-from index.text.formats.html.elements import Piece
-from index.text.maps import Places
+from index.text.byte_map import Places
 from index.types import Span
 
 RUN = re.compile("[^ \t\n\r\f\0]+(?: [^ \t\n\r\f\0]+)*|[ \t\n\r\f]+")  # words with single spaces, or white space
@@ -88,16 +87,6 @@ class Writer:
         """Write a stretch of the source as it stands, as in <pre>."""
         self._space = None
         self._write(self._source[start:end], start, end)
-
-    def runs(self, piece: Piece) -> list[Piece]:
-        """A piece of text as runs that are white space or not; those that are have the value " "."""
-        if piece.value is not None:
-            is_blank = not piece.value.strip(BLANK)
-            return [piece._replace(value=" ") if is_blank else piece] if piece.value else []
-        return [
-            Piece(*found.span(), " " if found[0][0] in BLANK else None)
-            for found in RUN.finditer(self._source, piece.start, piece.end)
-        ]
 
     def _write(self, value: str, start: int, end: int) -> None:
         if value:

@@ -7,7 +7,7 @@ from xml.parsers import expat
 
 import numpy as np
 
-from index.text.formats.html.elements import Element, Page, Piece, normalized
+from index.text.formats.html.elements import Page, Piece, normalized
 
 NAMESPACE = "http://www.w3.org/1999/xhtml"
 REFERENCE = "&"
@@ -18,7 +18,7 @@ def parse(text: str) -> Page | None:
     """The tree of an XHTML document, None where it is not well-formed or declares entities."""
     source = normalized(text)
     try:
-        return Page(source, _Builder(source).read())
+        return _Builder(source).read()
     except expat.ExpatError:
         return None
 
@@ -27,8 +27,7 @@ class _Builder:
     def __init__(self, source: str) -> None:
         self._source = source
         self._bytes = source.encode()
-        self._root = Element("#document", {})
-        self._open = [self._root]
+        self._page = Page(source)
         self._places = None if source.isascii() else _places(source)
         parser = expat.ParserCreate("utf-8")
         parser.ordered_attributes = True
@@ -45,9 +44,10 @@ class _Builder:
         self._in_cdata = False
         self._parser = parser
 
-    def read(self) -> Element:
+    def read(self) -> Page:
         self._parser.Parse(self._bytes, IS_FINAL)
-        return self._root
+        self._page.close()
+        return self._page
 
     def _here(self) -> int:
         at = self._parser.CurrentByteIndex
@@ -55,12 +55,10 @@ class _Builder:
 
     def _start(self, name: str, attributes: list[str]) -> None:
         pairs = dict(zip(attributes[::2], attributes[1::2], strict=True))
-        element = Element(name.rpartition(":")[2].lower() if ":" in name else name.lower(), pairs)
-        self._open[-1].children.append(element)
-        self._open.append(element)
+        self._page.open(name.rpartition(":")[2].lower(), pairs)
 
     def _end(self, name: str) -> None:  # noqa: ARG002
-        self._open.pop()
+        self._page.close()
 
     def _characters(self, data: str) -> None:
         start = self._here()
@@ -68,12 +66,12 @@ class _Builder:
             piece = Piece(start, self._source.index(";", start) + 1, data)
         else:
             piece = Piece(start, start + len(data))
-        self._open[-1].children.append(piece)
+        self._page.events.append(piece)
 
     def _entity(self, name: str, is_parameter: bool) -> None:  # noqa: FBT001  expat calls it like this
         if value := None if is_parameter else html5.get(f"{name};"):
             start = self._here()
-            self._open[-1].children.append(Piece(start, start + len(name) + 2, value))
+            self._page.events.append(Piece(start, start + len(name) + 2, value))
 
     def _start_cdata(self) -> None:
         self._in_cdata = True
