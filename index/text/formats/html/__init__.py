@@ -12,12 +12,12 @@ import numpy as np
 from msgspec import Struct
 
 from index.errors import EmptyDocument
+from index.text.byte_map import ByteMap, Places
 from index.text.formats.html import charset as charsets
 from index.text.formats.html import head
 from index.text.formats.html.head import Head
 from index.text.formats.html.layout import lay_out
 from index.text.formats.html.selection import select
-from index.text.byte_map import ByteMap, Places
 from index.text.positions import byte_offsets
 from index.types import Block, Extracted
 

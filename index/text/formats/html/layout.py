@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from index.text.byte_map import Places
 from index.text.formats.html.contexts import IN_LISTS, Context, Contexts
 from index.text.formats.html.elements import Element, Page, Piece, names
 from index.text.formats.html.selection import Selection
 from index.text.formats.html.tables import Tables
 from index.text.formats.html.writing import BLANK, RUN, Writer
-from index.text.byte_map import Places
 from index.types import Block, Span
 
 BLOCKS = names(
