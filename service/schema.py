@@ -20,6 +20,7 @@ class AskParameters(Struct, forbid_unknown_fields=True, kw_only=True):
     collection: str = "default"
     sources: Globs | None = None
     min_confidence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    nearest: Annotated[int, Meta(ge=0, le=3)] = 3
     deadline_ms: Annotated[int, Meta(ge=1, le=3_600_000)] | None = None
 
 
@@ -108,6 +109,7 @@ class Answer(Struct, frozen=True):
     confidence: float
     highlight: Highlight | None
     citations: list[Citation]
+    kind: Literal["sentences", "list", "steps", "row", "code"] = "sentences"
 
 
 class FoundPassage(Struct, frozen=True):
@@ -138,6 +140,10 @@ class SearchTimings(Struct, frozen=True):
     total: float
 
 
+class Matched(Struct, frozen=True):
+    documents: int  # that `sources` leaves to be searched
+
+
 class AskResponse(Struct, frozen=True):
     request_id: str
     status: Literal["answered", "conflicting", "abstained"]
@@ -147,6 +153,8 @@ class AskResponse(Struct, frozen=True):
     skipped: list[str]
     index: IndexInfo
     timings_ms: AskTimings
+    nearest: list[Answer] = []  # on abstention the best answers below the threshold, which are no answers
+    matched: Matched | None = None  # only where `sources` is given
 
 
 class SearchResponse(Struct, frozen=True):

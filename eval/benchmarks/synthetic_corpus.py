@@ -23,6 +23,7 @@ from index.config import IndexConfig
 from index.errors import DocumentError
 from index.storage.tables import NewDocument, NewPassage
 from index.text.preparation import Prepared, SenderMetadata, prepare
+from index.text.structure import Structure
 from index.types import Document, Encoder, Passage, Span
 
 LEFT_OUT = ("pairs_", "qamr_")  # single sentences
@@ -188,4 +189,4 @@ def document_of(number: int, passages: Sequence[Sequence[str]], vectors: NDArray
         sentences=len(spans),
         updated_at="2026-01-01T00:00:00Z",
     )
-    return NewDocument(document, None, file, spans, rows)
+    return NewDocument(document, None, file, spans, rows, Structure.plain(len(spans)))

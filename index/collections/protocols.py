@@ -1,4 +1,4 @@
-"""The interfaces of collections, implemented for a local folder and for Milvus."""
+"""What is asked of a collection, wherever it lies: in a folder of this machine or in Milvus."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from index.types import Document, Encoder, Hit, Span, Vectors
 
 
 class Searcher(Protocol):
-    """A snapshot of a collection. `index.search.searcher` documents the methods."""
+    """One version of a collection. What the methods do stands in `index.search.searcher`."""
 
     version: str
     encoder: Encoder
@@ -46,6 +46,8 @@ class Searcher(Protocol):
     def rankings(
         self, question: str, sources: Sequence[str] | None = None
     ) -> tuple[dict[int, float], dict[int, float]]: ...
+
+    def matching(self, sources: Sequence[str]) -> int: ...
 
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]: ...
 
@@ -88,7 +90,7 @@ class Collection(Protocol):
 
 
 class Backend(Protocol):
-    """A place for collections. `index` is a local folder for exported encoders and keys."""
+    """Where collections lie. `index` is a folder of this machine for what is its own: exported encoders and keys."""
 
     @property
     def index(self) -> Path: ...
@@ -96,36 +98,36 @@ class Backend(Protocol):
     def names(self) -> list[str]: ...
 
     def has(self, name: str) -> bool:
-        """Whether a collection with this name exists. The name may be invalid."""
+        """Whether there is a collection of that name, though it may be a name that none can have."""
 
     def open(self, name: str, encoder: str | None = None) -> Collection:
-        """Raises CollectionNotFound (also for an invalid name), IndexNotFound, EncoderMismatch or others."""
+        """Raises CollectionNotFound, for a bad name as well, IndexNotFound, EncoderMismatch or another PinciteError."""
 
     def make(self, name: str, encoder: str | None = None) -> None:
-        """Create an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
+        """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
 
     def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
-        """Like `make`, but in a subprocess, because exporting imports torch; `program` runs the `pincite` command.
+        """The same, with what needs torch in a process of its own; `program` runs the `pincite` command.
 
         Raises CollectionNotMade as well.
         """
 
     def listed(self) -> list[tuple[str, int, str]]:
-        """The name of each collection, its number of documents, and its encoder."""
+        """Of each collection its name, how many documents it holds, and its encoder."""
 
     def delete(self, sources: Sequence[str], collection: str) -> None:
-        """Delete documents, all or none. Raises CollectionNotFound or DocumentNotFound."""
+        """Take documents out, all or none. Raises CollectionNotFound or DocumentNotFound."""
 
     def drop(self, name: str) -> None:
         """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
 
     def sweep(self) -> None:
-        """Erase the remains of dropped collections."""
+        """Erase what is left of dropped collections."""
 
     def build_writer(
         self, collection: str = "default", encoder: str | None = None
     ) -> AbstractContextManager[DocumentWriter]:
-        """A writer for `build`, creating the collection if needed. Raises EncoderMismatch or IndexLocked."""
+        """For `build`; the collection is made if it is not there. Raises EncoderMismatch, IndexLocked or another."""
 
     def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]: ...
 

@@ -31,6 +31,7 @@ from index.milvus.tables import (
 )
 from index.storage.contents import ROOM, SPAN_BYTES, Content
 from index.storage.tables import NewDocument
+from index.text.structure import Structure
 from index.types import Document, Passage, Span
 
 PASSAGE_BYTES = 3 * SPAN_BYTES  # without its headings, which are part of the text
@@ -44,12 +45,14 @@ class Whole(Struct, frozen=True):
     spans: bytes
     passages: list[Passage]
     file: bytes
+    structure: bytes = b""  # packed; none where an earlier version of Pincite wrote it
 
 
 def pieces_of(new: NewDocument, collection: str) -> tuple[str, list[Row]]:
     """The name and the piece rows of a new version of a document."""
     spans = np.array(new.spans, np.int32).tobytes()
-    whole = Whole(new.document, new.origin, spans, [each.passage for each in new.passages], new.file)
+    passages = [each.passage for each in new.passages]
+    whole = Whole(new.document, new.origin, spans, passages, new.file, new.structure.packed())
     text = base64.b64encode(zlib.compress(msgspec.msgpack.encode(whole), 1)).decode()
     parts = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     version = new_version(len(parts))
@@ -127,4 +130,5 @@ def read(number: int, whole: Whole) -> Read:
     document = replace(whole.document, number=number)
     spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
     text = whole.file[document.bom :].decode(document.encoding)
-    return Read(Content(document, whole.file, text, spans), whole.passages)
+    structure = Structure.unpacked(whole.structure) if whole.structure else Structure.plain(len(spans))
+    return Read(Content(document, whole.file, text, spans, structure), whole.passages)

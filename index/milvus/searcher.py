@@ -213,6 +213,9 @@ class MilvusSearcher:
             ranges = " or ".join(within("source", each) for each in begin)
         return Filter(f"{self._whole.expression} and ({ranges})", frozenset(matched))
 
+    def matching(self, sources: Sequence[str]) -> int:
+        return len(self._among(tuple(sources)).sources or ())
+
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
         there = self._versions.all_of(list({version_number(number) for number in numbers}))
         return [

@@ -43,6 +43,7 @@ from index.milvus.tables import (
 from index.search.terms import words
 from index.storage.tables import KEPT_SECONDS, NewDocument
 from index.text.passages import context
+from index.text.rendering import Renderer
 from index.types import Document
 
 LATE = 60  # seconds; covers clock skew between machines and the longest request
@@ -169,11 +170,13 @@ class MilvusWriter(DocumentWriter):
         source, document = new.document.source, new.document
         version, pieces = pieces_of(new, self._part.identity)
         text = new.file[document.bom :].decode(document.encoding)
+        renderer = Renderer(text, new.spans, new.structure, document.media_type)
         passages: list[Row] = []
         for number, each in enumerate(new.passages):
             passage = each.passage
             part = text[passage.span.start : passage.span.end]
             above = context(document.title, passage.headings)
+            read = renderer.text(passage.first, passage.last, passage.span)
             passages.append(
                 {
                     "key": passage_key(version, number),
@@ -183,7 +186,7 @@ class MilvusWriter(DocumentWriter):
                     "text": part,
                     "headings": msgspec.json.encode(passage.headings).decode(),
                     "hash": each.key.hex(),
-                    "terms": " ".join(map(spelled, words(above + part))),
+                    "terms": " ".join(map(spelled, words(above + read))),
                     "first": passage.first,
                     "last": passage.last,
                     "begin": passage.span.start,

@@ -18,6 +18,7 @@ from index.storage.disk import sync, take_place
 from index.storage.layout import CollectionLayout, change_of
 from index.storage.store import Store
 from index.text.passages import context
+from index.text.rendering import Renderer
 from index.types import Document
 
 Changing = Callable[[], AbstractContextManager[object]]  # holds the change lock
@@ -172,16 +173,17 @@ def cover_terms(place: CollectionLayout, change: int) -> None:
 def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, int, str]]:
     """(passage, document, text with context) of the passages added after `after` and live as of `change`."""
     documents = {document.number: document for document in store.added_documents(after, change)}
-    text, of = "", 0
+    renderer, of = None, 0
     for row in store.added_passages(after, change):
         document = documents[row.document]
-        if row.document != of:
-            text, of = document_text(store, document), row.document
+        if renderer is None or row.document != of:
+            renderer, of = document_renderer(store, document), row.document
         passage = row.passage
         above = context(document.title, passage.headings)
-        yield row.number, row.document, above + text[passage.span.start : passage.span.end]
+        yield row.number, row.document, above + renderer.text(passage.first, passage.last, passage.span)
 
 
-def document_text(store: Store, document: Document) -> str:
-    file, _ = store.content(document.number)
-    return file[document.bom :].decode(document.encoding)
+def document_renderer(store: Store, document: Document) -> Renderer:
+    """What is read of its passages: what the encoder was given as well."""
+    file, sentences, structure = store.content(document.number)
+    return Renderer(file[document.bom :].decode(document.encoding), sentences, structure, document.media_type)

@@ -108,6 +108,10 @@ class Searcher:
         dense = self._vectors.search(self.encode_question(question), CANDIDATES, passages)
         return dict(dense), dict(self._terms.search(question, CANDIDATES, documents, passages))
 
+    def matching(self, sources: Sequence[str]) -> int:
+        """How many documents these patterns match."""
+        return len(self._among(tuple(sources))[0])
+
     def places(self, numbers: Sequence[int]) -> list[tuple[int, str, Span]]:
         """(number, source, span) of each passage."""
         rows = self._store.passages(numbers)

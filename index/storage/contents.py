@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from index.storage.store import Store
 from index.text.positions import RUN_BYTES, PositionMap
+from index.text.rendering import Renderer
+from index.text.structure import Structure
 from index.types import Document, Span
 
 ROOM = 256_000_000  # bytes of decoded documents cached per collection
@@ -20,12 +22,18 @@ MAPS = 2  # of position tables: to UTF-16 units and to bytes
 
 
 class Content(Struct, frozen=True, dict=True):
-    """A document with its text, the spans of its sentences, and its positions in three units."""
+    """A document with its text, the spans of its sentences, its blocks, and its positions in three units."""
 
     document: Document
     file: bytes
     text: str
     sentences: list[Span]
+    structure: Structure
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """What is read of its passages."""
+        return Renderer(self.text, self.sentences, self.structure, self.document.media_type)
 
     @cached_property
     def positions(self) -> PositionMap:
@@ -46,9 +54,9 @@ class Contents:
         """`room`: bytes. A larger document is cached alone, because otherwise each passage would decode it again."""
 
         def read(document: Document) -> Content:
-            file, sentences = store.content(document.number)
+            file, sentences, structure = store.content(document.number)
             text = file[document.bom :].decode(document.encoding)
-            return Content(document, file, text, sentences)
+            return Content(document, file, text, sentences, structure)
 
         self.kept = LRUCache[int, Content](room, lambda content: min(content.size, room))
         self.of: Callable[[Document], Content] = cached(self.kept, lambda document: document.number, Lock())(read)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,9 +32,13 @@ from index.storage.tables import (
     passage_row,
     upgrade,
 )
+from index.text.structure import Structure
 from index.types import Document, Span
 
 BLOCK = 4096  # vectors read per query
+UPGRADED = (1, 2)  # formats that `upgrade` brings to the present one
+SHA256 = "iif(structure IS NULL, '', sha256)"  # a document that an earlier version split counts as changed
+WITH_CONTENT = "document JOIN content ON content.document = number"
 
 # Documents added after change ?1 and live as of change ?2. Document numbers grow with change numbers.
 ADDED_SINCE = """
@@ -109,19 +114,22 @@ class Store:
         return [Document(*row) for row in rows]
 
     def origins(self) -> dict[str, tuple[str | None, str]]:
-        """For each live source: the path it was built from, and its hash."""
-        rows = self._rows("SELECT source, origin, sha256 FROM document WHERE removed IS NULL")
+        """For each live source: the path it was built from, and its hash, "" where an earlier version split it."""
+        rows = self._rows(f"SELECT source, origin, {SHA256} FROM {WITH_CONTENT} WHERE removed IS NULL")
         return {source: (origin, sha256) for source, origin, sha256 in rows}
 
     def origin(self, source: str) -> tuple[str | None, str] | None:
         """The path that a live source was built from, and its hash."""
-        query = "SELECT origin, sha256 FROM document WHERE source = ? AND removed IS NULL"
+        query = f"SELECT origin, {SHA256} FROM {WITH_CONTENT} WHERE source = ? AND removed IS NULL"
         return next(self._rows(query, source), None)
 
-    def content(self, document: int) -> tuple[bytes, list[Span]]:
-        """The original file and the spans of its sentences."""
-        ((file, spans),) = self._rows("SELECT file, spans FROM content WHERE document = ?", document)
-        return file, [Span(start, end) for start, end in np.frombuffer(spans, np.int32).reshape(-1, 2).tolist()]
+    def content(self, document: int) -> tuple[bytes, list[Span], Structure]:
+        """The original file, the spans of its sentences, and its blocks."""
+        query = "SELECT file, spans, structure FROM content WHERE document = ?"
+        ((file, packed, blocks),) = self._rows(query, document)
+        with self._named_damage():
+            spans = [Span(start, end) for start, end in np.frombuffer(packed, np.int32).reshape(-1, 2).tolist()]
+            return file, spans, Structure.plain(len(spans)) if blocks is None else Structure.unpacked(blocks)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, PassageRow]:
         """The passages with these numbers; missing ones are left out."""
@@ -325,7 +333,7 @@ class Store:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name} is not a store of Pincite")
-        if version == 1:
+        if version in UPGRADED:
             with self._transaction():
                 upgrade(connection)
         elif version != FORMAT:
@@ -341,7 +349,7 @@ class Store:
             yield
         except sqlite3.OperationalError:
             raise  # caused by the disk or a lock, not by the contents
-        except (sqlite3.DatabaseError, ValueError, msgspec.DecodeError) as error:
+        except (sqlite3.DatabaseError, ValueError, msgspec.MsgspecError, zlib.error) as error:
             raise IndexDamaged(path=self.path.parent, reason=f"{self.path.name}: {error}") from error
 
 

@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from index.text.structure import Structure
 from index.types import Document, Passage, Span
 
-FORMAT = 2  # raised whenever the stored data changes its meaning
+FORMAT = 3  # raised whenever the stored data changes its meaning
 APPLICATION = 0x50696E63  # "Pinc"; tells a store from any other SQLite file
 KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations that a client is about to open
 
@@ -46,7 +47,8 @@ CREATE TABLE content (
     file BLOB NOT NULL,
     -- spans: int32 [sentences, 2], code points; checksum: over the document's row, its spans and its passages
     spans BLOB NOT NULL,
-    checksum BLOB
+    checksum BLOB,
+    structure BLOB        -- its blocks, packed; null where an earlier version of Pincite wrote it
 );
 CREATE TABLE passage (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,6 +81,7 @@ class NewDocument(msgspec.Struct, frozen=True):
     file: bytes
     spans: Sequence[Span]
     passages: Sequence[NewPassage]
+    structure: Structure
 
 
 class PassageRow(msgspec.Struct, frozen=True):
@@ -99,7 +102,10 @@ def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> Non
         f"INSERT INTO document ({', '.join(COLUMNS)}) VALUES (:{', :'.join(COLUMNS)})", columns
     ).lastrowid
     spans = np.array(new.spans, np.int32).tobytes()
-    connection.execute("INSERT INTO content (document, file, spans) VALUES (?, ?, ?)", (number, new.file, spans))
+    connection.execute(
+        "INSERT INTO content (document, file, spans, structure) VALUES (?, ?, ?, ?)",
+        (number, new.file, spans, new.structure.packed()),
+    )
     connection.executemany(
         f"INSERT INTO passage ({PASSAGE_FIELDS}, document) VALUES (?,?,?,?,?,?,?,?)",
         [
@@ -118,7 +124,7 @@ def checksum(connection: sqlite3.Connection, document: int) -> bytes:
     hashed = blake2b(digest_size=16)
     for query in (
         f"SELECT {', '.join(COLUMNS)} FROM document WHERE number = ?",
-        "SELECT spans FROM content WHERE document = ?",
+        "SELECT spans, structure FROM content WHERE document = ?",
         f"SELECT number, {PASSAGE_FIELDS} FROM passage WHERE document = ? ORDER BY number",
     ):
         for row in connection.execute(query, (document,)):
@@ -127,8 +133,14 @@ def checksum(connection: sqlite3.Connection, document: int) -> bytes:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Upgrade a store from format 1, which had no checksums, to format 2. Call it in a transaction."""
-    connection.execute("ALTER TABLE content ADD COLUMN checksum BLOB")
+    """Upgrade a store from format 1 (no checksums) or 2 (no blocks) to format 3. Call it in a transaction.
+
+    Documents stay as they were split. The next build reads those again that come from files.
+    """
+    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(content)")}
+    for name in ("checksum", "structure"):
+        if name not in columns:
+            connection.execute(f"ALTER TABLE content ADD COLUMN {name} BLOB")
     for (document,) in connection.execute("SELECT document FROM content").fetchall():
         values = (checksum(connection, document), document)
         connection.execute("UPDATE content SET checksum = ? WHERE document = ?", values)

@@ -1,7 +1,7 @@
-"""Passages: windows of whole sentences that fit the token budget and the encoder.
+"""Passages: windows of whole sentences that fit a budget and the encoder.
 
-Every sentence is in at least one passage. Only a sentence too long for any window is split for retrieval, at white
-space if possible; its parts together are the sentence.
+Every sentence is in at least one passage and none is cut, except one that fits no window: it is cut into parts for
+retrieval, at white space where there is any, and the parts together are the sentence again.
 """
 
 from __future__ import annotations
@@ -14,25 +14,33 @@ import regex
 
 from index.types import Passage, Sentence, Span
 
-Fits = Callable[[str, tuple[str, ...]], bool]  # the text of a passage, the headings above it
+Fits = Callable[[str, tuple[str, ...]], bool]  # what is read of a passage, the headings above it
+Read = Callable[[int, int, Span], str]  # what is read of sentences, first to last, of which the span is the passage
 
+FEW = 2  # sentences of a list or a table that are not worth a place at the end of a window
 LONGEST_PART = 2000  # code points: how far to look ahead for a part; no encoder's window holds more
 GRAPHEME = regex.compile(r"\X")
 SPACE = regex.compile(r"\s+")
 
 
-def split(text: str, sentences: Sequence[Sentence], fits: Fits, overlap: int) -> list[Passage]:
-    """Windows of sentences under one heading, sharing `overlap` sentences: size 3, overlap 1: abcde -> abc, cde."""
+def split(
+    text: str, sentences: Sequence[Sentence], fits: Fits, overlap: int, read: Read | None = None
+) -> list[Passage]:
+    """Windows of sentences under one heading, sharing `overlap` sentences: size 3, overlap 1: abcde -> abc, cde.
+
+    `read`: what is read of a passage, the text itself by default. A list stays with what introduces it, and a table
+    with its header, where both fit one window.
+    """
     passages: list[Passage] = []
     for numbers in sections(sentences):
-        passages += windows(text, sentences, numbers, fits, overlap)
+        passages += windows(text, sentences, numbers, fits, overlap, read=read)
     return passages
 
 
 def sections(sentences: Sequence[Sentence]) -> list[range]:
-    """Runs of sentences under the same headings; a heading without text of its own starts the next section."""
+    """Runs of sentences under the same headings; a heading with nothing else below it opens the next section."""
     runs: list[range] = []
-    opening: tuple[str, ...] = ()  # the path to the last heading, while the section has nothing else
+    opening: tuple[str, ...] = ()  # the path down to the last heading, while it is all that its section holds
     for headings, group in groupby(range(len(sentences)), key=lambda number: sentences[number].headings):
         numbers = list(group)
         inside = bool(opening) and headings[: len(opening)] == opening
@@ -43,7 +51,7 @@ def sections(sentences: Sequence[Sentence]) -> list[range]:
 
 
 def context(title: str, headings: tuple[str, ...]) -> str:
-    """The line put before a passage for embedding, never cited: title and headings.
+    """What goes in front of a passage where it is embedded, and is never cited: title and headings, one line.
 
     ("Treaty", ("Treaty", "Scope")) -> "Treaty › Scope" and a line feed
     """
@@ -51,7 +59,9 @@ def context(title: str, headings: tuple[str, ...]) -> str:
     return " › ".join(above) + "\n" if any(above) else ""
 
 
-def windows(text: str, sentences: Sequence[Sentence], numbers: range, fits: Fits, overlap: int) -> list[Passage]:
+def windows(
+    text: str, sentences: Sequence[Sentence], numbers: range, fits: Fits, overlap: int, *, read: Read | None = None
+) -> list[Passage]:
     """The passages of one section."""
     headings = sentences[numbers[-1]].headings
 
@@ -59,11 +69,12 @@ def windows(text: str, sentences: Sequence[Sentence], numbers: range, fits: Fits
         return Span(sentences[first].span.start, sentences[last].span.end)
 
     def holds(first: int, last: int) -> bool:
-        start, end = span(first, last)
-        return fits(text[start:end], headings)
+        whole = span(first, last)
+        return fits(text[slice(*whole)] if read is None else read(first, last, whole), headings)
 
     passages = []
     first, end = numbers[0], numbers[-1]
+    groups = group_starts(sentences, numbers)
     while first <= end:
         if not holds(first, first):
             passages += parts(text, first, sentences[first], fits)
@@ -72,14 +83,29 @@ def windows(text: str, sentences: Sequence[Sentence], numbers: range, fits: Fits
         last = first
         while last < end and holds(first, last + 1):
             last += 1
+        group = groups.get(last + 1)  # the list or table that this window would cut
+        if last < end and group and first < group[0] and (holds(*group) or last - group[0] < FEW):
+            last = group[0] - 1
+            passages.append(Passage(first, last, span(first, last), headings))
+            first = group[0]
+            continue
         passages.append(Passage(first, last, span(first, last), headings))
         if last == end:
             break
-        # Overlap only if the next window still grows beyond the shared sentences.
+        # Share sentences with the next window only where the window still grows past them.
         first = max(first + 1, last + 1 - overlap)
         while first <= last and not holds(first, last + 1):
             first += 1
     return passages
+
+
+def group_starts(sentences: Sequence[Sentence], numbers: range) -> dict[int, tuple[int, int]]:
+    """Of each sentence in a list, a table or the like, the first and the last sentence of that."""
+    groups: dict[int, tuple[int, int]] = {}
+    for number in numbers:
+        if (group := sentences[number].block.group) is not None:
+            groups[group] = (groups[group][0] if group in groups else number, number)
+    return {n: groups[g] for n in numbers if (g := sentences[n].block.group) is not None}
 
 
 def parts(text: str, number: int, sentence: Sentence, fits: Fits) -> list[Passage]:
@@ -95,7 +121,7 @@ def parts(text: str, number: int, sentence: Sentence, fits: Fits) -> list[Passag
 
 
 def longest_part(text: str, span: Span, fits: Callable[[str], bool]) -> int:
-    """The end of the first part of `span`: before white space, else between graphemes, else after one code point."""
+    """Where the first part of `span` ends: before white space, else between graphemes, else one code point on."""
     ahead = text[span.start : min(span.end, span.start + LONGEST_PART)]
     if len(ahead) == span.end - span.start and fits(ahead):
         return span.end

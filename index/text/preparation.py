@@ -1,4 +1,4 @@
-"""Prepares a document: decodes it, splits it into sentences and passages, and makes the texts to embed."""
+"""Preparing a document: bytes to text, sentences, passages, and what is embedded for each of these."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from index.text import tokens
 from index.text.formats import extract, stem
 from index.text.passages import context
 from index.text.passages import split as split_passages
+from index.text.rendering import Renderer
 from index.text.sentences import split as split_sentences
+from index.text.structure import Structure, joined
 from index.types import Document, Encoder, Passage, Span
 
 LARGEST_DOCUMENT = 64_000_000  # bytes
-CONTEXT_SHARE = 4  # largest share of the encoder's window for a context: one part in so many
+CONTEXT_SHARE = 4  # a context may take one part in so many of the encoder's window
 
 
 class Prepared(Struct, frozen=True):
-    """A document without its vectors."""
+    """A document ready but for its vectors."""
 
     document: Document
     origin: str | None
@@ -31,10 +33,11 @@ class Prepared(Struct, frozen=True):
     passages: list[Passage]
     embedded: list[str]  # of each passage, what the encoder is given
     keys: list[bytes]  # of each passage, the hash of that
+    structure: Structure
 
 
 class SenderMetadata(Struct, frozen=True):
-    """Metadata from the sender of a document, which overrides the file's own."""
+    """What the sender of a document said about it; it wins over what the file says."""
 
     media_type: str | None = None
     charset: str | None = None
@@ -61,13 +64,15 @@ def prepare(
     extracted = extract(data, source, metadata.media_type, metadata.charset)
     text = extracted.text
     title = metadata.title or extracted.title or stem(source)
-    sentences = split_sentences(text, extracted.blocks)
+    sentences = split_sentences(text, joined(text, extracted.blocks))
+    structure = Structure.of(sentences)
+    renderer = Renderer(text, [sentence.span for sentence in sentences], structure, extracted.media_type)
 
     @cache
     def above(headings: tuple[str, ...]) -> str:
         line = context(title, headings)
         fits_beside_text = encoder.count(line) <= encoder.window // CONTEXT_SHARE
-        return line if fits_beside_text else ""  # rather no context than hardly any passage
+        return line if fits_beside_text else ""  # better no context than hardly any passage
 
     def embedded(part: str, headings: tuple[str, ...]) -> str:
         return config.passage_prompt.format(context=above(headings), text=part)
@@ -75,8 +80,8 @@ def prepare(
     def fits(part: str, headings: tuple[str, ...]) -> bool:
         return tokens.count(part) <= config.budget and encoder.count(embedded(part, headings)) <= encoder.window
 
-    passages = split_passages(text, sentences, fits, config.overlap)
-    texts = [embedded(text[passage.span.start : passage.span.end], passage.headings) for passage in passages]
+    passages = split_passages(text, sentences, fits, config.overlap, renderer.text)
+    texts = [embedded(renderer.text(each.first, each.last, each.span), each.headings) for each in passages]
     document = Document(
         number=0,
         source=source,
@@ -94,4 +99,4 @@ def prepare(
         updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
-    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys)
+    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys, structure)

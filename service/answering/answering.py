@@ -1,4 +1,4 @@
-"""Answers questions: finds passages, reads them, and composes cited answers."""
+"""The spine: a question goes in, passages are found, read and composed into cited answers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from service.answering.composing import compose, passage_found
 from service.answering.context_packing import MOST_PACKED, packed_context
 from service.answering.retrieval import Retrieval
 from service.answering.selection import Status, alternatives, select, with_companions
+from service.answering.units import as_units
 from service.answering.verifying import verify
 from service.reader.reader import Reader, Reading
 from service.reader.selection import open_reader
@@ -29,16 +30,16 @@ from service.telemetry.instrumentation import counted, stage
 from service.telemetry.metrics import PAIRS
 
 if TYPE_CHECKING:
-    from service.llm.choosing import Chooser  # loaded only if used
+    from service.llm.choosing import Chooser  # loaded only where there is one
 
-DEPTH = 20  # passages retrieved for the reader
-IN_STORE = 256  # concurrent searches in a remote store, limited here so that other questions need not wait
-# Stages that may be skipped: all, reading, part of reading, or the language model's choice.
+DEPTH = 20  # passages found for a reader
+IN_STORE = 256  # searches at once in a store, which are waited for here: nobody waits for others while it is away
+# What may be skipped: all, reading, a part of reading, or what a language model was to choose.
 RETRIEVE, READ, READ_ON, CHOOSE = "retrieve", "read", "read-on", "choose"
 
 
 class Answering:
-    """Answers questions from the collections of an index. Thread-safe."""
+    """Answers questions from the collections of an index. Safe in many threads at once."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Answering:
         chooser: Chooser | None = None,
         searches: int | None = None,
     ) -> None:
-        """`searches`: concurrent ones; by default, one per CPU, because more would only slow each other down."""
+        """`searches`: at once; by default one for each CPU, since more would only be longer under way, each of them."""
         self.chooser = chooser
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
@@ -70,11 +71,11 @@ class Answering:
         cache_bytes: int = 0,
         chooser: Chooser | None = None,
     ) -> Self:
-        """Open all collections of an index or a store. Raises what `open_reader` and opening this collection raise.
+        """Open every collection of an index, or of a store. Raises what `open_reader` raises, and opening this one.
 
-        `encoder`: the encoder this collection must have been built with. `program` runs the `pincite` command.
-        `threads` read concurrently, by default one per CPU, or a torch `device` does. `cache_bytes`: the size of the
-        answer cache. A `chooser` is closed with it.
+        `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
+        read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
+        `cache_bytes`. It closes a `chooser`.
         """
         catalogue = Catalogue.open(open_backend(index, store), collection, encoder, program)
         opened = open_reader(reader, index, threads, device)
@@ -82,7 +83,7 @@ class Answering:
 
     @counted
     def ask(self, request: schema.AskRequest, request_id: str, deadline: Deadline | None = None) -> schema.AskResponse:
-        """`deadline`: by default, that of the request. Raises CollectionNotFound, BadPattern or HungUp."""
+        """`deadline`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline(request.deadline_ms)
         searcher = self.searcher(request.collection)
         cached = self.cache.get(request, searcher.version, request_id, deadline)
@@ -104,6 +105,8 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, deadline)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
+        with stage("compose"):
+            reading = as_units(request.question, reading, searcher)
         status, answers, choosing = self._answers(request, reading, searcher, deadline, skipped)
         returned = max(request.passages, DEPTH if READ in skipped else 0)
         total = deadline.elapsed_ms()
@@ -112,6 +115,8 @@ class Answering:
             status=status,
             confidence=reading.confidence,
             answers=answers,
+            nearest=nearest(request, reading, searcher) if status == "abstained" else [],
+            matched=matched(request.sources, searcher),
             passages=found(hits[:returned], searcher),
             skipped=skipped,
             index=index_info(searcher),
@@ -121,7 +126,7 @@ class Answering:
         )
 
     def search(self, request: schema.SearchRequest, deadline: Deadline | None = None) -> schema.SearchResponse:
-        """`deadline`: only carries a disconnect here. Raises CollectionNotFound, BadPattern or HungUp."""
+        """`deadline`: that of whoever asks, without a deadline. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
         hits = self.retrieval.search(searcher, request.query, request.top_k, request.sources, deadline) or []
@@ -135,7 +140,7 @@ class Answering:
     def context(
         self, request: schema.ContextRequest, request_id: str, deadline: Deadline | None = None
     ) -> schema.ContextResponse:
-        """`deadline`: as in `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
+        """`deadline`: as for `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
         hits = self.retrieval.search(searcher, request.question, MOST_PACKED, request.sources, deadline) or []
@@ -159,11 +164,11 @@ class Answering:
 
     @property
     def index(self) -> Path | None:
-        """The folder of the collections."""
+        """The folder that the collections lie in."""
         return self._catalogue.index
 
     def limited_to(self, allowed: frozenset[str] | None) -> Self:
-        """A copy for a caller who may use only these collections; None: all. Others raise CollectionForbidden."""
+        """The same, for a caller who may use these collections alone; None: all. Others raise CollectionForbidden."""
         if allowed is None:
             return self
         limited = copy(self)
@@ -180,7 +185,7 @@ class Answering:
         return info_of(name, self._catalogue[name])
 
     def make_collection(self, name: str, encoder: str | None) -> bool:
-        """True if it is new. Raises what `Catalogue.make` raises."""
+        """True where it is new. Raises what `Catalogue.make` raises."""
         return self._catalogue.make(name, encoder)
 
     def drop_collection(self, name: str) -> None:
@@ -188,11 +193,11 @@ class Answering:
         self._catalogue.drop(name)
 
     def searcher(self, collection: str) -> Searcher:
-        """A searcher on the latest change of a collection."""
+        """The view of a collection as of its last change."""
         return self.collection(collection).searcher()
 
     def searchers(self) -> dict[str, Searcher]:
-        """Searchers on the latest change of all usable collections."""
+        """The view of every collection that can be used, as of its last change."""
         return {name: collection.searcher() for name, collection in self._catalogue.present().items()}
 
     def ready(self) -> schema.Ready:
@@ -218,10 +223,10 @@ class Answering:
         self._catalogue.close()
 
     def compact(self) -> None:
-        """Erase removed documents that nobody can read any more. Call it periodically."""
+        """Erase what was removed and nobody may ask for any more. Call it now and then."""
         self._catalogue.sweep()
         for collection in self._catalogue.present().values():
-            with suppress(CollectionNotFound):  # dropped meanwhile
+            with suppress(CollectionNotFound):  # it was dropped meanwhile
                 collection.compact()
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, deadline: Deadline) -> Reading:
@@ -240,7 +245,7 @@ class Answering:
         deadline: Deadline,
         skipped: list[str],
     ) -> tuple[Status, list[schema.Answer], float]:
-        """The status, the answers, and the milliseconds of the language model's choice. Adds failures to `skipped`."""
+        """The status, the answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
         with stage("compose"):
             selection = select(
                 request.question,
@@ -262,6 +267,19 @@ class Answering:
         with stage("compose"):
             selection = with_companions(selection, choice.companions, searcher)
             return selection.status, compose(selection, searcher), choosing
+
+
+def nearest(request: schema.AskRequest, reading: Reading, searcher: Searcher) -> list[schema.Answer]:
+    """The best answers below the threshold, as they would be shown: what the documents have closest."""
+    if not request.nearest:
+        return []
+    selection = select(request.question, reading, searcher, threshold=0, certain=1.1, limit=request.nearest)
+    return compose(selection, searcher)
+
+
+def matched(sources: Sequence[str] | None, searcher: Searcher) -> schema.Matched | None:
+    """How many documents the patterns leave; None where there are none."""
+    return None if sources is None else schema.Matched(documents=searcher.matching(sources))
 
 
 def found(hits: list[Hit], searcher: Searcher) -> list[schema.FoundPassage]:

@@ -1,4 +1,4 @@
-"""A cache of answers: a repeated question is answered at once while the index stays the same."""
+"""Answers given of late, so that a question asked again costs nothing while the index stays as it is."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.telemetry.metrics import CACHE, CACHE_BYTES
 
 
 class AnswerCache:
-    """Matches the exact question, parameters and index version. Thread-safe.
+    """Exact matches only: the same question, parameters and version of the index. Safe in many threads at once.
 
-    Keeps at most `room` bytes of questions and answers, and evicts the least recently used. 0 disables it.
+    At most `room` bytes of questions and answers are kept; the least recently used go first. With 0, nothing is.
     """
 
     def __init__(self, room: int) -> None:
@@ -28,7 +28,7 @@ class AnswerCache:
         self._lock = threading.Lock()
 
     def get(self, request: AskRequest, version: str, request_id: str, deadline: Deadline) -> AskResponse | None:
-        """The cached answer, with the id and the timing of this request."""
+        """The answer as it was given, under the id and with the time of this request."""
         if not self.room:
             return None
         key = key_of(request, version)
@@ -46,7 +46,7 @@ class AnswerCache:
         return replace(response, request_id=request_id, timings_ms=timings)
 
     def put(self, request: AskRequest, response: AskResponse) -> None:
-        """Cache an answer, unless a stage was skipped for lack of time."""
+        """Keep an answer, unless something was skipped for want of time."""
         if not self.room or response.skipped:
             return
         key, kept = key_of(request, response.index.version), msgspec.msgpack.encode(response)
@@ -63,5 +63,5 @@ class AnswerCache:
 
 
 def key_of(request: AskRequest, version: str) -> bytes:
-    """Everything that an answer depends on, which excludes the deadline."""
+    """All that an answer depends on; the deadline is not of it."""
     return msgspec.msgpack.encode((version, replace(request, deadline_ms=None)))

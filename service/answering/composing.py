@@ -1,4 +1,4 @@
-"""Composes the response: turns selected answers into cited ones."""
+"""Composing: from the answers selected to those that are sent, each cited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from index.types import Hit
 from prompts.packing import joined
 from service import schema
 from service.answering.citations import cite, range_of
+from service.answering.highlighting import highlight_span
 from service.answering.selection import SelectedAnswer, Selection
+from service.answering.units import kind_of
 from service.reader.reader import Candidate
 
 
@@ -17,18 +19,23 @@ def compose(selection: Selection, searcher: Searcher) -> list[schema.Answer]:
 
 
 def composed(answer: SelectedAnswer, searcher: Searcher) -> schema.Answer:
-    """An answer with one citation per run of sentences, the candidate's own run and document first."""
+    """An answer in as many parts as it has runs of sentences, that of the candidate and its document first."""
     own = answer.candidate.run
     runs = joined([own, *(each.run for each in answer.companions)], lambda document: searcher.content(document).text)
     citations = [cite(run, searcher.content(run.document)) for run in runs]
     place = next(place for place, run in enumerate(runs) if run.meets(own))
+    content = searcher.content(own.document)
+    in_front = [cite(run, content) for run in answer.candidate.in_front if not any(run.meets(other) for other in runs)]
     if runs[place] == own:  # else it quotes more words than the repetitions have
         citations[place].also.extend(cite(each.run, searcher.content(each.document)) for each in answer.repetitions)
+    citations = in_front + citations
+    place += len(in_front)
     return schema.Answer(
         text=" ".join(each.quote.exact for each in citations),
         confidence=answer.candidate.confidence,
-        highlight=highlight_of(answer.candidate, place, citations[place], searcher.content(own.document)),
+        highlight=highlight_of(answer.candidate, place, citations[place], content),
         citations=citations,
+        kind=kind_of(own, content),
     )
 
 
@@ -36,7 +43,8 @@ def highlight_of(
     candidate: Candidate, place: int, citation: schema.Citation, content: Content
 ) -> schema.Highlight | None:
     """The span, if it is quoted: of a sentence too long to be quoted whole, the part read may not hold it."""
-    span, quoted = candidate.highlight, citation.range.codepoint
+    quoted = citation.range.codepoint
+    span = candidate.highlight and highlight_span(candidate.highlight, candidate.run, content)
     if span is None or not quoted[0] <= span.start < span.end <= quoted[1]:
         return None
     where = range_of(content.positions, span)

@@ -1,8 +1,7 @@
-"""Decides whether two answers to one question contradict each other.
+"""Whether two answers to one question can both hold.
 
-Only provable conflicts are reported: disjoint ranges of numbers, dates that differ in a part that both have, two full
-names as answers to "who", a statement and its negation; and only on what the question asks. Everything else counts as
-agreement.
+Told only where it can be shown: numbers whose ranges do not meet, dates that differ in a part that both name, two whole
+names in answer to "who", one statement and its denial; and only of what is asked. Everything else is taken to agree.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ FUNCTION_WORDS = frozenset(
 
 
 class Statement(Struct, frozen=True):
-    """A cited sentence, and its words that answer the question."""
+    """A sentence cited, and the words of it that answer."""
 
     text: str
     answer: str
 
 
 def conflict(question: str, a: Statement, b: Statement) -> str | None:
-    """The kind of conflict: "number", "date", "name", "polarity"; None if both can be true."""
+    """What two statements are at odds about: "number", "date", "name", "polarity"; None where both can hold."""
     if plain(a.answer) == plain(b.answer) or not of_one_thing(question, a.text, b.text):
         return None
     if (differ := dates_differ(a.answer, b.answer)) is not None:
@@ -59,7 +58,7 @@ def conflict(question: str, a: Statement, b: Statement) -> str | None:
 
 
 def of_one_thing(question: str, a: str, b: str) -> bool:
-    """Whether both contain about as many words of the question: at least half as many, give or take one."""
+    """Whether one holds, all in all, as many words of the question as the other: half as many, give or take one."""
     asked = stems(question)
     first, second = len(asked & stems(a)), len(asked & stems(b))
     return 2 * min(first, second) >= max(first, second) - 1
@@ -70,7 +69,7 @@ def plain(text: str) -> str:
 
 
 def denies(a: str, b: str) -> bool:
-    """Whether one negates the other: the same words except for a negation."""
+    """Whether one says what the other denies: the same words but for a negation."""
     if bool(NEGATION.search(a)) == bool(NEGATION.search(b)):
         return False
     first, second = (stems(text) for text in (a, b))
@@ -79,12 +78,12 @@ def denies(a: str, b: str) -> bool:
 
 
 def stems(text: str) -> set[str]:
-    """Content words, truncated so that "works" and "work" are equal."""
+    """Words that mean something, cut short, so that "works" and "work" are one."""
     return {word[:4] for word in WORD.findall(text.lower()) if word not in FUNCTION_WORDS}
 
 
 def names_differ(a: str, b: str) -> bool:
-    """Whether both are a single name, and they share no part."""
+    """Whether both are one name each, and they share no part."""
     if not (NAME.fullmatch(a.strip()) and NAME.fullmatch(b.strip())):
         return False
     if SEVERAL.search(a) or SEVERAL.search(b):

@@ -1,4 +1,4 @@
-"""Selects answers from the reader's candidates, and detects contradictions among them."""
+"""Selection: which of the reader's candidates become answers, and whether two of them contradict each other."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from index.search.terms import words
 from index.storage.contents import Content
 from index.types import Span
 from prompts.packing import Run
+from service.answering.asked import Asked
 from service.answering.citations import LONGEST_WHOLE
 from service.answering.conflicts import Statement, conflict, plain
+from service.answering.units import parts_in_front
 from service.reader.reader import Candidate, Reading
 
-COMPARED = 5  # confident candidates that are checked for a conflict
-CLOSE = 0.6  # least confidence of a contradiction, as a share of the first answer's
-NEEDED = 0.2  # share of the question's words that a neighbour must add to be cited too
+COMPARED = 5  # sure candidates among which a conflict is looked for
+CLOSE = 0.6  # of the first one's confidence, what its contradiction must have
+NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
 LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
     re.IGNORECASE,
 )
+PROSE = ("paragraph", "quotation", "speech", "item", "step")  # where a sentence may lean on the one before
 PARAGRAPH = re.compile(r"\n\s*\n")
 
 
@@ -32,7 +35,7 @@ Status = Literal["answered", "conflicting", "abstained"]
 
 
 class SelectedAnswer(Struct, frozen=True):
-    """A candidate, its repetitions elsewhere, and other sentences to quote beside it."""
+    """A candidate, those that say the same words elsewhere, and other sentences to be quoted beside it."""
 
     candidate: Candidate
     repetitions: list[Candidate] = []
@@ -40,7 +43,7 @@ class SelectedAnswer(Struct, frozen=True):
 
 
 class Selection(Struct, frozen=True):
-    """`ranked`: the candidates to show, as quoted; the first `limit` different ones are the answers."""
+    """`ranked` are the candidates to be shown, as they are quoted; the first `limit` that differ are the answers."""
 
     ranked: list[Candidate]
     conflicting: bool
@@ -59,8 +62,7 @@ def select(
 ) -> Selection:
     """The first `limit` answers of at least `threshold`. Candidates with the same words are one answer.
 
-    If another contradicts the first, with both at least `certain` and of similar confidence, both sides are returned,
-    whatever the limit.
+    Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
     """
     shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
     least = max(certain, CLOSE * reading.confidence)
@@ -69,12 +71,14 @@ def select(
     if other_side:
         shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
         limit = max(limit, 2)
+    asked = Asked.of(question, searcher)
     ranked = [as_quoted(with_support(question, candidate, searcher), searcher) for candidate in shown]
+    ranked = [replace(each, in_front=parts_in_front(each, asked, searcher.content(each.document))) for each in ranked]
     return Selection(ranked, other_side is not None, limit, grouped(ranked, limit, searcher))
 
 
 def with_companions(selection: Selection, companions: Sequence[Candidate], searcher: Searcher) -> Selection:
-    """Add sentences to the first answer. What they quote is removed from the other answers."""
+    """The same with sentences beside the first answer. What they quote stands in no other answer."""
     return replace(selection, answers=grouped(selection.ranked, selection.limit, searcher, companions))
 
 
@@ -101,9 +105,9 @@ def grouped(
 def alternatives(
     answer: SelectedAnswer, candidates: Sequence[Candidate], floor: float, searcher: Searcher
 ) -> list[Candidate]:
-    """The candidates above the floor that say something different from the answer and each other, likeliest first.
+    """The candidates from the floor up that say something else than the answer and one another, likeliest first.
 
-    None if the answer is part of an overlong sentence, which is always shown alone.
+    None where the answer is a part of a sentence that is too long to be quoted: nothing can stand beside that.
     """
     if not is_whole(answer.candidate.run, searcher):
         return []
@@ -126,18 +130,18 @@ def alternatives(
 
 
 def is_whole(run: Run, searcher: Searcher) -> bool:
-    """Whether it is whole sentences, not part of one that is too long for a passage."""
+    """Whether it is sentences, not a part of one too long for any passage."""
     return run.span == whole(run, searcher.content(run.document))
 
 
 def normalized(run: Run, searcher: Searcher) -> str:
-    """Its words in lower case without punctuation; the text itself if it has no words."""
+    """Its words without marks and capitals; the text itself where it has no word."""
     text = searcher.content(run.document).text[slice(*run.span)]
     return plain(text) or text
 
 
 def as_quoted(candidate: Candidate, searcher: Searcher) -> Candidate:
-    """A copy with the span of its whole sentences, or of the part that was read if they are too long."""
+    """With the span of its whole sentences, or of the part that was read where they are too long."""
     sentences = whole(candidate.run, searcher.content(candidate.document))
     return replace(candidate, span=sentences) if sentences.end - sentences.start <= LONGEST_WHOLE else candidate
 
@@ -147,7 +151,7 @@ def whole(run: Run, content: Content) -> Span:
 
 
 def contradiction(question: str, candidates: Sequence[Candidate], searcher: Searcher) -> int | None:
-    """The index of the first candidate that contradicts the best one."""
+    """The place of the first candidate that cannot hold together with the best one."""
     if not candidates:
         return None
     statements = [statement_of(candidate, searcher.content(candidate.document)) for candidate in candidates]
@@ -165,10 +169,15 @@ def statement_of(candidate: Candidate, content: Content) -> Statement | None:
 
 
 def with_support(question: str, candidate: Candidate, searcher: Searcher) -> Candidate:
-    """Add the sentence before it if it depends on that: "It was built in 1932." does not say what was built."""
+    """With the sentence before it, where it leans on that one: "It was built in 1932." does not say what was built."""
     content = searcher.content(candidate.document)
     number = candidate.first - 1
-    if number < 0 or candidate.highlight is None or not LEANS_BACK.match(content.text[slice(*candidate.span)]):
+    if (
+        number < 0
+        or content.structure.block(candidate.first).kind not in PROSE
+        or candidate.highlight is None
+        or not LEANS_BACK.match(content.text[slice(*candidate.span)])
+    ):
         return candidate
     before = content.sentences[number]
     if PARAGRAPH.search(content.text[before.end : candidate.span.start]):

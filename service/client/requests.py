@@ -40,6 +40,7 @@ class AskOptions(TypedDict, total=False):
     collection: str
     sources: list[str] | None
     min_confidence: float | None
+    nearest: int
     deadline_ms: int | None
 
 

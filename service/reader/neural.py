@@ -22,7 +22,7 @@ from service.errors import ReaderDamaged
 from service.reader.calibration import Floats, Logistic
 from service.reader.network import Network
 from service.reader.reader import Candidate, Reading
-from service.reader.span_features import FEATURES, Evidence, evidence_of, table
+from service.reader.span_features import FEATURES, Evidence, evidence_of, rendered, table
 from service.scheduling.deadline import Deadline
 from service.scheduling.fair_scheduler import Flow
 from service.telemetry.metrics import PASSAGES
@@ -103,7 +103,7 @@ def gather(
     flow: Flow | None = None,
 ) -> tuple[list[Evidence], int]:
     """Every sentence of these passages, of which the first has the rank `first`; how many there was no time to read."""
-    outputs = network.read(question, [(above(hit), hit.passage.text) for hit in hits], flow)
+    outputs = network.read(question, [(above(hit), rendered(hit, searcher).text) for hit in hits], flow)
     found: list[Evidence] = []
     for place, (hit, windows) in enumerate(zip(hits, outputs, strict=True), start=first):
         found += evidence_of(hit, place, windows, searcher)

@@ -26,6 +26,7 @@ class Candidate(Struct, frozen=True):
     span: Span
     confidence: float  # the calibrated probability that this answers the question
     highlight: Span | None = None
+    in_front: Sequence[Run] = ()  # what is cited in front of it: the header of its table, what introduces its list
 
     @property
     def run(self) -> Run:

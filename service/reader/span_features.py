@@ -9,6 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.collections.protocols import Searcher
+from index.text.rendering import Rendered
 from index.types import Hit, Span
 from service.reader.calibration import Floats
 from service.reader.network import END, SENTENCE, START, Output
@@ -35,19 +36,25 @@ def evidence_of(hit: Hit, rank: int, outputs: Sequence[Output], searcher: Search
     """Each sentence of a passage; where the passage took several windows, from the one that says most for it."""
     passage = hit.passage.passage
     content = searcher.content(hit.passage.document.number)
+    read = rendered(hit, searcher)
     found = []
-    for number in range(passage.first, passage.last + 1):
+    for number, inner in read.sentences:
         sentence = content.sentences[number]
         span = Span(max(sentence.start, passage.span.start), min(sentence.end, passage.span.end))
-        inner = Span(span.start - passage.span.start, span.end - passage.span.start)
         seen = [weighed for output in outputs if (weighed := weigh(output, inner))]
         if not seen:
             continue  # nothing in it that the tokenizer knows
         features, marked = max(seen, key=lambda each: sum(each[0]))
-        highlight = Span(passage.span.start + marked.start, passage.span.start + marked.end)
+        highlight = read.origin(marked) or span
         context = (1 / (1 + rank), hit.cosine or 0.0)
         found.append(Evidence(content.document.number, number, span, rank, (*features, *context), highlight))
     return found
+
+
+def rendered(hit: Hit, searcher: Searcher) -> Rendered:
+    """What is read of a passage."""
+    passage = hit.passage.passage
+    return searcher.content(hit.passage.document.number).renderer.rendered(passage.first, passage.last, passage.span)
 
 
 def weigh(output: Output, sentence: Span) -> tuple[tuple[float, ...], Span] | None:

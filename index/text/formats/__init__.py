@@ -5,11 +5,22 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from index.errors import FormatNotRead
-from index.text.formats import markdown, plain
+from index.text.formats import asciidoc, markdown, plain, restructuredtext
 from index.types import Extracted
 
-READERS = {plain.MEDIA_TYPE: plain.extract, markdown.MEDIA_TYPE: markdown.extract, "text/x-markdown": markdown.extract}
-MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+READERS = {
+    plain.MEDIA_TYPE: plain.extract,
+    markdown.MEDIA_TYPE: markdown.extract,
+    "text/x-markdown": markdown.extract,
+    restructuredtext.MEDIA_TYPE: restructuredtext.extract,
+    "text/prs.fallenstein.rst": restructuredtext.extract,
+    asciidoc.MEDIA_TYPE: asciidoc.extract,
+}
+MARKED_UP = {
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), markdown.MEDIA_TYPE),
+    **dict.fromkeys((".rst", ".rest"), restructuredtext.MEDIA_TYPE),
+    **dict.fromkeys((".adoc", ".asciidoc"), asciidoc.MEDIA_TYPE),
+}
 UNREAD = {
     ".pdf": "application/pdf",
     ".doc": "application/msword",
@@ -23,14 +34,14 @@ UNREAD = {
     ".htm": "text/html",
     ".xhtml": "application/xhtml+xml",
 }
-# The default of clients that do not know the type of the body.
+# What clients send when nobody told them what the body is.
 UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 
 
 def extract(data: bytes, source: str, media_type: str | None = None, charset: str | None = None) -> Extracted:
     """Read a file by its media type, or by its extension where that says nothing.
 
-    Any other text (`.log`, `.rst`, `text/csv`) is read as plain text. Raises FormatNotRead or another DocumentError.
+    Any other text (`.log`, `text/csv`) is read as plain text. Raises FormatNotRead or another DocumentError.
     """
     told = (media_type or "").partition(";")[0].strip().lower()
     kind = by_extension(source) if told in UNTOLD else told
@@ -42,9 +53,9 @@ def extract(data: bytes, source: str, media_type: str | None = None, charset: st
 def by_extension(source: str) -> str:
     """`a/b.md` -> `text/markdown`; what is not known is taken for plain text, and decoding will tell."""
     suffix = PurePosixPath(source).suffix.lower()
-    return markdown.MEDIA_TYPE if suffix in MARKDOWN else UNREAD.get(suffix, plain.MEDIA_TYPE)
+    return MARKED_UP.get(suffix) or UNREAD.get(suffix, plain.MEDIA_TYPE)
 
 
 def stem(source: str) -> str:
-    """The default title of a document: `news/old_light.txt` -> `old_light`."""
+    """The title of a document without one: `news/old_light.txt` -> `old_light`."""
     return PurePosixPath(source).stem or source

@@ -1,44 +1,56 @@
-"""Plain text: paragraphs, list items and lines that stand for themselves.
-
-A single newline is soft, so that a sentence may run over it, when the lines are filled to a common width: the first
-word of the next line would not have fitted on this one. Any other newline ends a block.
-"""
+"""Plain text: paragraphs, headings, list items, quoted mail, contents, and lines that stand for themselves."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from index.text.decoding import decode
-from index.types import Block, Extracted, Span
+from index.text.lines import Line, lines
+from index.text.list_markers import Marker, Nesting, marker_at
+from index.text.wrapping import Wrapping, continues
+from index.types import Block, BlockKind, Extracted, Span
 
 MEDIA_TYPE = "text/plain"
-LINE = re.compile("([^\n\r\x0b\x0c\x85\u2028\u2029]*)(\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]|$)")
-SEPARATORS = frozenset("\x0b\x0c\u2028\u2029")  # these end a line on purpose, whatever its width
-NARROWEST, WIDEST = 24, 120  # columns of text that somebody wrapped
-ITEM = re.compile(r"\s*(?:[-*+•‣◦▪·]|\(?(?:\d{1,3}|[A-Za-z])\))\s+\S")
+QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
+CONTENTS = re.compile(r"\S.*?(?:[ \t]?\.){4,}[ \t]*(?:\d{1,4}|[ivxlc]{1,6})?[ \t]*$")
+PAGE = re.compile(r".*\[Page (?:\d+|[ivxlc]+)\][ \t]*$")
+RULE = re.compile(r"\s*(?:[^\w\s]|_){3,}\s*$")
+DRAWING = re.compile(r"[|+<>{}=\\/*#;$~^&_]|--")
+NUMBERED_HEADING = re.compile(
+    r"(?:(?:Appendix|Annex)[ \t]+)?(?P<number>(?:\d{1,3}|[A-Z])(?:\.\d{1,3})*)\.?[ \t]+(?=[^\W\d_])"
+)
+NAMED_HEADING = re.compile(
+    r"(?:chapter|part|book|section|article|appendix|annex|act|scene)\s+(?:\d+|[ivxlcdm]+|[a-z])\b", re.IGNORECASE
+)
 NUMBERED = re.compile(r"\s*\d{1,3}\.\s+\S")
-CJK = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef"
-FIRST_WORD = re.compile(rf"\s*([{CJK}]|[^\s{CJK}]+)")
+COLUMNS = re.compile(r"\s{2,}")
+MOST_FURNITURE = 6  # pieces between two halves of a sentence
+FULL_STOP = re.compile(r"[.!?:;][\"'”’)]*\s*$")
+SENTENCE_END = re.compile(r"[.!?:;,]$")
+LETTER = re.compile(r"[^\W\d_]")
+LONGEST_HEADING = 100  # code points
+UNDERLINES = {"=": 1, "-": 2, "~": 3}
 
 
-class Line(Struct, frozen=True):
-    """One line without its newline; positions are in the document's text."""
+class Paragraph(Struct, frozen=True):
+    """Lines between blank lines, all quoted as deeply, without the marks of quotation."""
 
-    start: int
-    text: str
-    newline: str
+    lines: list[Line]
+    quoted: int  # how many `>` stand in front of each
 
-    @property
-    def width(self) -> int:
-        return len(self.text.rstrip())
 
-    @property
-    def indent(self) -> int:
-        return len(self.text) - len(self.text.lstrip())
+class Piece(Struct, frozen=True):
+    """A block without the headings above it."""
+
+    first: Line
+    last: Line
+    kind: BlockKind = "paragraph"
+    level: int = 0
+    marker: Marker | None = None
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
@@ -58,71 +70,147 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 def blocks(text: str) -> Iterator[Block]:
     r"""Blocks without white space around them, every other character in one: `"a\n\n- b"` -> `a`, `- b`."""
     paragraphs = list(_paragraphs(text))
-    width = max((_wrapped_width(paragraph) for paragraph in paragraphs), default=0)
-    for paragraph in paragraphs:
-        start, widest = paragraph[0], max(line.width for line in paragraph)
-        numbered = NUMBERED.match(start.text) is not None
-        for line, following in zip(paragraph, [*paragraph[1:], None], strict=True):
-            if following is None or not _is_soft(line, following, numbered, widest, width):
-                yield Block(span=_trimmed(start, line))
-                start = following or line
+    wrapping = Wrapping.of([paragraph.lines for paragraph in paragraphs if not _is_drawing(paragraph.lines)])
+    path: list[tuple[int, str]] = []
+    nesting, group, listed = Nesting(), -1, False
+    for piece in _across_pages(piece for paragraph in paragraphs for piece in _pieces(paragraph, wrapping)):
+        begin = piece.first.start - piece.first.mark
+        begin += len(text[begin : piece.last.end]) - len(text[begin : piece.last.end].lstrip())
+        number, level = None, piece.level
+        if piece.kind == "heading":
+            path = [*(above for above in path if above[0] < level), (level, " ".join(piece.first.text.split()))]
+        if piece.marker is not None:
+            if not listed or nesting.ended_by(piece.marker):
+                nesting, group = Nesting(), group + 1
+            number, level = group, nesting.level(piece.marker)
+        listed = piece.marker is not None
+        yield Block(Span(begin, piece.last.end), tuple(title for _, title in path), piece.kind, number, level)
 
 
-def lines(text: str) -> Iterator[Line]:
-    for found in LINE.finditer(text):
-        if found[0]:
-            yield Line(start=found.start(), text=found[1], newline=found[2])
-
-
-def _paragraphs(text: str) -> Iterator[list[Line]]:
-    """Runs of lines that are not blank."""
-    paragraph: list[Line] = []
+def _paragraphs(text: str) -> Iterator[Paragraph]:
+    """Runs of lines that are not blank; quoted lines without their marks, so that their widths can be compared."""
+    run: list[Line] = []
+    depth = 0
     for line in lines(text):
-        if line.text.strip():
-            paragraph.append(line)
-        elif paragraph:
-            yield paragraph
-            paragraph = []
-    if paragraph:
-        yield paragraph
+        mark = QUOTE.match(line.text)
+        quoted = mark[0].count(">") if mark else 0
+        width = mark.end() if mark else 0
+        bare = Line(line.start + width, line.text[width:], line.newline, width)
+        if run and (quoted != depth or bare.blank):
+            yield Paragraph(run, depth)
+            run = []
+        depth = quoted
+        if not bare.blank:
+            run.append(bare)
+        elif quoted:
+            yield Paragraph([line], 0)  # the marks alone
+    if run:
+        yield Paragraph(run, depth)
 
 
-def _trimmed(first: Line, last: Line) -> Span:
-    return Span(first.start + first.indent, last.start + last.width)
+def _pieces(paragraph: Paragraph, wrapping: Wrapping) -> Iterator[Piece]:
+    """The blocks of a paragraph."""
+    run = paragraph.lines
+    if all(RULE.match(line.text) for line in run):
+        yield Piece(run[0], run[-1], "furniture")
+        return
+    if not paragraph.quoted and (level := _heading_level(run)):
+        yield Piece(run[0], run[-1], "heading", level)
+        return
+    if _is_drawing(run):
+        yield Piece(run[0], run[-1], "code")
+        return
+    kind: BlockKind = "quotation" if paragraph.quoted else "paragraph"
+    numbered = NUMBERED.match(run[0].text) is not None
+    start, marker = run[0], _marker(run[0], numbered=True)
+    soft = [*wrapping.soft(run), False]
+    for line, following, runs_on in zip(run, [*run[1:], None], soft, strict=True):
+        opens = None
+        if following is not None:
+            opens = _marker(following, numbered=numbered)
+            if opens is None and not _stands_alone(line) and not _stands_alone(following):
+                hangs = marker is not None and following.indent >= marker.width and continues(following)
+                if runs_on or hangs:
+                    continue
+        yield _piece(start, line, kind, marker)
+        if following is not None:
+            start, marker = following, opens
 
 
-def _is_soft(line: Line, following: Line, numbered: bool, widest: int, wrapped: int) -> bool:  # noqa: FBT001
-    """Whether a sentence may run on; `widest`: the paragraph's longest line, `wrapped`: the document's filled width."""
-    if line.newline in SEPARATORS or ITEM.match(following.text):
-        return False
-    if numbered and NUMBERED.match(following.text):
-        return False
-    if _continues(following):
-        return _is_full(line, following, widest)
-    if following.indent > line.indent + 1 and not ITEM.match(line.text):
-        return False
-    return line.width <= wrapped and _is_full(line, following, wrapped)
+def _piece(first: Line, last: Line, kind: BlockKind, marker: Marker | None) -> Piece:
+    if CONTENTS.search(first.text):
+        return Piece(first, last, "contents")
+    if marker is not None:
+        return Piece(first, last, "step" if marker.ordered else "item", marker=marker)
+    if PAGE.match(first.text):
+        return Piece(first, last, "furniture")
+    return Piece(first, last, kind)
 
 
-def _is_full(line: Line, following: Line, width: int) -> bool:
-    """Whether the next word would not have fitted at this width."""
-    word = FIRST_WORD.match(following.text)
-    length = len(word[1]) if word else 0
-    return NARROWEST <= width <= WIDEST and line.width + 1 + length > width
+def _stands_alone(line: Line) -> bool:
+    return CONTENTS.search(line.text) is not None or PAGE.match(line.text) is not None
 
 
-def _continues(line: Line) -> bool:
-    """Whether a line starts as only the middle of a sentence can: not with a capital, a digit or a quote."""
-    first = line.text.lstrip()[0]
-    return first.isalpha() and first == first.lower()
+def _marker(line: Line, *, numbered: bool) -> Marker | None:
+    """What a line begins with, if it begins an item; `1.` does only in a paragraph that begins so as well."""
+    if NUMBERED.match(line.text) and not numbered:
+        return None
+    marker = marker_at(line.text)
+    return None if marker is not None and marker.sign.endswith("1.") and marker.style != "number" else marker
 
 
-def _wrapped_width(paragraph: list[Line]) -> int:
-    """The columns that a paragraph is filled to, 0 where nothing shows that it was wrapped."""
-    widest = max(line.width for line in paragraph)
-    wrapped = [
-        line.width
-        for line, following in pairwise(paragraph)
-        if _continues(following) and _is_full(line, following, widest)
-    ]
-    return max(wrapped, default=0)
+def _heading_level(run: Sequence[Line]) -> int:
+    """How deep a heading is, 0 where a paragraph is none: 1 for `CHAPTER I` and for capitals, 2 for `3.1 Scope`."""
+    title = run[0].text.strip()
+    if not LETTER.search(title) or len(title) > LONGEST_HEADING:
+        return 0
+    if len(run) == 2 and (under := set(run[1].text.strip())) and len(under) == 1 and run[1].width >= run[0].width:
+        return UNDERLINES.get(under.pop(), 0)
+    if len(run) > 1 or SENTENCE_END.search(title) or CONTENTS.search(title):
+        return 0
+    if numbered := NUMBERED_HEADING.match(title):
+        return numbered["number"].count(".") + 1 if title[numbered.end()].isupper() and run[0].indent < 4 else 0
+    if NAMED_HEADING.match(title) or (title == title.upper() and len(title) > 3 and title != title.lower()):
+        return 1
+    return 0
+
+
+def _is_drawing(run: Sequence[Line]) -> bool:
+    """Whether a paragraph is a picture, a grammar or code, whose lines are no sentences: marks all over it."""
+    shown = "".join(line.text for line in run).replace(" ", "")
+    if run[0].text.lstrip().startswith(("$ ", "% ", ">>> ")):
+        return True
+    return len(run) > 1 and len(DRAWING.findall(shown)) * 12 > len(shown) and run[0].indent > 0
+
+
+def _across_pages(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces; a sentence that goes on behind the foot of a page and the head of the next is made whole."""
+    held: list[Piece] = []  # a paragraph, and the furniture behind it
+    for piece in pieces:
+        kind = piece.kind
+        if held and len(held) > 1 and len(held) < MOST_FURNITURE and _is_running_head(held, piece):
+            kind = "furniture"
+        this = replace(piece, kind=kind)
+        if kind == "furniture" and held:
+            held.append(this)
+            continue
+        if len(held) > 1 and _runs_on(held[0], this):
+            held = [replace(held[0], last=this.last)]
+            continue
+        yield from held
+        held = [this]
+    yield from held
+
+
+def _is_running_head(held: Sequence[Piece], piece: Piece) -> bool:
+    """Whether a line is the head of a page: the first behind a foot, in columns."""
+    return (
+        PAGE.match(held[-1].first.text) is not None
+        and piece.first is piece.last
+        and len(COLUMNS.split(piece.first.text.strip())) > 1
+    )
+
+
+def _runs_on(before: Piece, after: Piece) -> bool:
+    both = before.kind == after.kind or (before.marker is not None and after.kind == "paragraph")
+    return both and continues(after.first) and not FULL_STOP.search(before.last.text)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from index.text.decoding import decode
-from index.text.formats.plain import Line, lines
+from index.text.lines import Line, lines
 from index.types import Block, Extracted, Span
 
 MEDIA_TYPE, WEB_MEDIA_TYPE = "application/x-subrip", "text/vtt"

@@ -10,6 +10,7 @@ import pytest
 from index.collections.collection import Collection
 from index.storage.contents import Content, Contents
 from index.text.preparation import NO_METADATA
+from index.text.structure import Structure
 from index.types import Document, Span
 from tests.support.damage import created
 
@@ -29,7 +30,7 @@ def content_of(sentence: str, encoding: str) -> Content:
     document = Document(
         1, "a.txt", "a", hashed, len(file), encoding, 0, "text/plain", "exact", "", None, None, SENTENCES, ""
     )
-    content = Content(document, file, file.decode(encoding), spans)
+    content = Content(document, file, file.decode(encoding), spans, Structure.plain(SENTENCES))
     assert content.positions.byte(0) == 0
     return content
 
