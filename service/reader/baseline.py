@@ -1,7 +1,7 @@
-"""The fitted reader: nothing in it is trained but two logistic curves.
+"""The baseline reader: two fitted logistic curves, no trained network.
 
-A sentence is weighed by its likeness to the question in meaning (the encoder's cosine) and in words (shared words, rare
-ones more), alone and together with its neighbours, and by its passage. A second curve turns the scores of the best
+A sentence is scored by its similarity to the question in meaning (the encoder's cosine) and in words (shared words,
+weighted by rarity), alone and with its neighbours, and by its passage. A second curve turns the scores of the best
 sentences into the calibrated probability that the first is right.
 """
 
@@ -22,12 +22,12 @@ from service.reader.reader import Candidate, Line, Reading, lines_of
 from service.scheduling.deadline import Deadline
 from service.telemetry.metrics import PASSAGES
 
-NEIGHBOUR_GAIN = 0.3  # the share of the question's words that a neighbour must add to be cited along
-READ_AHEAD = 10  # passages whose sentences are read
+NEIGHBOUR_GAIN = 0.3  # share of the question's words that a neighbour must add to be cited too
+READ_AHEAD = 10  # passages that are read
 
 
 class FittedReader:
-    """Weighs sentences with a fit; the packaged one unless another is given."""
+    """Scores sentences with a fit; by default, the packaged one."""
 
     name = "fitted"
 
@@ -53,13 +53,13 @@ class FittedReader:
         logits = self._fit.sentence.logits(support.features())
         order = sorted(range(len(lines)), key=lambda i: (-logits[i], lines[i].hit, lines[i].span))
         confidences = self._fit.confidence.probability(confidence_features(logits[order]))
-        # A later answer is never surer than an earlier one, whatever the second curve makes of their scores.
+        # Confidence never increases down the ranking, even if the second curve says so.
         confidences = np.minimum.accumulate(confidences)
         return Reading([support.candidate(i, float(c)) for i, c in zip(order, confidences, strict=True)])
 
 
 class Support:
-    """What the question and each line have in common."""
+    """The words that the question shares with each line."""
 
     def __init__(self, question: str, lines: Sequence[Line], hits: Sequence[Hit], searcher: Searcher) -> None:
         self._lines = lines
@@ -74,7 +74,7 @@ class Support:
         self._lengths = np.array([len(line.text) for line in lines], np.float64)
 
     def features(self) -> Floats:
-        """Of each line [lines, 7]: likeness in meaning and in words, alone and with its neighbours, and its passage.
+        """[lines, 7]: similarity in meaning and in words, alone and with neighbours, and the passage.
 
         The columns: cosine, the better neighbour's cosine, shared words, words shared together with both neighbours,
         reciprocal rank of the passage, cosine of the passage, logarithm of the length in code points.
@@ -89,7 +89,7 @@ class Support:
         return np.array(columns, np.float64).T
 
     def candidate(self, i: int, confidence: float) -> Candidate:
-        """The line, with the neighbour that says what it leaves out, if there is one."""
+        """The line, with the neighbour that adds what it lacks, if there is one."""
         line = self._lines[i]
         alone = self._coverage([i])
         gains = [(self._coverage([i, j]) - alone, j) for j in self._neighbours(i)]
@@ -103,7 +103,7 @@ class Support:
         return [j for j in near if j is not None]
 
     def _coverage(self, rows: list[int]) -> float:
-        """The share of the question's words, weighed by rarity, that these lines hold between them."""
+        """The share of the question's words, weighted by rarity, that these lines contain together."""
         return float(self._shared[rows].any(axis=0) @ self._weights)
 
 
@@ -112,6 +112,6 @@ def texts(lines: Sequence[Line]) -> list[str]:
 
 
 def confidence_features(logits: Floats) -> Floats:
-    """logits: [n], descending -> [n, 3]: each, its lead over the next, and the first's lead over the mean of ten."""
+    """Logits [n], descending, to [n, 3]: each, its lead over the next, and the first's lead over the mean of ten."""
     following = np.append(logits[1:], logits[-1:] - 1)
     return np.stack([logits, logits - following, logits - logits[:10].mean()], axis=1)

@@ -1,4 +1,4 @@
-"""Logistic curves, and what a fit of them to test sets is kept as."""
+"""Logistic curves, and the file format of a fit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Logistic(Struct, frozen=True):
 
     def logits(self, features: Floats) -> Floats:
         """The logits [n] of features [n, len(weights)]."""
-        # Summed row by row, so that a row's bits do not depend on how many rows there are.
+        # Summed row by row, so that a row's bits do not depend on the number of rows.
         logits: Floats = np.add.reduce(features * np.array(self.weights), axis=1) + self.bias
         return logits
 
@@ -27,7 +27,7 @@ class Logistic(Struct, frozen=True):
 
 
 class Fit(Struct, frozen=True):
-    """What a reader was fitted to, and where that came from."""
+    """A fit, and what it was fitted to."""
 
     sentence: Logistic
     confidence: Logistic

@@ -1,7 +1,7 @@
-"""The reader's network as it is served: an ONNX file, its tokenizer and their card, checked when they are loaded.
+"""The reader's network for serving: an ONNX file, its tokenizer and their card, verified on loading.
 
-Each pair of question and passage is a run of its own, without padding, on one thread; several pairs run on several
-threads. So what is read out of a passage depends on it and on the question alone.
+Each pair of question and passage is one unpadded run on one thread; several pairs run in parallel. So the result
+depends only on the passage and the question.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Floats = NDArray[np.float32]
 
 
 class Card(Struct, frozen=True, forbid_unknown_fields=True):
-    """`reader.json`: which files belong together. The hashes are in hexadecimal, over all bytes of a file."""
+    """`reader.json`: the files that belong together. Hashes are hexadecimal and cover whole files."""
 
     format: int
     name: str
@@ -49,7 +49,7 @@ class Card(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Output(Struct, frozen=True):
-    """What the network says of one window."""
+    """The output of the network for one window."""
 
     pair: Pair
     here: float  # the logit that the passage answers
@@ -58,10 +58,10 @@ class Output(Struct, frozen=True):
 
 
 class Network:
-    """The network in `folder`. `read` may be called from any number of threads."""
+    """The network in `folder`. `read` is thread-safe."""
 
     def __init__(self, folder: Path, threads: int | None = None) -> None:
-        """`threads`: pairs read at once; by default, the CPUs that this process may use. Raises ReaderDamaged."""
+        """`threads`: pairs read in parallel; by default, the CPUs available to this process. Raises ReaderDamaged."""
         self.card = read_card(folder)
         model = checked(folder / MODEL, self.card.model_sha256)
         tokenizer = checked(folder / TOKENIZER, self.card.tokenizer_sha256)
@@ -86,13 +86,13 @@ class Network:
         return self.card.model_sha256
 
     def flow(self, deadline: Deadline | None = None) -> Flow:
-        """The place in line of a question that is to be read for."""
+        """A place in the schedule for a question."""
         return self.scheduler.flow(deadline)
 
     def read(self, question: str, passages: Sequence[tuple[str, str]], flow: Flow | None = None) -> list[list[Output]]:
-        """Of each passage (title and headings, text), the windows that it was read in; none where time was too short.
+        """For each passage (title and headings, text), its windows; none if there was not enough time.
 
-        `turn`: the question's place in line, with its deadline. Raises HungUp.
+        `turn`: the question's place in the schedule, with its deadline. Raises HungUp.
         """
         asked = self.pairs.question(question)
         windows = [self.pairs.windows(asked, above, text) for above, text in passages]
@@ -104,7 +104,7 @@ class Network:
         self.scheduler.close()
 
     def run_all(self, pairs: list[Pair]) -> list[Output]:
-        """What each pair gives, in the calling thread: one after another, since a CPU gains nothing from batches."""
+        """Run pairs one after another in the calling thread; batches are not faster on a CPU."""
         return [self.run(pair) for pair in pairs]
 
     def run(self, pair: Pair) -> Output:
@@ -144,7 +144,7 @@ def read_card(folder: Path) -> Card:
 
 
 def checked(path: Path, expected: str) -> bytes:
-    """The bytes of a file, if they are the ones that the card names."""
+    """The bytes of a file, verified against the card."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,7 +1,7 @@
-"""The trained reader: one network reads question and passage once.
+"""The trained reader: one network reads question and passage together, once.
 
-It says which sentence answers, by which span of it, and whether any does. Passages are read in order of promise, until
-the rest would hardly change the answer.
+It says which sentence answers, which span of it, and whether there is an answer at all. Passages are read in order of
+relevance, until the rest would hardly change the answer.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CONFIDENCE_FEATURES = 7
 
 
 class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
-    """What turns the network's logits into an order and a confidence; fitted by `pincite calibrate`."""
+    """Turns the network's logits into a ranking and a confidence; fitted by `pincite calibrate`."""
 
     reader_sha256: str  # of the network that it belongs to
     sentence: Logistic  # how much speaks for a sentence
@@ -54,7 +54,7 @@ class TrainedReader:
         threads: int | None = None,
         device: str | None = None,
     ) -> None:
-        """`calibration`: one's own, in place of the reader's; `device`: a GPU. Raises ReaderDamaged or NoDevice."""
+        """`calibration`: replaces the reader's own. `device`: a GPU. Raises ReaderDamaged or NoDevice."""
         folder = folder or packaged()
         self.network = network_on(device, folder) if device else Network(folder, threads)
         self.calibration = read_calibration(calibration or folder / CALIBRATION, self.network.sha256)
@@ -87,7 +87,7 @@ class TrainedReader:
 
 
 def network_on(device: str, folder: Path) -> Network:
-    """The network on a GPU, which takes torch."""
+    """The network on a GPU, which imports torch."""
     from service.reader.torch_batches import BatchedNetwork
 
     return BatchedNetwork(folder, device)

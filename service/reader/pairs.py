@@ -1,4 +1,4 @@
-"""Question and passage as the reader is given them: word pieces, and where each lies in the passage."""
+"""The input of the reader: question and passage as word pieces, with their positions in the passage."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from index.types import Span
 
 Integers = NDArray[np.int64]
 
-WINDOW = 512  # word pieces that the network reads at once
-LONGEST_QUESTION = 160  # word pieces; of a longer question the first are read
+WINDOW = 512  # word pieces per run of the network
+LONGEST_QUESTION = 160  # word pieces; a longer question is truncated
 LONGEST_ABOVE = 48  # word pieces of title and headings
-OVERLAP = 32  # word pieces that two windows of a long passage share
+OVERLAP = 32  # word pieces shared by two windows of a long passage
 
 
 class Pair(Struct, frozen=True):
@@ -24,12 +24,12 @@ class Pair(Struct, frozen=True):
 
     ids: list[int]
     types: list[int]  # 0 for the question, 1 for the passage
-    first: int  # the place of the passage's first piece in `ids`
+    first: int  # index of the passage's first piece in `ids`
     spans: list[Span]  # of the passage's pieces, in code points of the passage
 
 
 class Pairs:
-    """A tokenizer of one's own, never truncating, never padding, and so safe to share between threads."""
+    """A tokenizer without truncation or padding, not shared with a model and so thread-safe."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         tokenizer.no_truncation()
@@ -44,7 +44,7 @@ class Pairs:
         return self._tokenizer.encode(text, add_special_tokens=False).ids[:LONGEST_QUESTION]
 
     def windows(self, question: list[int], above: str, text: str) -> list[Pair]:
-        """The pair, in several windows where the passage is too long for one."""
+        """The pair, in several windows if the passage is too long for one."""
         heading = self._tokenizer.encode(above, add_special_tokens=False).ids[:LONGEST_ABOVE] if above else []
         passage = self._tokenizer.encode(text, add_special_tokens=False)
         head = [self._open, *question, self._close, *heading]
@@ -59,15 +59,15 @@ class Pairs:
 
 
 def starts(length: int, room: int) -> list[int]:
-    """Where the windows start: (10, 6) with an overlap of 2 -> 0, 4."""
+    """The starts of the windows: (10, 6) with an overlap of 2 -> 0, 4."""
     step = room - OVERLAP
     return list(range(0, max(length - OVERLAP, 1), step))
 
 
 def within(spans: Sequence[Span], sentence: Span) -> slice:
-    """The pieces of a sentence, by their number among the pieces of the passage.
+    """The pieces of a sentence, as a range of indices into the pieces of the passage.
 
-    Pieces lie in order, so these are a run.
+    Pieces are in order, so they form one range.
     """
     inside = [place for place, span in enumerate(spans) if span.start < sentence.end and sentence.start < span.end]
     return slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)

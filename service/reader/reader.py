@@ -1,4 +1,4 @@
-"""Reading: which sentences of the passages found answer the question, and how sure that is."""
+"""The interface of readers: which sentences of the passages answer the question, and with what confidence."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from service.scheduling.deadline import Deadline
 class Candidate(Struct, frozen=True):
     """A run of neighbouring sentences of one document that may answer the question.
 
-    `span` runs from the start of sentence `first` to the end of sentence `last`; where a sentence is too long for any
-    passage, it may be the part that was read.
+    `span` runs from the start of sentence `first` to the end of sentence `last`. If a sentence is too long for a
+    passage, it can be the part that was read.
     """
 
     document: int  # its number in the store
@@ -34,7 +34,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Reading(Struct, frozen=True):
-    """Candidates, best first. The confidence of the first is the confidence of the whole."""
+    """Candidates, best first. The confidence of the first is that of the whole reading."""
 
     candidates: list[Candidate]
     read: int = 0  # runs of a network that it took
@@ -52,11 +52,11 @@ class Line(Struct, frozen=True):
     number: int
     span: Span
     text: str
-    hit: int  # the rank of the best passage that holds it, from 0
+    hit: int  # rank of the best passage that contains it, from 0
 
 
 class Reader(Protocol):
-    """Reads what was found. `threshold` is the confidence below which nothing should be answered."""
+    """Reads passages. `threshold`: the least confidence of an answer."""
 
     @property
     def name(self) -> str: ...
@@ -72,7 +72,7 @@ class Reader(Protocol):
 
 
 def lines_of(hits: Sequence[Hit], searcher: Searcher) -> list[Line]:
-    """The sentences of the passages, in the order of the passages; one that several passages hold comes once."""
+    """The sentences of the passages, in passage order, without repetitions."""
     lines: dict[tuple[int, Span], Line] = {}
     for rank, hit in enumerate(hits):
         content = searcher.content(hit.passage.document.number)

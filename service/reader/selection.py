@@ -1,4 +1,4 @@
-"""Which reader answers: the packaged one, one of the user's own, or the one that needs no training."""
+"""Selects the reader: the packaged one, a user's own, or the untrained baseline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ UNTRAINED = "untrained"
 
 
 def open_reader(name: str | None, index: Path, threads: int | None = None, device: str | None = None) -> Reader:
-    """`name`: a folder with a reader, "untrained", or None for the packaged one, in the calibration of the index.
+    """`name`: a reader's folder, "untrained", or None for the packaged one, with the calibration of the index.
 
-    `threads` read at once, by default one for each CPU, or a `device` of torch's does. Raises ReaderDamaged or
-    NoDevice.
+    `threads` read in parallel, by default one per CPU, or a torch `device` does. Raises ReaderDamaged or NoDevice.
     """
     if name == UNTRAINED:
         return FittedReader()
@@ -24,5 +23,5 @@ def open_reader(name: str | None, index: Path, threads: int | None = None, devic
 
 
 def own_calibration(index: Path) -> Path:
-    """Where the calibration of an index is kept, if it has one."""
+    """The calibration file of an index, if it has one."""
     return index / CALIBRATION

@@ -1,4 +1,4 @@
-"""What the network's logits say of each sentence of a passage, and which span of it is the answer."""
+"""Features of each sentence from the network's logits, and the best answer span."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ FEATURES = 7
 
 
 class Evidence(Struct, frozen=True):
-    """A sentence that was read, or the part of it that the passage holds."""
+    """A sentence that was read, or its part in the passage."""
 
     document: int
     number: int
-    span: Span  # in the document, as all spans here
-    hit: int  # the rank of the passage that it was read in
+    span: Span  # in the document, like all spans here
+    hit: int  # rank of the passage that it was read in
     features: tuple[float, ...]
     highlight: Span
 
 
 def evidence_of(hit: Hit, rank: int, outputs: Sequence[Output], searcher: Searcher) -> list[Evidence]:
-    """Each sentence of a passage; where the passage took several windows, from the one that says most for it."""
+    """The evidence for each sentence of a passage; if it took several windows, from the most confident one."""
     passage = hit.passage.passage
     content = searcher.content(hit.passage.document.number)
     read = rendered(hit, searcher)
@@ -87,7 +87,7 @@ def weigh(output: Output, sentence: Span) -> tuple[tuple[float, ...], Span] | No
 
 
 def best_span(starts: Logits, ends: Logits) -> tuple[int, int, float]:
-    """The first and last piece of the span with the highest sum, of at most `LONGEST` pieces."""
+    """The first and last piece of the span with the highest sum of logits, of at most `LONGEST` pieces."""
     scores = starts[:, None] + ends[None, :]
     far = np.arange(len(ends))[None, :] - np.arange(len(starts))[:, None]
     scores = np.where((far >= 0) & (far < LONGEST), scores, -np.inf)

@@ -1,7 +1,7 @@
-"""The reader's network on a GPU: the weights of its ONNX file in torch, and pairs of like length in runs together.
+"""The reader's network on a GPU: its ONNX weights in torch, with pairs of similar length in one batch.
 
-A run has always ROWS rows, padded to a multiple of STEP pieces: so the arithmetic for a pair, and with it the answer,
-does not depend on what is read beside it. Importing this module imports torch, which takes seconds.
+A batch always has ROWS rows, padded to a multiple of STEP pieces, so the arithmetic for a pair does not depend on the
+others. Importing this module imports torch, which takes seconds.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from service.reader.torch_network import first_network
 from service.scheduling.fair_scheduler import Batches, FairScheduler
 
 ROWS, STEP = 16, 32
-WAIT_S = 0.003  # for what the questions in flight may still bring
+WAIT_S = 0.003  # seconds to wait for more pairs of the questions in flight
 
 
 class BatchedNetwork(Network):
-    """The network in `folder`, on a device of torch's: `cuda`, `cuda:1`, `mps`, or `cpu` to try it."""
+    """The network in `folder` on a torch device: `cuda`, `cuda:1`, `mps`, or `cpu` for trials."""
 
     def __init__(self, folder: Path, device: str) -> None:
-        """Raises ReaderDamaged, or NoDevice where torch cannot use the device."""
+        """Raises ReaderDamaged, or NoDevice if torch cannot use the device."""
         self.card = read_card(folder)
         checked(folder / MODEL, self.card.model_sha256)
         tokenizer = checked(folder / TOKENIZER, self.card.tokenizer_sha256)
@@ -40,7 +40,7 @@ class BatchedNetwork(Network):
             raise NoDevice(device=device, reason=str(error).splitlines()[0]) from error
         self._folder = folder
         self._device = device
-        self.run_all(self.pairs.windows(self.pairs.question("Is it?"), "", "It is."))  # would fail here, not in service
+        self.run_all(self.pairs.windows(self.pairs.question("Is it?"), "", "It is."))  # fail now, not while serving
         self.scheduler = FairScheduler(1, batches=Batches(ROWS, STEP, WAIT_S))
 
     @property
@@ -51,7 +51,7 @@ class BatchedNetwork(Network):
         return self.run_all([pair])[0]
 
     def run_all(self, pairs: list[Pair]) -> list[Output]:
-        """What each of up to ROWS pairs gives, in the calling thread."""
+        """Run up to ROWS pairs in the calling thread."""
         length = -(-max(len(pair.ids) for pair in pairs) // STEP) * STEP
         ids, types, mask = (torch.zeros((ROWS, length), dtype=torch.int64) for _ in range(3))
         for row, pair in enumerate(pairs):

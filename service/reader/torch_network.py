@@ -1,7 +1,7 @@
-"""The reader's network in torch, and how it gets its first weights: those of a published cross-encoder, or of a reader.
+"""The reader's network in torch, with initial weights from a published cross-encoder or an exported reader.
 
-An int8 file holds every weight less its zero point over its scale. Names are kept for the biases alone, so a matrix is
-recognised by the bias that is added to its product.
+An int8 file stores each weight quantized with a scale and a zero point. Only biases keep their names, so a matrix is
+identified by the bias added to its product.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def config_of(weights: dict[str, Array], attention: str = "sdpa") -> BertConfig:
         num_hidden_layers=layers,
         num_attention_heads=HEADS,
         intermediate_size=weights["bert.encoder.layer.0.intermediate.dense.weight"].shape[0],
-        hidden_dropout_prob=0.0,  # its dice would be shared by threads, and no run like another
+        hidden_dropout_prob=0.0,  # threads would share its random state, and runs would differ
         attention_probs_dropout_prob=0.0,
         max_position_embeddings=weights["bert.embeddings.position_embeddings.weight"].shape[0],
     )
@@ -81,7 +81,7 @@ def first_network(folder: Path, attention: str = "sdpa") -> Network:
 
 
 def stored_weights(path: Path) -> dict[str, Array]:
-    """The weights as torch names and shapes them."""
+    """The weights with torch's names and shapes."""
     graph = onnx.load(str(path)).graph
     stored = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     weights: dict[str, Array] = {own(name): each for name, each in stored.items() if is_plain(name)}
@@ -99,7 +99,7 @@ def stored_weights(path: Path) -> dict[str, Array]:
 
 
 def own(name: str) -> str:
-    """The name of a weight, without what the export of a reader puts in front."""
+    """The name of a weight, without the prefix that the export adds."""
     return name.removeprefix("network.")
 
 
@@ -108,7 +108,7 @@ def is_plain(name: str) -> bool:
 
 
 def multiplied(makers: dict[str, onnx.NodeProto], name: str) -> str:
-    """The matrix of the product that `name` comes from: through casts and scales up to MatMulInteger."""
+    """The matrix of the product that `name` comes from, through casts and scales up to MatMulInteger."""
     node = makers[name]
     while node.op_type != "MatMulInteger":
         node = next(makers[each] for each in node.input if each in makers and makers[each].op_type != "Constant")
