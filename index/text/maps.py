@@ -83,29 +83,33 @@ class BlockMapBuilder:
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
-        self.starts, self.ends, self.paths = array("I"), array("I"), array("I")
-        self.part_numbers, self.label_numbers = array("I"), array("I")
+        self.ranges = array("I")  # one row each: start, end, number of the part, number of the label, path
         self.parts: dict[str, int] = {}
         self.labels: dict[str | None, int] = {}
 
     def add(self, span: Span, part: str, path: tuple[int, ...], label: str | None) -> None:
         """The text at `span` is all the text of what stands at `path` in `part`."""
-        self.starts.append(span.start)
-        self.ends.append(span.end)
-        self.paths.extend(path)
-        self.part_numbers.append(self.parts.setdefault(part, len(self.parts)))
-        self.label_numbers.append(self.labels.setdefault(label, len(self.labels)))
+        part_number = self.parts.setdefault(part, len(self.parts))
+        label_number = self.labels.setdefault(label, len(self.labels))
+        self.ranges.extend((*span, part_number, label_number, *path))
+
+    @property
+    def last_path(self) -> tuple[int, ...]:
+        """The path of the last range, () where there is none."""
+        return tuple(self.ranges[-self.depth :])
 
     def build(self) -> BlockMap:
+        rows = np.array(self.ranges, dtype="<u4").reshape(-1, 4 + self.depth)
+        starts, ends, part_numbers, label_numbers = (column.tobytes() for column in rows.T[:4])
         return BlockMap(
-            starts=_packed(self.starts),
-            ends=_packed(self.ends),
-            paths=_packed(self.paths),
+            starts=starts,
+            ends=ends,
+            paths=rows[:, 4:].tobytes(),
             depth=self.depth,
             parts=tuple(self.parts),
-            part_numbers=_packed(self.part_numbers),
+            part_numbers=part_numbers,
             labels=tuple(self.labels),
-            label_numbers=_packed(self.label_numbers),
+            label_numbers=label_numbers,
         )
 
 
@@ -261,7 +265,3 @@ def _rounded(points: float) -> float:
 
 def _numbers(packed: bytes) -> Numbers:
     return np.frombuffer(packed, dtype="<u4")
-
-
-def _packed(numbers: array[int]) -> bytes:
-    return np.array(numbers, dtype="<u4").tobytes()

@@ -73,14 +73,14 @@ class Draft:
             return
         if self.texts:
             self._write("\n" if group is not None and self.blocks[-1].group == group else "\n\n")
-        start = self.length
+        start = end = self.length
+        self._write(text)
         for piece in pieces:
             if isinstance(piece, str):
-                self._write(piece)
+                end += len(piece)
             elif piece.text:
-                span = Span(self.length, self.length + len(piece.text))
-                self.map.add(span, piece.part, piece.path, label)
-                self._write(piece.text)
+                begin, end = end, end + len(piece.text)
+                self.map.add(Span(begin, end), piece.part, piece.path, label)
         above = self.headings if headings is None else headings
         for span in _lines(text, start) if kind == "paragraph" else [_stripped(text, start)]:
             self.blocks.append(Block(span=span, headings=above, kind=kind, group=group, level=level, label=label))

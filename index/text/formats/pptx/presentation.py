@@ -143,7 +143,7 @@ class _Presentation:
         self.draft.add([piece], kind, level=int(level) if level in "12345678" else 0, group=group, label=slide.label)
 
     def _place_of_last(self) -> tuple[int, ...]:
-        return tuple(self.draft.map.paths[-3:-1])
+        return self.draft.map.last_path[:2]
 
     def _table(self, slide: Slide, frame: Element, table: Element) -> None:
         numbers = {paragraph: at for at, paragraph in enumerate(frame.iter(PARAGRAPH))}
