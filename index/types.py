@@ -1,4 +1,4 @@
-"""The vocabulary of the index: frozen values that every other module may import."""
+"""The value types of the index: frozen structs that every other module may import."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ BlockKind = Literal[
     "contents",  # a table of contents
     "comment",
     "front_matter",
-    "furniture",  # navigation, page headers and footers: around the text, never part of an answer
-    "speech",  # a cue of subtitles
+    "furniture",  # navigation, page headers and footers: never part of an answer
+    "speech",  # a subtitle cue
 ]
 
 
@@ -42,32 +42,32 @@ class Block(Struct, frozen=True):
     span: Span
     headings: tuple[str, ...] = ()  # the path of headings above it, outermost first; a heading counts itself
     kind: BlockKind = "paragraph"
-    group: int | None = None  # blocks of one list, one table, or code and its introduction share a number
-    level: int = 0  # how deep an item or a step is nested, from 0; the depth of a heading, from 1
-    introduces: bool = False  # a paragraph in front of the list, the table or the code of the same group
-    label: str | None = None  # the place in words, where the format knows: "page 3", "Prices, row 7"
+    group: int | None = None  # shared by the blocks of one list or table, and by code and its introduction
+    level: int = 0  # nesting depth of an item or a step, from 0; level of a heading, from 1
+    introduces: bool = False  # a paragraph before the list, table or code of the same group
+    label: str | None = None  # a label of the position, if the format has one: "page 3", "Prices, row 7"
 
 
 class SourceMap(Protocol):
-    """How a document's text lies in its file; `index.text.maps` has one kind for each anchor but `exact`."""
+    """Maps a document's text to positions in its file; `index.text.maps` has a kind for each anchor but `exact`."""
 
     def label(self, span: Span) -> str | None:
-        """The place in words: "page 3"."""
+        """A label of the position: "page 3"."""
 
     def part(self, span: Span) -> str | None:
         """The member of a container in which the span starts."""
 
     def ocr(self, span: Span) -> bool:
-        """Whether any of the text was recognised in a picture."""
+        """Whether any of the text was recognised in an image."""
 
 
 class Extracted(Struct, frozen=True):
-    """What a format makes of a file: its text, and how the text lies in the file."""
+    """The result of reading a file: its text, and the map to its file."""
 
     text: str
     encoding: str  # a Python codec, without BOM: file[byte0:byte1].decode(encoding) is the quote
     bom: int  # bytes of the byte-order mark, counted in byte positions, not part of the text
-    guessed: bool  # True where nothing in the file or its headers said which encoding it has
+    guessed: bool  # True if neither the file nor its headers declared the encoding
     media_type: str
     title: str | None
     blocks: tuple[Block, ...]
@@ -75,8 +75,8 @@ class Extracted(Struct, frozen=True):
     url: str | None = None
     date: str | None = None
     map: SourceMap | None = None  # None: the text is the file
-    meta: dict[str, str] = {}  # properties of the document, from its front matter or the file
-    notices: tuple[str, ...] = ()  # what was left out: "page 4 has no text"
+    meta: dict[str, str] = {}  # metadata from front matter or the file
+    notices: tuple[str, ...] = ()  # omissions: "page 4 has no text"
 
 
 NO_BLOCK = Block(Span(0, 0))
@@ -103,9 +103,9 @@ class Passage(Struct, frozen=True):
 
 
 class Document(Struct, frozen=True):
-    """A document as the store knows it, without its text."""
+    """A document's record in the store, without its text."""
 
-    number: int  # the store's row, never used again after a deletion
+    number: int  # the row in the store, never reused after a deletion
     source: str
     document_id: str
     sha256: str
@@ -122,7 +122,7 @@ class Document(Struct, frozen=True):
 
 
 class StoredPassage(Struct, frozen=True):
-    """A passage with its number in the store and its document."""
+    """A passage with its number and its document."""
 
     number: int
     document: Document
@@ -131,34 +131,34 @@ class StoredPassage(Struct, frozen=True):
 
 
 class Hit(Struct, frozen=True):
-    """A passage found, with its fused score and the parts that made it."""
+    """A search result with its fused score and the parts of it."""
 
     passage: StoredPassage
     score: float  # reciprocal rank fusion
-    cosine: float | None  # None where dense search did not find it
-    bm25: float | None  # None where term search did not find it
+    cosine: float | None  # None if dense search did not find it
+    bm25: float | None  # None if term search did not find it
 
 
 class Encoder(Protocol):
-    """Turns text into unit vectors. Equal texts give equal vectors, whatever is encoded beside them."""
+    """Turns texts into unit vectors. Equal texts give equal vectors, independent of the batch."""
 
     @property
     def name(self) -> str:
-        """The model as the user names it: `all-MiniLM-L6-v2`, a hub name or a folder."""
+        """The model as the user gave it: `all-MiniLM-L6-v2`, a hub name or a folder."""
 
     @property
     def sha256(self) -> str:
-        """The hash of the weights that the vectors come from, in hexadecimal."""
+        """The hash of the model's weights, in hexadecimal."""
 
     @property
     def dimension(self) -> int: ...
 
     @property
     def window(self) -> int:
-        """Word pieces that fit, special tokens included."""
+        """Word pieces per window, special tokens included."""
 
     def count(self, text: str) -> int:
-        """How many word pieces `text` takes, special tokens included."""
+        """The number of word pieces in `text`, special tokens included."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Encode each text; one longer than the window is read window by window and averaged."""
+        """Encode each text; one longer than a window is encoded window by window and averaged."""

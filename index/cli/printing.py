@@ -62,7 +62,7 @@ def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
 def printable(text: str) -> str:
     r"""`text` without control characters; line breaks and tabs become spaces. The length stays the same.
 
-    >>> printable("a\\nb\\x1b[2J")
+    >>> printable("a\nb\x1b[2J")
     'a b�[2J'
     """
     return "".join(_printable(character) for character in text)

@@ -16,7 +16,7 @@ DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 
 class Address(Struct, frozen=True):
-    """Where a store is. `str` shows it without its secret; so does every message."""
+    """The address of a store. `str` and all messages leave out its secret."""
 
     uri: str  # http://host:port or https://host:port; or the folder of the embedded engine
     database: str = ""  # "" for the embedded engine
@@ -28,7 +28,7 @@ class Address(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As it was given, with the secret, for a process of our own."""
+        """The full address with the secret, for a subprocess of ours."""
         return f"{FILE}{self.uri}" if self.embedded else f"milvus+{self.uri}/{self.database}"
 
     def __str__(self) -> str:
@@ -48,18 +48,18 @@ class Address(Struct, frozen=True):
             path = given.removeprefix(FILE)
             path = path.removeprefix("//") if path.startswith("///") else path
             if not path or "\0" in path:
-                raise BadStore(reason="milvus+file: is followed by no path")
+                raise BadStore(reason="milvus+file: needs a path")
             return cls(path)
         try:
             parts = urlsplit(given)
             host, port = parts.hostname, parts.port
         except ValueError as error:
-            raise BadStore(reason="its host or its port cannot be read") from error
+            raise BadStore(reason="its host or port is invalid") from error
         if parts.scheme not in REMOTE or not host or parts.query or parts.fragment:
-            raise BadStore(reason="it is no such address")
+            raise BadStore(reason="it is not a store address")
         database = parts.path.strip("/") or "default"
         if not DATABASE.fullmatch(database):
-            raise BadStore(reason="the database is not one of letters, digits and underscores")
+            raise BadStore(reason="the database name may only have letters, digits and underscores")
         named = ":".join(unquote(part) for part in (parts.username, parts.password) if part)
         shown = f"[{host}]" if ":" in host else host
         return cls(f"{REMOTE[parts.scheme]}://{shown}:{port or PORT}", database, named or secret)

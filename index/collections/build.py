@@ -1,4 +1,4 @@
-"""Building a collection from files and folders: found, prepared, encoded, committed in batches."""
+"""Builds a collection from files and folders: find, prepare, encode, commit in batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from index.text.sources import FoundFile, file_of, find_files
 from index.types import Encoder
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
-Outcome = NewDocument | DocumentError | None  # of a file; None where the collection holds just this already
+Outcome = NewDocument | DocumentError | None  # for a file; None if the collection already contains it
 
 BATCH = 512  # passages encoded and committed together
 
@@ -31,7 +31,7 @@ class Workers(Protocol):
 
 
 class BuildOptions(Struct, frozen=True):
-    """`replace`: overwrite uploads of the same name. `workers`: prepare and encode there instead of here."""
+    """`replace`: overwrite uploads with the same name. `workers`: prepare and encode there instead of here."""
 
     replace: bool = False
     workers: Workers | None = None
@@ -50,10 +50,10 @@ class BuildReport(Struct, frozen=True):
 
 
 def build(writer: DocumentWriter, sources: Sequence[Path], options: BuildOptions | None = None) -> BuildReport:
-    """Bring a collection up to these files and folders. What cannot be read is reported, the rest is built.
+    """Update a collection to match these files and folders. Unreadable files are reported and skipped.
 
-    Documents built from one of the `sources` before and no longer in it are removed. Raises SourceConflict or
-    UploadExists before anything is written, and what committing raises; what was committed stays.
+    Documents built earlier from one of the `sources` that no longer exist are removed. Raises SourceConflict or
+    UploadExists before anything is written, and the errors of a commit; batches already committed are kept.
     """
     options = options or BuildOptions()
     files, failed = find_files(sources)
@@ -86,7 +86,7 @@ def build(writer: DocumentWriter, sources: Sequence[Path], options: BuildOptions
 
 
 def check_origins(files: Sequence[FoundFile], existing: Mapping[str, Origin], *, replace: bool) -> None:
-    """Raise unless each source is new, comes from where it came from before, or may be replaced."""
+    """Raise unless each source is new, has the same origin as before, or may be replaced."""
     for file in files:
         origin, _ = existing.get(file.source, (file.origin, ""))
         if replace or origin == file.origin:
@@ -98,7 +98,7 @@ def check_origins(files: Sequence[FoundFile], existing: Mapping[str, Origin], *,
 
 
 def disappeared(roots: Sequence[Path], files: Sequence[FoundFile], existing: Mapping[str, Origin]) -> list[str]:
-    """The sources that were built from one of the roots and are there no more."""
+    """The sources that were built from one of the roots and no longer exist."""
     origins = {str(root.resolve()) for root in roots}
     present = {file.source for file in files}
     return [source for source, (origin, _) in existing.items() if origin in origins and source not in present]
@@ -107,7 +107,7 @@ def disappeared(roots: Sequence[Path], files: Sequence[FoundFile], existing: Map
 def encode_files(
     writer: DocumentWriter, files: Sequence[FoundFile], existing: Mapping[str, Origin], workers: Workers | None
 ) -> Iterator[tuple[FoundFile, Outcome]]:
-    """The outcome of each file, in whatever order they are done."""
+    """The outcome of each file, in order of completion."""
     if workers is not None:
         yield from workers.encode_files(files, existing, writer.encoder, writer.config)
         return

@@ -1,4 +1,4 @@
-"""A collection that lives: searched in versions that never change, while this process or another writes to it."""
+"""A collection in use: searched through immutable snapshots while this or another process writes to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from index.types import Document, Encoder
 
 
 class Collection:
-    """One store, its present searcher, and its writer. Safe in many threads at once."""
+    """A store, its current searcher and its writer. Thread-safe."""
 
     def __init__(self, place: CollectionLayout, store: Store, encoder: Encoder) -> None:
         self.place = place
@@ -31,11 +31,11 @@ class Collection:
 
     @classmethod
     def open(cls, index: Path, name: str = "default", encoder: str | None = None) -> Collection:
-        """Raises what `open_collection` raises."""
+        """Raises the errors of `open_collection`."""
         return cls(*open_collection(index, name, encoder))
 
     def searcher(self) -> Searcher:
-        """The view of the collection as of the last change. Whoever asked before keeps the view they have."""
+        """A searcher on the latest change. Searchers obtained earlier keep their snapshot."""
         searcher = self._searcher
         if searcher.change == self.store.change():
             return searcher
@@ -44,14 +44,14 @@ class Collection:
             return self._searcher
 
     def version(self, source: str, sha256: str) -> tuple[Document, bytes] | None:
-        """A version of a document by its hash, with its bytes: the present one, or one that was replaced of late."""
+        """A version of a document by its hash, with its bytes: the live one, or one replaced recently."""
         return self.store.version(source, sha256, time.time())
 
     def compact(self) -> bool:
-        """Erase what may be erased. Call it now and then: only what was removed before the last call goes.
+        """Erase removed documents. Call it periodically: each run erases what was removed before the previous run.
 
-        Dense search is made anew where much lies beside its base, and searched as it is on the disk afterwards,
-        whoever made it. The first call reads all that is derived: opening tells only whether large files are whole.
+        Also rebuilds dense search if its delta is large, and switches to the newest base on disk, whoever built it. The
+        first run verifies all derived files completely; opening checks only the ends of large files.
         """
         if not self._proved and derived_flaws(self.place):
             self.writer.rebuild()
@@ -72,7 +72,7 @@ class Collection:
 
     @property
     def current(self) -> bool:
-        """False once the collection was dropped, though another of the same name may have taken its place."""
+        """False once the collection was dropped, even if a new one has its name."""
         return self.store.present
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The collections of an index: making and dropping them."""
+"""Creates and drops the collections of an index."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from index.storage.disk import make_folder, refused_by_disk, sync, take_place
 from index.storage.layout import CollectionLayout, Layout
 
 NAME = re.compile(r"[a-z0-9-]{1,64}")
-DEFAULT = "default"  # is always there
+DEFAULT = "default"  # always exists
 DROPPED = ".dropped-"
 
 
 def check_name(name: str) -> None:
-    """Raise BadCollectionName: a collection is a folder of the index, and its name must not lead out of it."""
+    """Raise BadCollectionName for an invalid name: a collection is a folder, and must not lead out of the index."""
     if not NAME.fullmatch(name):
         raise BadCollectionName(collection=name)
 
 
 def place_of(index: Path, name: str) -> CollectionLayout:
-    """Where a collection lies. Raises CollectionNotFound, for a bad name as well."""
+    """The folder of a collection. Raises CollectionNotFound, also for an invalid name."""
     layout = Layout(index)
     if not NAME.fullmatch(name) or not layout.collection(name).store.is_file():
         raise CollectionNotFound(collection=name, existing=", ".join(layout.collections()))
@@ -40,7 +40,7 @@ def place_of(index: Path, name: str) -> CollectionLayout:
 
 
 def make(index: Path, name: str, encoder: str | None) -> None:
-    """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
+    """Create an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
     check_name(name)
     layout = Layout(index)
     place = layout.collection(name)
@@ -55,7 +55,7 @@ def make(index: Path, name: str, encoder: str | None) -> None:
 
 
 def drop(index: Path, name: str) -> None:
-    """Take a collection away, whole and at once; no other is touched. Encoders stay.
+    """Drop a collection atomically. Encoders are kept.
 
     Raises CollectionNotFound, DefaultCollection, or IndexLocked while a build is writing to it.
     """
@@ -74,6 +74,6 @@ def drop(index: Path, name: str) -> None:
 
 
 def sweep(index: Path) -> None:
-    """Erase what was dropped, also where a crash came in between."""
+    """Erase dropped collections, including those that a crash left."""
     for path in index.glob(f"{DROPPED}*"):
         shutil.rmtree(path, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Writing documents to a collection, wherever it lies: prepared, encoded and committed."""
+"""The common part of all writers: prepares, encodes and commits documents."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from index.types import Document, Encoder
 if TYPE_CHECKING:
     pass
 
-Precondition = Callable[[Document | None], None]  # given the present document, raises unless it is as expected
-Origin = tuple[str | None, str]  # where a source was built from, None for an upload; the hash of its file
+Precondition = Callable[[Document | None], None]  # gets the live document, raises if it is not as expected
+Origin = tuple[str | None, str]  # the path a source was built from, None for an upload; the hash of its file
 
 
 class DocumentWriter(ABC):
-    """What every writer of a collection does alike. What it stands on is up to where the collection lies."""
+    """The base class of writers. Subclasses implement the storage."""
 
     def __init__(self, encoder: Encoder, config: IndexConfig) -> None:
         self.encoder = encoder
@@ -39,7 +39,7 @@ class DocumentWriter(ABC):
 
     @abstractmethod
     def changing(self) -> AbstractContextManager[None]:
-        """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
+        """A lock on the collection for one change. Raises CollectionNotFound if it was dropped."""
 
     @abstractmethod
     def apply(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
@@ -47,26 +47,26 @@ class DocumentWriter(ABC):
 
     @abstractmethod
     def live(self, sources: Sequence[str]) -> list[Document | None]:
-        """The present document of each source."""
+        """The live document of each source."""
 
     @abstractmethod
     def origins(self) -> dict[str, Origin]:
-        """Of each source."""
+        """The origins of all sources."""
 
     @abstractmethod
     def origins_of(self, sources: Sequence[str]) -> dict[str, Origin]:
-        """Of those of the sources that are there."""
+        """The origins of these sources; missing ones are left out."""
 
     @abstractmethod
     def vectors_of(self, sources: Sequence[str]) -> dict[bytes, NDArray[np.float16]]:
-        """The vectors of the passages of these sources, by the hash of what was embedded."""
+        """The vectors of these sources' passages, by the hash of the embedded text."""
 
     @abstractmethod
     def finish(self) -> tuple[int, int, str]:
-        """Make ready what a build leaves to its end. The documents and passages there are, and the version."""
+        """Do what a build postpones to its end. Returns the counts of documents and passages, and the version."""
 
     def prepare_file(self, file: FoundFile, existing: Origin | None) -> Prepared | None:
-        """Read a file and split it; None if the index holds just this already. Raises DocumentError."""
+        """Read and split a file; None if the index already contains it. Raises DocumentError."""
         try:
             data = file.path.read_bytes()
         except OSError as error:
@@ -81,20 +81,20 @@ class DocumentWriter(ABC):
     def put(
         self, source: str, data: bytes, metadata: SenderMetadata, precondition: Precondition
     ) -> tuple[Document, bool]:
-        """Add or replace an uploaded document. Durable and searchable on return; True where it is new.
+        """Add or replace an uploaded document. Durable and searchable on return; True if it is new.
 
         Raises DocumentError, and what `precondition` raises.
         """
         return self.commit_upload(self.prepare_upload(source, data, metadata), precondition)
 
     def prepare_upload(self, source: str, data: bytes, metadata: SenderMetadata) -> NewDocument:
-        """The first half of `put`, which computes. Raises DocumentError."""
+        """The first half of `put`: computation. Raises DocumentError."""
         check_source(source)
         (new,) = self.encode([self.prepare(source, data, None, metadata)])
         return new
 
     def commit_upload(self, new: NewDocument, precondition: Precondition) -> tuple[Document, bool]:
-        """The second half of `put`, which waits for the disk."""
+        """The second half of `put`: waits for the disk."""
         change = Change([new], [], lambda _, present: precondition(present))
         self.group.commit(change)
         return new.document, change.before == [None]
@@ -110,7 +110,7 @@ class DocumentWriter(ABC):
         self.group.commit(Change([], sources, check))
 
     def commit_changes(self, changes: Sequence[Change]) -> None:
-        """Commit changes together. One about a document that another is about as well has to come again."""
+        """Commit changes together. Of several changes to one document, one is committed; the others retry."""
         with self.changing():
             accepted: list[Change] = []
             for change in changes:
@@ -124,9 +124,9 @@ class DocumentWriter(ABC):
                 change.settled = True
 
     def commit(self, documents: Sequence[NewDocument], remove: Sequence[str], expected: dict[str, Origin]) -> None:
-        """Commit documents of a build and the removal of others, but not what somebody else changed meanwhile.
+        """Commit a batch of a build and its removals, except sources that others changed meanwhile.
 
-        `expected`: of each source, the origin that it had. It is kept up to date.
+        `expected`: the origin of each source before the build; it is updated.
         """
         with self.changing():
             present = self.origins_of([*(new.document.source for new in documents), *remove])
@@ -140,7 +140,7 @@ class DocumentWriter(ABC):
             expected[new.document.source] = (new.origin, new.document.sha256)
 
     def encode(self, batch: Sequence[Prepared]) -> list[NewDocument]:
-        """Documents with their vectors: of what the index holds already, or encoded where it is new."""
+        """Add vectors to documents: existing ones if the text is unchanged, otherwise new ones."""
         vectors = self.vectors_of([prepared.document.source for prepared in batch])
         missing = {
             key: text

@@ -1,4 +1,4 @@
-"""Finding a collection in an index folder, with its store and its encoder."""
+"""Opens a collection in an index folder, with its store and its encoder."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def open_collection(index: Path, collection: str, encoder: str | None) -> tuple[
 
 
 def open_searcher(index: Path, collection: str = "default", encoder: str | None = None) -> Searcher:
-    """The present view of a collection, deriving again whatever is missing or damaged. Raises as `open_collection`."""
+    """A searcher on the current state. Rebuilds missing or damaged derived indexes. Raises as `open_collection`."""
     return Searcher.of(*open_collection(index, collection, encoder))

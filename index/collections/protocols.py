@@ -1,4 +1,4 @@
-"""What is asked of a collection, wherever it lies: in a folder of this machine or in Milvus."""
+"""The interfaces of collections, implemented for a local folder and for Milvus."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from index.types import Document, Encoder, Hit, Span, Vectors
 
 
 class Searcher(Protocol):
-    """One version of a collection. What the methods do stands in `index.search.searcher`."""
+    """A snapshot of a collection. `index.search.searcher` documents the methods."""
 
     version: str
     encoder: Encoder
@@ -90,7 +90,7 @@ class Collection(Protocol):
 
 
 class Backend(Protocol):
-    """Where collections lie. `index` is a folder of this machine for what is its own: exported encoders and keys."""
+    """A place for collections. `index` is a local folder for exported encoders and keys."""
 
     @property
     def index(self) -> Path: ...
@@ -98,36 +98,36 @@ class Backend(Protocol):
     def names(self) -> list[str]: ...
 
     def has(self, name: str) -> bool:
-        """Whether there is a collection of that name, though it may be a name that none can have."""
+        """Whether a collection with this name exists. The name may be invalid."""
 
     def open(self, name: str, encoder: str | None = None) -> Collection:
-        """Raises CollectionNotFound, for a bad name as well, IndexNotFound, EncoderMismatch or another PinciteError."""
+        """Raises CollectionNotFound (also for an invalid name), IndexNotFound, EncoderMismatch or others."""
 
     def make(self, name: str, encoder: str | None = None) -> None:
-        """Make an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
+        """Create an empty collection. Raises BadCollectionName, CollectionExists or ModelError."""
 
     def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
-        """The same, with what needs torch in a process of its own; `program` runs the `pincite` command.
+        """Like `make`, but in a subprocess, because exporting imports torch; `program` runs the `pincite` command.
 
         Raises CollectionNotMade as well.
         """
 
     def listed(self) -> list[tuple[str, int, str]]:
-        """Of each collection its name, how many documents it holds, and its encoder."""
+        """The name of each collection, its number of documents, and its encoder."""
 
     def delete(self, sources: Sequence[str], collection: str) -> None:
-        """Take documents out, all or none. Raises CollectionNotFound or DocumentNotFound."""
+        """Delete documents, all or none. Raises CollectionNotFound or DocumentNotFound."""
 
     def drop(self, name: str) -> None:
         """Raises CollectionNotFound, DefaultCollection or IndexLocked."""
 
     def sweep(self) -> None:
-        """Erase what is left of dropped collections."""
+        """Erase the remains of dropped collections."""
 
     def build_writer(
         self, collection: str = "default", encoder: str | None = None
     ) -> AbstractContextManager[DocumentWriter]:
-        """For `build`; the collection is made if it is not there. Raises EncoderMismatch, IndexLocked or another."""
+        """A writer for `build`, creating the collection if needed. Raises EncoderMismatch or IndexLocked."""
 
     def check(self, collection: str | None, *, repair: bool, progress: Progress) -> list[Checked]: ...
 

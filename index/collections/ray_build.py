@@ -1,10 +1,10 @@
-"""Encoding on many machines with Ray: files in, documents with their vectors out, in whatever order they are done.
+"""Builds on several machines with Ray: files in, documents with their vectors out, in order of completion.
 
 paths ─▶ read, on this machine ─▶ prepare and encode, on every machine ─▶ back here, to the one writer
 
-Files need not be on the other machines; the encoder is sent to them. Blocks of documents wait in the memory of Ray,
-which is bounded. When a worker dies, Ray starts another, and what it had under way is done again; what comes back twice
-is taken once. Ray is imported where it is asked for.
+Files need not exist on the other machines, and the encoder is sent to them. Blocks of documents wait in Ray's memory,
+which is bounded. If a worker dies, Ray starts another and repeats its work; duplicate results are dropped. Ray is
+imported only when it is used.
 """
 
 from __future__ import annotations
@@ -52,24 +52,24 @@ from index.types import Encoder
 
 Row = dict[str, Any]  # bytes, under one name
 
-BLOCK = 64 * 1024  # bytes of documents that a worker takes at a time, or one document where it is larger
+BLOCK = 64 * 1024  # bytes of documents per task of a worker, or one larger document
 LISTED = 1000  # files read by one task
-MEMORY = 256 << 20  # bytes of a local cluster's shared memory; what is beyond goes to its folder
-RETRIES = 3  # of a block whose worker died: a document that kills each of them must not keep the build forever
-PATIENCE_S = 5  # for an address to answer
-STARTS = 3  # of a local cluster: on a machine that is busy Ray gives up after half a minute
+MEMORY = 256 << 20  # bytes of a local cluster's shared memory; more is spilled to its folder
+RETRIES = 3  # retries of a block whose worker died: a document that kills workers must not block the build forever
+PATIENCE_S = 5  # timeout for connecting to an address
+STARTS = 3  # timeout of a local cluster: on a busy machine, Ray gives up after half a minute
 START = "Start it with `ray start --head`, or give --ray local"
 ANYWHERE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
 LOCAL = {
     **ANYWHERE,
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # which also means: listen on the loopback address alone
-    "RAY_AUTH_MODE": "token",  # nobody else on this machine gives the workers work
-    "RAY_AUTH_TOKEN": token_hex(32),  # otherwise one is written into the home folder
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # which also means: listen on loopback only
+    "RAY_AUTH_MODE": "token",  # only this process submits work
+    "RAY_AUTH_TOKEN": token_hex(32),  # otherwise Ray writes one to the home folder
 }
 
 
 class Job(Struct, frozen=True):
-    """A file to be read on the machine that has it."""
+    """A file to be read on this machine."""
 
     source: str
     path: bytes
@@ -77,7 +77,7 @@ class Job(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """A DocumentError on its way: its class, and its facts."""
+    """A DocumentError in transit: its class and its facts."""
 
     kind: str
     facts: dict[str, Any]
@@ -99,7 +99,7 @@ class Result(Struct, frozen=True):
 
 
 class RayWorkers:
-    """The workers of a cluster, for as long as `ray_workers` lasts."""
+    """The workers of a cluster, within `ray_workers`."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -111,9 +111,9 @@ class RayWorkers:
         encoder: Encoder,
         config: IndexConfig,
     ) -> Iterator[tuple[FoundFile, Outcome]]:
-        """The outcome of each file, once for each.
+        """The outcome of each file, exactly once.
 
-        Raises RayFailed; what was given out before is good.
+        Raises RayFailed; outcomes already returned are valid.
         """
         import ray
 
@@ -128,13 +128,13 @@ class RayWorkers:
         try:
             for row in self._rows(list(waiting.values()), encoder, config):
                 result = msgspec.msgpack.decode(row["result"], type=Result)
-                finished = waiting.pop(result.source, None)  # a block that was done twice may come twice
+                finished = waiting.pop(result.source, None)  # repeated blocks can return twice
                 if finished is not None:
                     yield finished, outcome(result, config)
         except ray.exceptions.RayError as error:
             raise RayFailed(reason=reason_of(error)) from error
         if waiting:
-            raise RayFailed(reason=f"{len(waiting)} documents did not come back")
+            raise RayFailed(reason=f"{len(waiting)} documents were not returned")
 
     def _rows(self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig) -> Iterator[Row]:
         import ray
@@ -162,7 +162,7 @@ class RayWorkers:
 
 
 class EncodingActor:
-    """What a worker keeps: the encoder. Given a file that was read, it prepares and encodes the document."""
+    """A worker with its encoder. Prepares and encodes documents."""
 
     def __init__(self, name: str, model: dict[str, bytes], code: str, config: IndexConfig) -> None:
         if code != code_sha256():
@@ -194,7 +194,7 @@ class EncodingActor:
 
 @contextmanager
 def ray_workers(address: str) -> Iterator[RayWorkers]:
-    """The workers at an address: `local` for one on each CPU here, `local:N`, `auto`, or `HOST:PORT`.
+    """The workers at an address: `local` for one per CPU of this machine, `local:N`, `auto`, or `HOST:PORT`.
 
     Raises NotInstalled, BadRayAddress or RayUnavailable.
     """
@@ -206,7 +206,7 @@ def ray_workers(address: str) -> Iterator[RayWorkers]:
     except ImportError as error:
         raise NotInstalled(option="--ray", package="ray") from error
     with ExitStack() as stack:
-        stack.enter_context(redirect_stdout(sys.stderr))  # Ray prints there that a worker died
+        stack.enter_context(redirect_stdout(sys.stderr))  # Ray prints there when a worker dies
         options: dict[str, Any] = {}
         if number is not None:
             folder = stack.enter_context(TemporaryDirectory(prefix="pincite-ray-", ignore_cleanup_errors=True))
@@ -216,15 +216,15 @@ def ray_workers(address: str) -> Iterator[RayWorkers]:
         start(address, "local" if number else address, **options)
         workers = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
         if not workers:
-            raise RayUnavailable(address=address, reason="the cluster has no CPUs", way="Let machines join it")
+            raise RayUnavailable(address=address, reason="the cluster has no CPUs", way="Add machines to it")
         yield RayWorkers(workers)
 
 
 def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
-    """Start Ray, or join it. What it raises where there is no cluster has one name then."""
+    """Start or join Ray. Translates the various errors of a missing cluster to one."""
     import ray
 
-    if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would try for long
+    if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would retry for long
         try:
             socket.create_connection((found[1], int(found[2])), PATIENCE_S).close()
         except OSError as error:
@@ -233,10 +233,10 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
         try:
             with silent():
                 ray.init(address, **options, log_to_driver=False, logging_level=logging.CRITICAL)
-        except Exception as error:  # Ray raises that itself where a process of its own takes too long to start
+        except Exception as error:  # Ray raises it if one of its own processes starts too slowly
             ray.shutdown()
             if not left:
-                way = "Try again when this machine has less to do" if address == "local" else START
+                way = "Try again when this machine is less busy" if address == "local" else START
                 raise RayUnavailable(address=given, reason=reason_of(error), way=way) from error
         else:
             return
@@ -244,7 +244,7 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """Nothing goes to the standard error, not even from compiled code: Ray tells there how much it will tell."""
+    """Discard standard error, also of compiled code: Ray prints there before logging is configured."""
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)
@@ -256,7 +256,7 @@ def silent() -> Iterator[None]:
 
 
 def local_workers(address: str) -> int | None:
-    """How many workers to start here; None for a cluster that runs already. Raises BadRayAddress.
+    """The number of workers to start here; None for an existing cluster. Raises BadRayAddress.
 
     >>> local_workers("local:2")
     2
@@ -271,22 +271,22 @@ def local_workers(address: str) -> int | None:
         )
     elsewhere = re.fullmatch(r"[\w.-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address)
     if address != "auto" and (address.startswith("local:") or not elsewhere):
-        raise BadRayAddress(address=address, reason="it is none of local, local:N, auto, HOST:PORT")
+        raise BadRayAddress(address=address, reason="use local, local:N, auto or HOST:PORT")
     return None
 
 
 def is_unchanged(file: FoundFile, existing: Origin | None) -> bool:
-    """Whether the index holds a file as it is now."""
+    """Whether the index already contains the current file."""
     if existing is None or existing[0] != file.origin:
         return False
     try:
         return sha256(file.path.read_bytes()).hexdigest() == existing[1]
     except OSError:
-        return False  # told by whoever reads it next
+        return False  # the next reader reports it
 
 
 def read(row: Row) -> Row:
-    """Read a file, on the machine that has it."""
+    """Read a file on this machine."""
     job = msgspec.msgpack.decode(row["job"], type=Job)
     path = Path(os.fsdecode(job.path))
     data: bytes | Failed
@@ -318,14 +318,14 @@ def failed(error: DocumentError) -> Failed:
 
 
 def exported(encoder: Encoder) -> dict[str, bytes]:
-    """The files of an exported encoder; none of one that is not, which workers must find by its name."""
+    """The files of an exported encoder; empty if there is none, and workers must find the model by its name."""
     if not isinstance(encoder, OnnxEncoder):
         return {}
     return {name: (encoder.folder / name).read_bytes() for name in (CARD, MODEL, TOKENIZER)}
 
 
 def code_sha256() -> str:
-    """The hash of this package: another version could split otherwise."""
+    """A hash of this package, because another version could split differently."""
     folder = Path(__file__).parents[1]
     hashed = sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -338,14 +338,14 @@ def pack(value: Struct) -> bytes:
 
 
 def reason_of(error: BaseException) -> str:
-    """What was wrong in the first place, in one line: Ray's own messages have stacks of other processes in them."""
+    """The root cause in one line: Ray's messages contain stacks of other processes."""
     cause = getattr(error, "cause", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return re.sub(r"^(\w+\.)+\w+: ", "", lines[-1]).rstrip(".") if lines else type(cause).__name__
 
 
 def quiet(context: Any) -> None:  # noqa: ANN401  # Ray's DataContext
-    """No bars and no logs of Ray's own; blocks as small as ours."""
+    """Disable Ray's progress bars and logs, and keep its blocks as small as ours."""
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.target_max_block_size = context.target_min_block_size = BLOCK

@@ -1,4 +1,4 @@
-"""Writing to a collection in an index folder: committed to the store, derived indexes brought up to date."""
+"""Writes to a collection in an index folder: commits to the store, then updates the derived indexes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from index.storage.store import Store
 from index.storage.tables import NewDocument
 from index.types import Document, Encoder
 
-ROOM = 4  # bytes on the disk for each byte of a document: the file itself, its passages, vectors and terms, twice
+ROOM = 4  # bytes on disk per byte of a document: file, passages, vectors and terms, twice
 
 
 @contextmanager
 def build_writer(index: Path, collection: str = "default", encoder: str | None = None) -> Iterator[Writer]:
-    """A writer for a build, alone with a collection that is made if it is not there.
+    """A writer for a build, with exclusive access; creates the collection if needed.
 
-    `encoder` is a model's name or folder; None: the collection's own, or the packaged one. Raises EncoderMismatch,
+    `encoder`: a model's name or folder; None for the collection's own or the packaged one. Raises EncoderMismatch,
     IndexLocked or another PinciteError.
     """
     layout = Layout(index)
@@ -49,14 +49,14 @@ def build_writer(index: Path, collection: str = "default", encoder: str | None =
 
 
 def delete(sources: Sequence[str], index: Path, collection: str = "default") -> None:
-    """Take documents out of a collection, and their bytes off the disk. Raises DocumentNotFound; all or none."""
+    """Delete documents and erase their bytes, all or none. Raises DocumentNotFound."""
     place, store, encoder = open_collection(index, collection, None)
     with closing(Writer(place, store, encoder)) as writer:
         writer.delete(sources)
 
 
 def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None) -> Writer:
-    """A writer on the collection in `place`, which is made if it is not there."""
+    """A writer on the collection in `place`, which is created if needed."""
     if place.store.exists():
         store = Store(place.store)
         return Writer(place, store, encoder_of(layout, store.config, encoder))
@@ -66,7 +66,7 @@ def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None) ->
 
 
 class Writer(DocumentWriter):
-    """The one writer of a collection, for as long as its lock is held."""
+    """The only writer of a collection while its lock is held."""
 
     def __init__(self, place: CollectionLayout, store: Store, encoder: Encoder) -> None:
         super().__init__(encoder, store.config)
@@ -77,14 +77,14 @@ class Writer(DocumentWriter):
         self.store.close()
 
     def apply(self, put: Sequence[NewDocument], remove: Sequence[str]) -> None:
-        """Commit to the store and to term search: both or neither."""
+        """Commit to the store and to term search, both or neither."""
         if put:
             require_room(self.place.path, ROOM * sum(len(new.file) for new in put))
         change = self.store.commit(put, remove, at=time.time())
         try:
             save_terms(self.place, self.store)
         except (OSError, ValueError):
-            self.store.undo(change)  # before the lock is given back, nobody sees it
+            self.store.undo(change)  # no reader sees it before the lock is released
             raise
 
     def live(self, sources: Sequence[str]) -> list[Document | None]:
@@ -103,7 +103,7 @@ class Writer(DocumentWriter):
         return vectors
 
     def finish(self) -> tuple[int, int, str]:
-        """Bring dense search up to the store, and term search where a change was cut off."""
+        """Bring dense search up to date, and term search after an interrupted change."""
         with self.alone(self.place.making_lock):
             save_vectors(self.place, self.store)
         with self.changing():
@@ -113,10 +113,10 @@ class Writer(DocumentWriter):
         return documents, passages, f"{self.store.identity}-{change}"
 
     def compact(self, settled: int) -> bool:
-        """Erase from the disk what nobody may ask for any more, if it was removed up to the change `settled`.
+        """Erase removed documents that nobody can read any more, up to the change `settled`.
 
-        What is derived is made anew without it, while questions and changes go on. False where there is nothing to
-        erase; then dense search is made anew if much lies beside its base.
+        Rebuilds the derived indexes without them, while searches and commits continue. If there is nothing to erase, it
+        returns False after rebuilding dense search if its delta is large.
         """
         with self.alone(self.place.making_lock):
             if not self.store.expired(settled, time.time()):
@@ -129,12 +129,12 @@ class Writer(DocumentWriter):
         return True
 
     def rebuild(self) -> None:
-        """Throw away what is derived and make it again, while questions and changes go on."""
+        """Delete and rebuild the derived indexes, while searches and commits continue."""
         with self.alone(self.place.making_lock):
             rebuild(self.place, self.store, self.changing)
 
     def changing(self) -> AbstractContextManager[None]:
-        """Alone with the collection, for one change. Raises CollectionNotFound once it was dropped."""
+        """A lock on the collection for one change. Raises CollectionNotFound if it was dropped."""
         return self.alone(self.place.change_lock)
 
     @contextmanager

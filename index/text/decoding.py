@@ -1,7 +1,7 @@
-"""Bytes of a file to text, exactly: no normalisation, no newline translation, nothing replaced.
+"""Decodes files exactly: no normalisation, no newline translation, no replacement characters.
 
-What holds for all that is accepted, and for every slice of the text:
-`file[byte0:byte1].decode(encoding) == text[codepoint0:codepoint1]`.
+For every accepted file and every slice of its text: `file[byte0:byte1].decode(encoding) ==
+text[codepoint0:codepoint1]`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from index.errors import BinaryFile, StatefulEncoding, UndecodableFile, UnknownEncoding
 
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
+# UTF-32 first: the mark of UTF-16-LE is a prefix of its little-endian mark.
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -24,8 +24,8 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 UTF = frozenset(encoding for _, encoding in BOMS)
-# The last three are not stateful, but some of their characters decode to two code points: a byte position between them
-# does not exist.
+# The last three are not stateful, but some of their characters decode to two code points, between which there is no
+# byte position.
 STATEFUL = re.compile(r"iso2022|utf7|^hz$|^hzgb|big5hkscs|jisx0213|jis2004")
 NOT_TEXT = frozenset(
     {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "charmap", "mbcs", "oem"}
@@ -36,24 +36,25 @@ GUESSES = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "mac_roman"),
     *("cp932", "euc_jp", "gb18030", "big5", "cp949"),
 ]
-CONTROLS = bytes([*range(7), *range(14, 27), *range(28, 32), 127])  # not white space, BEL or ESC, which logs contain
-SAMPLE = 1 << 16  # bytes; what the encoding is guessed from, before it is proved on the whole file
+CONTROLS = bytes([*range(7), *range(14, 27), *range(28, 32), 127])  # not white space, BEL or ESC, which occur in logs
+SAMPLE = 1 << 16  # bytes used to guess the encoding, which the whole file must then confirm
 SIGNATURES = re.compile(rb"\x89PNG|PK[\x03\x05]\S|%PDF-|\xff\xd8\xff|GIF8[79]a|\x1f\x8b\x08|\x7fELF|SQLite format 3\0")
 
 
 class Decoded(Struct, frozen=True):
-    """A file's text, and how it lies in the file."""
+    """A file's text, and its encoding."""
 
     text: str
     encoding: str  # a Python codec without byte-order mark
-    bom: int  # bytes of the mark, before the text
+    bom: int  # length of the byte-order mark in bytes
     guessed: bool
 
 
 def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
-    r"""Decode a file; `charset` is what a header said and wins over everything but the order in a byte-order mark.
+    r"""Decode a file. `charset`, from a header, takes precedence, except over the byte order in a byte-order mark.
 
     `decode(b"\xff\xfea\0", "a.txt")` -> text "a", encoding "utf-16-le", bom 2.
+
     Raises BinaryFile, UndecodableFile, StatefulEncoding or UnknownEncoding.
     """
     if SIGNATURES.match(data):
@@ -74,9 +75,9 @@ def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
 
 
 def canonical(charset: str, source: str) -> str:
-    """The codec's name in one spelling: `UTF8` -> `utf-8`, `windows-1252` -> `cp1252`, `latin1` -> `iso-8859-1`.
+    """A canonical codec name: `UTF8` -> `utf-8`, `windows-1252` -> `cp1252`, `latin1` -> `iso-8859-1`.
 
-    `utf-16` and `utf-32` come back without an order, which the file alone can tell.
+    `utf-16` and `utf-32` keep no byte order, which only the file determines.
     """
     label = charset.strip().strip("\"'")
     try:
@@ -113,7 +114,7 @@ def _strict(data: bytes, source: str, encoding: str, bom: int = 0, *, guessed: b
 
 
 def _is_exact(text: str, data: bytes, encoding: str) -> bool:
-    """Whether each code point has bytes of its own: one in a code page; in the others those that it encodes to."""
+    """Whether the bytes of each code point are unambiguous."""
     if encoding not in MULTIBYTE:
         return len(text) == len(data)
     try:
@@ -123,15 +124,15 @@ def _is_exact(text: str, data: bytes, encoding: str) -> bool:
 
 
 def _is_binary(data: bytes) -> bool:
-    """More than one control character in two hundred bytes, or any at all in a short file."""
+    """More than one control character in two hundred bytes, or any in a short file."""
     return len(data) - len(data.translate(None, CONTROLS)) > len(data) // 200
 
 
 def _wide(data: bytes, source: str) -> str:
-    """Find the UTF-16 order of data with NULs and without a mark.
+    """Guess the byte order of UTF-16 data with NULs and without a mark.
 
-    In the text of one script few values fill the high bytes, NUL (of spaces and digits) among them,
-    and no low byte is NUL.
+    In text of one script, the high bytes have few values, including NUL (from spaces and digits), and no low byte is
+    NUL.
     """
     for encoding, first in (("utf-16-le", 1), ("utf-16-be", 0)):
         high, low = data[first:SAMPLE:2], data[1 - first : SAMPLE : 2]
@@ -145,7 +146,7 @@ def _guess(data: bytes, source: str) -> Decoded:
     matches = list(from_bytes(_sample(data), steps=16, chunk_size=1024, cp_isolation=GUESSES))
     alike = [match.encoding for match in matches if match.chaos == matches[0].chaos]
     names = [match.encoding for match in matches]
-    if "cp1252" in alike:  # by far the most common of those that look equally well
+    if "cp1252" in alike:  # the most common of those that fit equally well
         names.insert(0, "cp1252")
     for name in names:
         try:
@@ -156,7 +157,7 @@ def _guess(data: bytes, source: str) -> Decoded:
 
 
 def _sample(data: bytes) -> bytes:
-    """The data from the first byte that is not ASCII, up to white space: no character is cut in two."""
+    """The data from the first non-ASCII byte up to white space, so that no character is split."""
     found = re.search(rb"[\x80-\xff]", data)
     start = found.start() if found else 0
     if len(data) - start <= SAMPLE:

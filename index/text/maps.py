@@ -13,7 +13,20 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from index.text.byte_map import ByteMap
 from index.types import Span
+
+__all__ = [
+    "BlockMap",
+    "BlockMapBuilder",
+    "BlockPlace",
+    "Box",
+    "ByteMap",
+    "PageBoxes",
+    "PageMap",
+    "PageMapBuilder",
+    "direction",
+]
 
 Numbers = NDArray[np.uint32]
 Floats = NDArray[np.float64]

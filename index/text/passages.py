@@ -1,7 +1,7 @@
-"""Passages: windows of whole sentences that fit a budget and the encoder.
+"""Passages: windows of whole sentences that fit the token budget and the encoder.
 
-Every sentence is in at least one passage and none is cut, except one that fits no window: it is cut into parts for
-retrieval, at white space where there is any, and the parts together are the sentence again.
+Every sentence is in at least one passage. Only a sentence too long for any window is split for retrieval, at white
+space if possible; its parts together are the sentence.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def split(
 
 
 def sections(sentences: Sequence[Sentence]) -> list[range]:
-    """Runs of sentences under the same headings; a heading with nothing else below it opens the next section."""
+    """Runs of sentences under the same headings; a heading without text of its own starts the next section."""
     runs: list[range] = []
-    opening: tuple[str, ...] = ()  # the path down to the last heading, while it is all that its section holds
+    opening: tuple[str, ...] = ()  # the path to the last heading, while the section has nothing else
     for headings, group in groupby(range(len(sentences)), key=lambda number: sentences[number].headings):
         numbers = list(group)
         inside = bool(opening) and headings[: len(opening)] == opening
@@ -51,7 +51,7 @@ def sections(sentences: Sequence[Sentence]) -> list[range]:
 
 
 def context(title: str, headings: tuple[str, ...]) -> str:
-    """What goes in front of a passage where it is embedded, and is never cited: title and headings, one line.
+    """The line put before a passage for embedding, never cited: title and headings.
 
     ("Treaty", ("Treaty", "Scope")) -> "Treaty › Scope" and a line feed
     """
@@ -92,7 +92,7 @@ def windows(
         passages.append(Passage(first, last, span(first, last), headings))
         if last == end:
             break
-        # Share sentences with the next window only where the window still grows past them.
+        # Overlap only if the next window still grows beyond the shared sentences.
         first = max(first + 1, last + 1 - overlap)
         while first <= last and not holds(first, last + 1):
             first += 1
@@ -121,7 +121,7 @@ def parts(text: str, number: int, sentence: Sentence, fits: Fits) -> list[Passag
 
 
 def longest_part(text: str, span: Span, fits: Callable[[str], bool]) -> int:
-    """Where the first part of `span` ends: before white space, else between graphemes, else one code point on."""
+    """The end of the first part of `span`: before white space, else between graphemes, else after one code point."""
     ahead = text[span.start : min(span.end, span.start + LONGEST_PART)]
     if len(ahead) == span.end - span.start and fits(ahead):
         return span.end

@@ -1,4 +1,4 @@
-"""Where a code point of the text stands in UTF-16 units and in bytes of the file, counted, never searched."""
+"""Converts positions of code points to UTF-16 units and to bytes of the file, by counting, never by searching."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from index.text.decoding import MULTIBYTE
 from index.types import Span
 
-RUN_BYTES = 17  # of one run of a map: where it starts here and there, and its width
+RUN_BYTES = 17  # a run of a map: its start in both units, and its width
 
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 Widths = NDArray[np.int8]
 
 
 class Ranges(Struct, frozen=True):
-    """One span in the three units, each half-open."""
+    """A span in three units, each half-open."""
 
     codepoint: Span
     utf16: tuple[int, int]
@@ -27,7 +27,7 @@ class Ranges(Struct, frozen=True):
 
 
 class PositionMap:
-    """Made once for a document; two maps of runs of equal width, so its size grows with the runs, not with the text.
+    """The position map of a document. Stores runs of equal width, so its size grows with the runs, not the text.
 
     >>> PositionMap("aé😀b", "utf-8", bom=3).byte(3), PositionMap("aé😀b", "utf-8", bom=3).utf16(3)
     (10, 4)
@@ -50,6 +50,11 @@ class PositionMap:
         return Ranges(
             codepoint=span, utf16=(self.utf16(start), self.utf16(end)), byte=(self.byte(start), self.byte(end))
         )
+
+
+def byte_offsets(text: str, encoding: str, bom: int = 0) -> NDArray[np.int64]:
+    """Where each code point begins in the file, and at the end where the last one ends: [len(text) + 1]."""
+    return np.concatenate([[0], np.cumsum(_byte_widths(_points(text), encoding), dtype=np.int64)]) + bom
 
 
 class _Runs:
@@ -75,7 +80,7 @@ class _Runs:
 
 
 def _points(text: str) -> Points:
-    """The code points, in the narrowest type that holds them."""
+    """The code points, in the smallest integer type that holds them."""
     if text.isascii():
         return np.frombuffer(text.encode("ascii"), np.uint8)
     return np.frombuffer(text.encode("utf-32-le"), "<u4")
@@ -90,7 +95,7 @@ def _ones(points: Points) -> Widths:
 
 
 def _byte_widths(points: Points, encoding: str) -> Widths:
-    """Bytes that each code point takes: int8, one or more."""
+    """The bytes of each code point: int8, one or more."""
     if encoding == "utf-8":
         return _ones(points) + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000)
     if encoding.startswith("utf-16-"):
@@ -99,6 +104,6 @@ def _byte_widths(points: Points, encoding: str) -> Widths:
         return 4 * _ones(points)
     if encoding not in MULTIBYTE:
         return _ones(points)
-    # `decode` has proved that the text encodes to the file, and these codecs have no state.
+    # `decode` has verified that the text encodes to the file, and these codecs are stateless.
     distinct, where = np.unique(points, return_inverse=True)
     return np.array([len(chr(point).encode(encoding)) for point in distinct], np.int8)[where]

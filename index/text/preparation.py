@@ -1,4 +1,4 @@
-"""Preparing a document: bytes to text, sentences, passages, and what is embedded for each of these."""
+"""Prepares a document: decodes it, splits it into sentences and passages, and makes the texts to embed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from index.text.structure import Structure, joined
 from index.types import Document, Encoder, Passage, Span
 
 LARGEST_DOCUMENT = 64_000_000  # bytes
-CONTEXT_SHARE = 4  # a context may take one part in so many of the encoder's window
+CONTEXT_SHARE = 4  # largest share of the encoder's window for a context: one part in so many
 
 
 class Prepared(Struct, frozen=True):
-    """A document ready but for its vectors."""
+    """A document without its vectors."""
 
     document: Document
     origin: str | None
@@ -37,7 +37,7 @@ class Prepared(Struct, frozen=True):
 
 
 class SenderMetadata(Struct, frozen=True):
-    """What the sender of a document said about it; it wins over what the file says."""
+    """Metadata from the sender of a document, which overrides the file's own."""
 
     media_type: str | None = None
     charset: str | None = None
@@ -72,7 +72,7 @@ def prepare(
     def above(headings: tuple[str, ...]) -> str:
         line = context(title, headings)
         fits_beside_text = encoder.count(line) <= encoder.window // CONTEXT_SHARE
-        return line if fits_beside_text else ""  # better no context than hardly any passage
+        return line if fits_beside_text else ""  # rather no context than hardly any passage
 
     def embedded(part: str, headings: tuple[str, ...]) -> str:
         return config.passage_prompt.format(context=above(headings), text=part)

@@ -1,10 +1,9 @@
-"""Text to sentences with exact spans: nothing but white space between two, and none across a block.
+"""Splits text into sentences with exact spans: only white space between two, and none across blocks.
 
-nupunkt proposes where sentences start; a few rules then add and take out starts. `python -m eval.benchmarks.splitters`
-compares five proposers, alone and under these rules.
-Alone, sentencex has the higher F1, nupunkt the higher precision, and a
-missing start is easier to add by rule than a wrong one is to find. Under the rules nupunkt is ahead: by little on the
-held-out labels, by more on those that the rules were made with.
+nupunkt proposes sentence starts; a few rules add and remove some. `python -m eval.benchmarks.splitters` compares five
+splitters, alone and with these rules. Alone, sentencex has the higher F1 and nupunkt the higher precision, and a rule
+adds a missing start more easily than it finds a wrong one. With the rules, nupunkt is best: slightly on the held-out
+labels, more on those that the rules were written with.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from index.types import Block, BlockKind, Sentence, Span
 
 Propose = Callable[[str], Iterable[tuple[int, int]]]  # sentences of a paragraph, roughly; only the starts are used
 
-# One space each, so that offsets stay: inside a block a newline means no more than a space.
+# One space each, to keep offsets: inside a block, a newline is equivalent to a space.
 SPACES = {ord(each): " " for each in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029\u202f"}
 WORD = re.compile(r"[^\W_]")
 KEPT_WHOLE = re.compile(r"\[[^\[\]]{1,500}\]\([^()\s]*\)|(?<!`)`[^`\n]{1,500}`(?!`)")  # a link, code in a line
@@ -31,7 +30,7 @@ NEWLINE = re.compile(r"\r\n?|\n")
 CLOSING = "\"'”’»›)\\]}」』】）〉》"
 OPENING = "\"'“‘„«‹(\\[{「『【（〈《¿¡"
 
-# Where a sentence starts that nupunkt, made for English, does not see: the first character after the match.
+# Sentence starts that nupunkt, made for English, misses: the first character after the match.
 STARTS = re.compile(
     rf"[。！？｡](?=[^。！？｡{CLOSING}])|[。！？｡][{CLOSING}]+\s+"  # no space needed, but 「…？」と goes on
     rf"|[।॥؟۔։።][{CLOSING}]*\s+|။\s*"
@@ -45,7 +44,7 @@ CJK_PAIRS = {"「": "」", "『": "』", "（": "）", "【": "】", "《": "》
 CJK_BRACKET = re.compile("[「」『』（）【】《》“”]")
 CJK_STOPS = frozenset("。！？｡")
 
-# What cannot stand between two sentences: the text before the start, and the text from it.
+# Not allowed between two sentences: the text before the start, and the text after it.
 ABBREVIATION_ALONE = re.compile(rf"[{OPENING}]*(?:(?:[^\W\d_]\.)+|\(?(?:\d{{1,3}}|[^\W\d_])[.)])")  # "U.S.", "1."
 GOES_ON = re.compile(rf"[{CLOSING[2:]},;:%]|(?:[-–—{OPENING}]\s*)*([^\W\d_]\w*)")
 AFTER_TIME = re.compile(
@@ -113,7 +112,7 @@ def _spans(block: str, origin: int, propose: Propose) -> Iterator[Span]:
 
 
 def _starts(block: str, propose: Propose) -> list[int]:
-    """Where sentences after the first start in a block."""
+    """The sentence starts in a block after the first."""
     proposed = {start for start, _ in propose(block)} | set(_more_starts(block))
     has_capitals = block != block.lower()
     kept_whole = [found.span() for found in KEPT_WHOLE.finditer(block)] if "](" in block or "`" in block else []
@@ -133,9 +132,9 @@ def _starts(block: str, propose: Propose) -> list[int]:
 
 
 def _more_starts(block: str) -> Iterator[int]:
-    """Starts that nupunkt does not see; in CJK quotes and brackets a sentence does not end."""
+    """Starts that nupunkt misses. Inside CJK quotes and brackets, no sentence ends."""
     closes_at = _closing_places(block) if any(stop in block for stop in CJK_STOPS) else {}
-    free_from = 0  # the end of the bracket in which we are
+    free_from = 0  # end of the enclosing bracket
     opened = iter(sorted(closes_at))
     bracket = next(opened, None)
     for found in STARTS.finditer(block):
@@ -147,7 +146,7 @@ def _more_starts(block: str) -> Iterator[int]:
 
 
 def _closing_places(block: str) -> dict[int, int]:
-    """Where each CJK quote or bracket that is closed again opens, and where it closes."""
+    """The positions of matching CJK quotes and brackets: opening to closing."""
     open_brackets: list[tuple[str, int]] = []
     places = {}
     for found in CJK_BRACKET.finditer(block):
@@ -159,7 +158,7 @@ def _closing_places(block: str) -> dict[int, int]:
 
 
 def _may_start(block: str, previous: int, start: int, *, has_capitals: bool) -> bool:
-    """Whether a sentence may start here, after one from `previous`."""
+    """Whether a sentence may start here, after the one from `previous`."""
     if start - previous <= LOOK_BACK and ABBREVIATION_ALONE.fullmatch(block[previous:start].strip()):
         return False
     before = block[max(previous, start - LOOK_BACK) : start]

@@ -1,4 +1,4 @@
-"""Sources: how documents are named, found in folders, and selected by patterns."""
+"""Sources: the names of documents, finding files in folders, and selecting by patterns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from index.errors import BadPattern, BadSource, DocumentError, SourceConflict
 
 LONGEST_SOURCE = 1024  # bytes in UTF-8
 LONGEST_PATTERN = 1000  # code points
-LOOK_ALIKES = re.compile(
-    r"[∕⁄／⧸╱＼∖⧵﹨]"
-)  # of the slash and the backslash: they would show another path than is meant
+LOOK_ALIKES = re.compile(r"[∕⁄／⧸╱＼∖⧵﹨]")  # look like a slash or backslash, and would suggest another path
 DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
 DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -27,7 +25,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 class FoundFile(Struct, frozen=True):
     source: str
     path: Path
-    origin: str  # the folder or file that the user named
+    origin: str  # the folder or file given by the user
 
 
 def find_files(given: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
@@ -64,13 +62,13 @@ def files_under(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def file_of(origin: str, source: str) -> Path:
-    """The file that `source` was built from, when `origin` was given."""
+    """The file that `source` was built from, for the given `origin`."""
     root = Path(origin)
     return root / source if root.is_dir() or root.name != source else root
 
 
 def check_source(source: str) -> None:
-    """Raise BadSource unless `source` is a relative path that means the same everywhere."""
+    """Raise BadSource unless `source` is a relative path with the same meaning on all systems."""
     segments = source.split("/")
     reason = None
     if not source.isprintable() and any(unicodedata.category(c) in ("Cc", "Cs") for c in source):
@@ -82,18 +80,17 @@ def check_source(source: str) -> None:
     elif {".", ".."}.intersection(unicodedata.normalize("NFKC", segment) for segment in segments):
         reason = "it has '.' or '..' as a part"
     elif "\\" in source or LOOK_ALIKES.search(source):
-        reason = "it has a backslash, or what looks like one or like a slash"
+        reason = "it has a backslash, or a look-alike of a slash or backslash"
     elif DRIVE.match(source) or any(DEVICE.fullmatch(segment) for segment in segments):
-        reason = "on some systems it is the name of a drive or a device"
+        reason = "it is the name of a drive or device on some systems"
     if reason:
         raise BadSource(source=source, reason=reason)
 
 
 def select(patterns: Sequence[str], sources: Sequence[str]) -> list[int]:
-    """The places of the sources, in code point order, that match a pattern: `*`, `?` stay in a segment, `**` crosses.
+    """The positions of sources, in code point order, that match a pattern: `*`, `?` stay in a segment, `**` crosses.
 
-    Only those are looked at that begin as a pattern does before its first wildcard. Time grows with the length of
-    patterns and sources alone, whatever the patterns are.
+    Only sources with the pattern's literal prefix are examined. The time is linear in patterns and sources.
     """
     places: set[int] = set()
     for pattern in patterns:
@@ -111,7 +108,7 @@ def select(patterns: Sequence[str], sources: Sequence[str]) -> list[int]:
 
 
 def beginning(pattern: str) -> str:
-    """What every source begins with that matches a pattern: "news/2*.md" -> "news/2"."""
+    """The literal prefix of all sources that match a pattern: "news/2*.md" -> "news/2"."""
     return re.split(r"[*?]", pattern, maxsplit=1)[0]
 
 

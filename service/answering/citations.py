@@ -1,4 +1,4 @@
-"""Citations: a run of sentences with its place in three units, its quote in context, and a link to it."""
+"""Citations: a run of sentences with its positions in three units, its quote in context, and a link."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from prompts.packing import Run
 from service import schema
 
 CONTEXT = 32  # code points of prefix and suffix
-LONGEST_WHOLE = 2000  # code points; a longer sentence is cited by the part that was read
-FRAGMENT_WORDS = 3  # at either end of a text fragment
-FRAGMENT_WHOLE = 60  # code points up to which a text fragment holds the whole quote
+LONGEST_WHOLE = 2000  # code points; of a longer sentence, only the part that was read is cited
+FRAGMENT_WORDS = 3  # at each end of a text fragment
+FRAGMENT_WHOLE = 60  # code points; a text fragment contains shorter quotes completely
 WORD = regex.compile(r"\S+")
 GRAPHEME = regex.compile(r"\X")
 
 
 def cite(run: Run, content: Content) -> schema.Citation:
-    """Cite a run of the document that `content` holds."""
+    """Cite a run of sentences of the document `content`."""
     start, end = run.span
     document, text = content.document, content.text
     quote = text[start:end]

@@ -1,4 +1,4 @@
-"""Composing: from the answers selected to those that are sent, each cited."""
+"""Composes the response: turns selected answers into cited ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def compose(selection: Selection, searcher: Searcher) -> list[schema.Answer]:
 
 
 def composed(answer: SelectedAnswer, searcher: Searcher) -> schema.Answer:
-    """An answer in as many parts as it has runs of sentences, that of the candidate and its document first."""
+    """An answer with one citation per run of sentences, the candidate's own run and document first."""
     own = answer.candidate.run
     runs = joined([own, *(each.run for each in answer.companions)], lambda document: searcher.content(document).text)
     citations = [cite(run, searcher.content(run.document)) for run in runs]

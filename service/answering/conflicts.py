@@ -1,7 +1,8 @@
-"""Whether two answers to one question can both hold.
+"""Decides whether two answers to one question contradict each other.
 
-Told only where it can be shown: numbers whose ranges do not meet, dates that differ in a part that both name, two whole
-names in answer to "who", one statement and its denial; and only of what is asked. Everything else is taken to agree.
+Only provable conflicts are reported: disjoint ranges of numbers, dates that differ in a part that both have, two full
+names as answers to "who", a statement and its negation; and only on what the question asks. Everything else counts as
+agreement.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ FUNCTION_WORDS = frozenset(
 
 
 class Statement(Struct, frozen=True):
-    """A sentence cited, and the words of it that answer."""
+    """A cited sentence, and its words that answer the question."""
 
     text: str
     answer: str
 
 
 def conflict(question: str, a: Statement, b: Statement) -> str | None:
-    """What two statements are at odds about: "number", "date", "name", "polarity"; None where both can hold."""
+    """The kind of conflict: "number", "date", "name", "polarity"; None if both can be true."""
     if plain(a.answer) == plain(b.answer) or not of_one_thing(question, a.text, b.text):
         return None
     if (differ := dates_differ(a.answer, b.answer)) is not None:
@@ -58,7 +59,7 @@ def conflict(question: str, a: Statement, b: Statement) -> str | None:
 
 
 def of_one_thing(question: str, a: str, b: str) -> bool:
-    """Whether one holds, all in all, as many words of the question as the other: half as many, give or take one."""
+    """Whether both contain about as many words of the question: at least half as many, give or take one."""
     asked = stems(question)
     first, second = len(asked & stems(a)), len(asked & stems(b))
     return 2 * min(first, second) >= max(first, second) - 1
@@ -69,7 +70,7 @@ def plain(text: str) -> str:
 
 
 def denies(a: str, b: str) -> bool:
-    """Whether one says what the other denies: the same words but for a negation."""
+    """Whether one negates the other: the same words except for a negation."""
     if bool(NEGATION.search(a)) == bool(NEGATION.search(b)):
         return False
     first, second = (stems(text) for text in (a, b))
@@ -78,12 +79,12 @@ def denies(a: str, b: str) -> bool:
 
 
 def stems(text: str) -> set[str]:
-    """Words that mean something, cut short, so that "works" and "work" are one."""
+    """Content words, truncated so that "works" and "work" are equal."""
     return {word[:4] for word in WORD.findall(text.lower()) if word not in FUNCTION_WORDS}
 
 
 def names_differ(a: str, b: str) -> bool:
-    """Whether both are one name each, and they share no part."""
+    """Whether both are a single name, and they share no part."""
     if not (NAME.fullmatch(a.strip()) and NAME.fullmatch(b.strip())):
         return False
     if SEVERAL.search(a) or SEVERAL.search(b):

@@ -1,4 +1,4 @@
-"""A context for a model of the caller's own: passages in a budget of tokens, and what each mark in it cites."""
+"""A context for the caller's own model: passages within a token budget, with a citation for each mark."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from service.answering.citations import cite
 from service.errors import UnknownTokens
 from service.reader.reader import lines_of
 
-MOST_PACKED = 100  # passages found for a context
+MOST_PACKED = 100  # passages retrieved for a context
 
 
 class Context(Struct, frozen=True):
     text: str
     tokens: int
     citations: list[schema.MarkedCitation]
-    left_out: int  # passages that are not in it, or not whole
+    left_out: int  # passages left out or cut
 
 
 def packed_context(hits: Sequence[Hit], searcher: Searcher, most: int, encoding: str) -> Context:
-    """The passages found, best first, in at most `most` tokens. Raises UnknownTokens."""
+    """Pack the passages, best first, into at most `most` tokens. Raises UnknownTokens."""
     if encoding not in ENCODINGS:
         raise UnknownTokens(encoding=encoding, known=", ".join(ENCODINGS))
     offers = [

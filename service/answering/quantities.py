@@ -1,4 +1,4 @@
-"""Numbers and dates in the words of an answer, as far as they can be compared."""
+"""Parses numbers and dates in answers, for comparison."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PIECE = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|[^\W\d_]+|[%$€£]")
 AT_LEAST = re.compile(r"\b(?:more than|at least|over|above|no fewer than|minimum)\b", re.IGNORECASE)
 AT_MOST = re.compile(r"\b(?:less than|fewer than|at most|up to|under|below|no more than|maximum)\b", re.IGNORECASE)
 ABOUT = re.compile(r"\b(?:about|around|some|approximately|roughly|nearly|almost|circa|ca|estimated)\b", re.IGNORECASE)
-ROUGH = 0.1  # how far a number said roughly may be off, as a share
-FAR_APART = 1.5  # times the lower of two least numbers is the higher, where both cannot be meant
+ROUGH = 0.1  # tolerance of an approximate number, as a share
+FAR_APART = 1.5  # at this ratio, two lower bounds cannot mean the same
 RANGE = re.compile(r"\bbetween\b|\b(?:to|or)\b|\d ?[-–] ?\d", re.IGNORECASE)
-ROUNDED = {"m": 0.02, "kg": 0.02, "s": 0.02}  # how far apart what is measured may be, as a share: 61 metres, 200 feet
+ROUNDED = {"m": 0.02, "kg": 0.02, "s": 0.02}  # tolerance between measurements, as a share: 61 metres, 200 feet
 UNITS = {
     "km": ("m", 1e3), "kilometre": ("m", 1e3), "kilometer": ("m", 1e3), "m": ("m", 1.0), "metre": ("m", 1.0),
     "meter": ("m", 1.0), "cm": ("m", 0.01), "mm": ("m", 0.001), "mile": ("m", 1609.344), "foot": ("m", 0.3048),
@@ -58,10 +58,10 @@ class Quantity(Struct, frozen=True):
 
 
 def quantity_of(answer: str, sentence: str) -> Quantity | None:
-    """The one amount that an answer names: "more than 30 km" -> 30,000 m and up; "2 to 4" -> from 2 to 4.
+    """The only quantity in an answer: "more than 30 km" -> 30,000 m and up; "2 to 4" -> from 2 to 4.
 
-    What stands just before the answer in its sentence counts: "more than" may be left out of a span. None where several
-    things are counted: "35 dead and 119 injured".
+    Includes the words just before the answer in its sentence, because "more than" may be outside the span. None if
+    several things are counted: "35 dead and 119 injured".
     """
     place = sentence.find(answer)
     said = f"{sentence[max(0, place - 14) : place]}{answer}" if place > 0 else answer
@@ -84,7 +84,7 @@ def quantity_of(answer: str, sentence: str) -> Quantity | None:
 def quantities_differ(a: Quantity, b: Quantity) -> bool:
     if a.unit != b.unit:
         return False
-    if a.high == b.high == inf:  # who knows of sixty does not say "at least 35"
+    if a.high == b.high == inf:  # someone who knows of sixty would not say "at least 35"
         return FAR_APART * min(a.low, b.low) < max(a.low, b.low)
     close = ROUNDED.get(a.unit, 1e-6) * max(abs(a.low), abs(b.low), 1.0)
     return a.high + close < b.low or b.high + close < a.low
@@ -123,7 +123,7 @@ def number_of(piece: str) -> float | None:
 
 
 def dates_differ(a: str, b: str) -> bool | None:
-    """Whether two dates differ in a part that both name; None where one is no date."""
+    """Whether two dates differ in a part that both have; None if either is not a date."""
     first, second = date_parts(a), date_parts(b)
     if not first or not second:
         return None
@@ -135,7 +135,7 @@ def disjoint(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 
 def date_parts(text: str) -> dict[str, tuple[int, int]]:
-    """Each part as a range, both ends in it: "4 May 1871" -> day 4, month 5, year 1871; "the 1980s" -> 1980 to 1989."""
+    """Each part as an inclusive range: "4 May 1871" -> day 4, month 5, year 1871; "the 1980s" -> 1980 to 1989."""
     if iso := ISO.search(text):
         year, month, day = map(int, iso.groups())
         return {"year": (year, year), "month": (month, month), "day": (day, day)}

@@ -22,16 +22,16 @@ from index.types import Span
 from service.answering.citations import CONTEXT, LONGEST_WHOLE
 from service.schema import GivenCitation
 
-MOST = 500  # places of one quote that are told apart by context; where there are more, only its number tells
-LEAD = 8  # code points of context by which the best of several places must be ahead of the next
-FIRM = 16  # code points of context that the best of several places must have
-BRIEF = 12  # code points; a quote shorter than this says nothing without its context
-ALIKE = 0.6  # the share that a sentence must have kept to count as the quoted one, edited
+MOST = 500  # occurrences compared by context; if there are more, only the sentence number decides
+LEAD = 8  # code points of context by which the best occurrence must lead
+FIRM = 16  # least code points of context of the best occurrence
+BRIEF = 12  # code points; a shorter quote needs context
+ALIKE = 0.6  # share of a sentence that an edited one must keep
 SPACE = re.compile(r"\s+")
 
 
 class Place(Struct, frozen=True):
-    """A run of sentences, `first` to `last` inclusive, and what is quoted of them."""
+    """A run of sentences, `first` to `last` inclusive, and the quoted part of them."""
 
     first: int
     last: int
@@ -39,7 +39,7 @@ class Place(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    """How far the context of a citation is found around a place, in code points; white space counts once."""
+    """The length of a citation's context that matches around a position, in code points; white space counts once."""
 
     before: int
     after: int
@@ -130,7 +130,7 @@ class Anchoring:
         return [number for number in dict.fromkeys((first, moved)) if 0 <= number < len(self._sentences)]
 
     def _standing(self, number: int, quote: str) -> Place | None:
-        """The place of a quote that begins with this sentence, ends with a sentence, and is what stands there."""
+        """The position of a quote that starts with this sentence, ends with a sentence, and matches."""
         start = self._sentences[number].start
         span = Span(start, start + len(quote))
         last = bisect_left(self._sentences, (span.end,)) - 1
@@ -151,11 +151,11 @@ class Anchoring:
                 return all(place is None or place.last > last for place in beside)  # not put in front of it or behind
         return False
 
-    # ---- by what they say
+    # ---- by content
 
     @cached_property
     def _numbers(self) -> dict[str, list[int]]:
-        """The numbers of the sentences, by their text."""
+        """The numbers of the sentences, by text."""
         numbers: dict[str, list[int]] = defaultdict(list)
         for number, (start, end) in enumerate(self._sentences):
             numbers[self._text[start:end]].append(number)
@@ -166,7 +166,7 @@ class Anchoring:
         return sorted({len(text) for text in self._numbers})
 
     def _places(self, quote: str) -> list[Place]:
-        """Where the quote stands as whole sentences: all places, or the first MOST + 1."""
+        """The occurrences of the quote as whole sentences, at most MOST + 1."""
         if quote not in self._known:
             self._known[quote] = list(islice(self._all_places(quote), MOST + 1))
         return self._known[quote]
@@ -179,7 +179,7 @@ class Anchoring:
 
     @cached_property
     def _overlong(self) -> list[tuple[int, Span]]:
-        """The sentences that are not cited whole, with their numbers."""
+        """The sentences too long to be cited whole, with their numbers."""
         return [(number, span) for number, span in enumerate(self._sentences) if span.end - span.start > LONGEST_WHOLE]
 
     def _part(self, given: GivenCitation) -> Place | None:
@@ -196,7 +196,7 @@ class Anchoring:
                 span = Span(at + len(before), at + len(before) + len(quote))
                 places.append(Place(number, number, span))
                 if len(places) > 1 or self._text.find(whole, at + 1, limits[1]) >= 0:
-                    return None  # it stands in several places alike
+                    return None  # several equal occurrences
         if not places:
             return None
         start, end = places[0].span
@@ -205,7 +205,7 @@ class Anchoring:
         return places[0] if known_before and known_after else None
 
     def _around(self, span: Span) -> Place | None:
-        """A span with the sentences that it touches; None where it touches none."""
+        """A span with the sentences that it touches; None if it touches none."""
         first = bisect_right(self._sentences, span.start, key=lambda sentence: sentence.end)
         last = bisect_left(self._sentences, (span.end,)) - 1
         return Place(first, last, span) if first <= last else None
@@ -219,7 +219,7 @@ class Anchoring:
         return Match(kept_before, kept_after, kept_before == len(before), kept_after == len(after))
 
     def _context(self, span: Span) -> tuple[str, str]:
-        """What stands before a span, read backwards, and what stands behind it."""
+        """The text before a span, reversed, and the text after it."""
         if span not in self._contexts:
             start, end = span
             before = folded(self._text[max(0, start - 2 * CONTEXT) : start])
@@ -228,19 +228,19 @@ class Anchoring:
 
 
 def folded(text: str) -> str:
-    """White space as one space each: a file with other line breaks has the same context."""
+    """Collapse white space, so that a file with other line breaks has the same context."""
     return SPACE.sub(" ", text)
 
 
 def shared(a: str, b: str) -> int:
-    """How many code points two texts have in common at their start: "mast", "mate" -> 2."""
+    """The length of the common prefix: "mast", "mate" -> 2."""
     if a == b[: len(a)]:
         return len(a)
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def alike(text: str, quote: str) -> bool:
-    """Whether the text is more than the quote, or one edit that leaves most of it makes the text of the quote."""
+    """Whether the text extends the quote, or one edit that keeps most of it turns it into the quote."""
     longest = max(len(text), len(quote))
     if text == quote or quote in text:
         return text != quote

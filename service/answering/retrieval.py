@@ -1,4 +1,4 @@
-"""Retrieval: searching within the limit on searches at the same time and within the deadline of whoever asks."""
+"""Runs searches within the limit on concurrency and the deadline of the question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.telemetry.instrumentation import stage
 
 
 class Retrieval:
-    """Thread-safe. `limit`: how many searches run at the same time."""
+    """Thread-safe. `limit`: the number of concurrent searches."""
 
     def __init__(self, limit: int) -> None:
         self._slots = threading.Semaphore(limit)
@@ -22,14 +22,14 @@ class Retrieval:
     def search(
         self, searcher: Searcher, text: str, depth: int, sources: Sequence[str] | None, deadline: Deadline
     ) -> list[Hit] | None:
-        """The `depth` best passages; None where searching would exceed the deadline. Raises BadPattern or HungUp."""
+        """The `depth` best passages; None if a search would exceed the deadline. Raises BadPattern or HungUp."""
         deadline.raise_if_hung_up()
         spare = min(deadline.remaining() - self._duration.upper_bound, threading.TIMEOUT_MAX)
         if spare <= 0 or not self._slots.acquire(timeout=spare):
             return None
         begun = time.monotonic()
         try:
-            deadline.raise_if_hung_up()  # who hung up while waiting costs no search
+            deadline.raise_if_hung_up()  # a client that disconnected while waiting costs no search
             with stage("retrieve"):
                 hits = searcher.search(text, depth, sources)
         finally:

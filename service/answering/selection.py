@@ -1,4 +1,4 @@
-"""Selection: which of the reader's candidates become answers, and whether two of them contradict each other."""
+"""Selects answers from the reader's candidates, and detects contradictions among them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from service.answering.conflicts import Statement, conflict, plain
 from service.answering.units import parts_in_front
 from service.reader.reader import Candidate, Reading
 
-COMPARED = 5  # sure candidates among which a conflict is looked for
-CLOSE = 0.6  # of the first one's confidence, what its contradiction must have
-NEEDED = 0.2  # the share of the question's words that a neighbour must add to be cited along
+COMPARED = 5  # confident candidates that are checked for a conflict
+CLOSE = 0.6  # least confidence of a contradiction, as a share of the first answer's
+NEEDED = 0.2  # share of the question's words that a neighbour must add to be cited too
 LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
     re.IGNORECASE,
@@ -35,7 +35,7 @@ Status = Literal["answered", "conflicting", "abstained"]
 
 
 class SelectedAnswer(Struct, frozen=True):
-    """A candidate, those that say the same words elsewhere, and other sentences to be quoted beside it."""
+    """A candidate, its repetitions elsewhere, and other sentences to quote beside it."""
 
     candidate: Candidate
     repetitions: list[Candidate] = []
@@ -43,7 +43,7 @@ class SelectedAnswer(Struct, frozen=True):
 
 
 class Selection(Struct, frozen=True):
-    """`ranked` are the candidates to be shown, as they are quoted; the first `limit` that differ are the answers."""
+    """`ranked`: the candidates to show, as quoted; the first `limit` different ones are the answers."""
 
     ranked: list[Candidate]
     conflicting: bool
@@ -62,7 +62,8 @@ def select(
 ) -> Selection:
     """The first `limit` answers of at least `threshold`. Candidates with the same words are one answer.
 
-    Where another contradicts the first, both at least `certain` and about as sure, both sides come, whatever the limit.
+    If another contradicts the first, with both at least `certain` and of similar confidence, both sides are returned,
+    whatever the limit.
     """
     shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
     least = max(certain, CLOSE * reading.confidence)
@@ -78,7 +79,7 @@ def select(
 
 
 def with_companions(selection: Selection, companions: Sequence[Candidate], searcher: Searcher) -> Selection:
-    """The same with sentences beside the first answer. What they quote stands in no other answer."""
+    """Add sentences to the first answer. What they quote is removed from the other answers."""
     return replace(selection, answers=grouped(selection.ranked, selection.limit, searcher, companions))
 
 
@@ -105,9 +106,9 @@ def grouped(
 def alternatives(
     answer: SelectedAnswer, candidates: Sequence[Candidate], floor: float, searcher: Searcher
 ) -> list[Candidate]:
-    """The candidates from the floor up that say something else than the answer and one another, likeliest first.
+    """The candidates above the floor that say something different from the answer and each other, likeliest first.
 
-    None where the answer is a part of a sentence that is too long to be quoted: nothing can stand beside that.
+    None if the answer is part of an overlong sentence, which is always shown alone.
     """
     if not is_whole(answer.candidate.run, searcher):
         return []
@@ -130,18 +131,18 @@ def alternatives(
 
 
 def is_whole(run: Run, searcher: Searcher) -> bool:
-    """Whether it is sentences, not a part of one too long for any passage."""
+    """Whether it is whole sentences, not part of one that is too long for a passage."""
     return run.span == whole(run, searcher.content(run.document))
 
 
 def normalized(run: Run, searcher: Searcher) -> str:
-    """Its words without marks and capitals; the text itself where it has no word."""
+    """Its words in lower case without punctuation; the text itself if it has no words."""
     text = searcher.content(run.document).text[slice(*run.span)]
     return plain(text) or text
 
 
 def as_quoted(candidate: Candidate, searcher: Searcher) -> Candidate:
-    """With the span of its whole sentences, or of the part that was read where they are too long."""
+    """A copy with the span of its whole sentences, or of the part that was read if they are too long."""
     sentences = whole(candidate.run, searcher.content(candidate.document))
     return replace(candidate, span=sentences) if sentences.end - sentences.start <= LONGEST_WHOLE else candidate
 
@@ -151,7 +152,7 @@ def whole(run: Run, content: Content) -> Span:
 
 
 def contradiction(question: str, candidates: Sequence[Candidate], searcher: Searcher) -> int | None:
-    """The place of the first candidate that cannot hold together with the best one."""
+    """The index of the first candidate that contradicts the best one."""
     if not candidates:
         return None
     statements = [statement_of(candidate, searcher.content(candidate.document)) for candidate in candidates]
@@ -169,7 +170,7 @@ def statement_of(candidate: Candidate, content: Content) -> Statement | None:
 
 
 def with_support(question: str, candidate: Candidate, searcher: Searcher) -> Candidate:
-    """With the sentence before it, where it leans on that one: "It was built in 1932." does not say what was built."""
+    """Add the sentence before it if it depends on that: "It was built in 1932." does not say what was built."""
     content = searcher.content(candidate.document)
     number = candidate.first - 1
     if (

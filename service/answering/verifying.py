@@ -16,13 +16,13 @@ from service.answering.citations import cite
 from service.answering.relocation import Anchoring, Place
 from service.errors import LengthOutOfRange
 
-MOST = 10_000  # citations in a call, with those of `also`
+MOST = 10_000  # citations per call, including `also`
 
 
 def verify(searcher: Searcher, citations: Sequence[schema.GivenCitation]) -> list[schema.Verified]:
-    """Each citation as of this version of the collection, in order, with those of its `also` that stand somewhere.
+    """The status of each citation in this version of the collection, in order, with the surviving ones of its `also`.
 
-    Raises LengthOutOfRange where there are more than MOST of them in all.
+    Raises LengthOutOfRange if there are more than MOST of them in all.
     """
     asked = [each for citation in citations for each in (citation, *citation.also)]
     if len(asked) > MOST:

@@ -89,7 +89,7 @@ def located(source: str, place: Range, sentences: SentenceRange, text_of: TextOf
 def line_at(text: str, codepoint: int) -> int:
     r"""The line of a code point, counted from 1; a line ends with CR, LF or both.
 
-    >>> line_at("a\\r\\nb\\rc", 5)
+    >>> line_at("a\r\nb\rc", 5)
     3
     """
     return 1 + len(re.findall(r"\r\n|\r|\n", text[:codepoint]))

@@ -34,7 +34,7 @@ UNREAD = {
     ".htm": "text/html",
     ".xhtml": "application/xhtml+xml",
 }
-# What clients send when nobody told them what the body is.
+# The default of clients that do not know the type of the body.
 UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 
 
@@ -57,5 +57,5 @@ def by_extension(source: str) -> str:
 
 
 def stem(source: str) -> str:
-    """The title of a document without one: `news/old_light.txt` -> `old_light`."""
+    """The default title of a document: `news/old_light.txt` -> `old_light`."""
     return PurePosixPath(source).stem or source

@@ -113,7 +113,7 @@ def _closed(fence: Token, lines: Sequence[str]) -> bool:
 
 @cache
 def _parser() -> MarkdownIt:
-    """Blocks only: markup inside a paragraph stays in the text, so there is nothing to parse there."""
+    """Blocks only: inline markup stays in the text, so it is not parsed."""
     return MarkdownIt("commonmark").enable("table").disable(["inline", "text_join"])
 
 
@@ -273,7 +273,7 @@ def _words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _hard_breaks(text: str, tokens: Sequence[Token], starts: Sequence[int]) -> set[int]:
-    """Where a line starts after a hard line break inside a paragraph."""
+    """Line starts after a hard line break inside a paragraph."""
     return {
         found.end(1)
         for token in tokens

@@ -1,0 +1,98 @@
+"""The tokens of an HTML document with their places, as the HTML standard cuts them.
+
+turbohtml's tokenizer runs without a tree builder, so it does not know that <title>, <style> or CDATA mean something
+else within SVG and MathML. There it is started again behind the tag.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from turbohtml import Token, TokenType, tokenize
+
+from index.text.formats.html.foreign import Foreign
+from index.text.formats.html.marks import Marks
+
+UNPARSED = frozenset(
+    {"noscript"}
+)  # raw text to the tokenizer, as in a browser with scripts; mark-up to the tree builder
+NAME = re.compile("[a-zA-Z][^\t\n\f />]*")
+CDATA = "<![CDATA["
+COMMENT = "<!---->"
+COPIES = 20  # times the size of the document may be copied to start again
+SMALL = 1 << 26  # code points that may be copied in any case
+TEXT, REFERENCE = TokenType.TEXT, TokenType.CHARACTER_REFERENCE
+START, END = TokenType.START_TAG, TokenType.END_TAG
+
+
+class Tokens:
+    """Reads a document whose newlines are normalized, and writes it again with marks in place of its text.
+
+    Of its mark-up, comments are written empty, and elements of SVG and MathML under names that never hold raw text.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.marks = Marks(source)
+        # "</>" is nothing at all, but joins the text around it to one token; an empty comment of that length splits it.
+        self._source = source.replace("</>", "<!>")
+        self._lines = [0, *(found.end() for found in re.finditer("\n", source))]
+        self._foreign = Foreign()
+        self._copied = 0
+
+    def read(self) -> str:
+        """The document with marks."""
+        begin = 0
+        while begin >= 0:
+            begin = self._read(begin)
+        return "".join(self.marks.document)
+
+    def _read(self, begin: int) -> int:
+        """Read from `begin` on. Where to begin again, -1 at the end."""
+        source, write, mark, foreign = self._source, self.marks.document.append, self.marks.add, self._foreign
+        is_unparsed = False
+        for start, token in self._scan(begin):
+            kind = token.type
+            if kind == TEXT:
+                if not is_unparsed:
+                    mark(start, start + len(token.data or ""), None)
+                continue
+            end = start + len(token.source or "")
+            if kind == REFERENCE:
+                mark(start, end, token.data)
+            elif kind in (START, END):
+                tag = token.tag or ""
+                name = foreign.start(tag, is_closed=token.self_closing) if kind == START else foreign.end(tag)
+                is_unparsed = kind == START and tag in UNPARSED
+                write(source[start:end] if name is None else NAME.sub(name, source[start:end], count=1))
+                if name is not None and kind == START and self._may_copy(end):
+                    return end
+            elif kind == TokenType.COMMENT and foreign.is_here() and source.startswith(CDATA, start):
+                return self._cdata(start + len(CDATA))
+            elif kind == TokenType.DOCTYPE:
+                write(source[start:end])
+            else:
+                write(COMMENT)
+        return -1
+
+    def _cdata(self, start: int) -> int:
+        """Text of SVG or MathML in which nothing is mark-up."""
+        end = self._source.find("]]>", start)
+        self.marks.document.append(CDATA)
+        self.marks.add(start, end if end >= 0 else len(self._source), None)
+        self.marks.document.append("]]>")
+        return end + 3 if end >= 0 else -1
+
+    def _scan(self, begin: int) -> Iterator[tuple[int, Token]]:
+        """The tokens from `begin` on and where each starts."""
+        first = bisect_right(self._lines, begin) - 1
+        rest = self._source[begin:] if begin else self._source
+        for token in tokenize(rest, resolve_references=False, capture_source=True):
+            line = token.line - 1
+            yield (self._lines[first + line] if line else begin) + token.col, token
+
+    def _may_copy(self, end: int) -> bool:
+        """Whether to start again; a document made to be slow is read as if it had no SVG."""
+        self._copied += len(self._source) - end
+        return self._copied <= max(SMALL, COPIES * len(self._source))
