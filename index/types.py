@@ -83,9 +83,10 @@ NO_BLOCK = Block(Span(0, 0))
 
 
 class Sentence(Struct, frozen=True):
-    """A sentence's place in its document, and its block.
+    """The position of a sentence, and its block.
 
-    Between two sentences stands nothing but white space, and what is never cited: front matter, comments, furniture.
+    Between two sentences are only white space and text that is never cited: front matter, comments, headers and
+    footers.
     """
 
     span: Span

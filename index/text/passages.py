@@ -14,10 +14,10 @@ import regex
 
 from index.types import Passage, Sentence, Span
 
-Fits = Callable[[str, tuple[str, ...]], bool]  # what is read of a passage, the headings above it
-Read = Callable[[int, int, Span], str]  # what is read of sentences, first to last, of which the span is the passage
+Fits = Callable[[str, tuple[str, ...]], bool]  # text to embed of a passage, and the headings above it
+Read = Callable[[int, int, Span], str]  # text to embed of sentences first to last; the span is the passage
 
-FEW = 2  # sentences of a list or a table that are not worth a place at the end of a window
+FEW = 2  # sentences of a list or table; fewer are not put at the end of a window
 LONGEST_PART = 2000  # code points: how far to look ahead for a part; no encoder's window holds more
 GRAPHEME = regex.compile(r"\X")
 SPACE = regex.compile(r"\s+")
@@ -83,7 +83,7 @@ def windows(
         last = first
         while last < end and holds(first, last + 1):
             last += 1
-        group = groups.get(last + 1)  # the list or table that this window would cut
+        group = groups.get(last + 1)  # the list or table that this window would split
         if last < end and group and first < group[0] and (holds(*group) or last - group[0] < FEW):
             last = group[0] - 1
             passages.append(Passage(first, last, span(first, last), headings))
@@ -100,7 +100,7 @@ def windows(
 
 
 def group_starts(sentences: Sequence[Sentence], numbers: range) -> dict[int, tuple[int, int]]:
-    """Of each sentence in a list, a table or the like, the first and the last sentence of that."""
+    """For each sentence in a list, table or similar group, the group's first and last sentence."""
     groups: dict[int, tuple[int, int]] = {}
     for number in numbers:
         if (group := sentences[number].block.group) is not None:
@@ -109,7 +109,7 @@ def group_starts(sentences: Sequence[Sentence], numbers: range) -> dict[int, tup
 
 
 def parts(text: str, number: int, sentence: Sentence, fits: Fits) -> list[Passage]:
-    """Cut a sentence that fits no window into the longest parts that do."""
+    """Split an overlong sentence into the longest parts that fit."""
     start, end = sentence.span
     passages = []
     while start < end:

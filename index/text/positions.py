@@ -53,12 +53,12 @@ class PositionMap:
 
 
 def byte_offsets(text: str, encoding: str, bom: int = 0) -> NDArray[np.int64]:
-    """Where each code point begins in the file, and at the end where the last one ends: [len(text) + 1]."""
+    """The byte offset of each code point, and the end of the last: [len(text) + 1]."""
     return np.concatenate([[0], np.cumsum(_byte_widths(_points(text), encoding), dtype=np.int64)]) + bom
 
 
 class _Runs:
-    """Runs of code points of one width: where each starts here, and there."""
+    """Runs of code points of one width, with their starts in both units."""
 
     def __init__(self, widths: Widths, origin: int = 0) -> None:
         starts = np.flatnonzero(np.diff(widths, prepend=np.int8(0)))  # no width is 0, so the first run counts

@@ -31,8 +31,8 @@ class Prepared(Struct, frozen=True):
     file: bytes
     spans: list[Span]
     passages: list[Passage]
-    embedded: list[str]  # of each passage, what the encoder is given
-    keys: list[bytes]  # of each passage, the hash of that
+    embedded: list[str]  # per passage, the input of the encoder
+    keys: list[bytes]  # per passage, the hash of that input
     structure: Structure
 
 

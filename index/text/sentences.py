@@ -17,7 +17,7 @@ import nupunkt
 from index.text.structure import NEVER_CITED
 from index.types import Block, BlockKind, Sentence, Span
 
-Propose = Callable[[str], Iterable[tuple[int, int]]]  # sentences of a paragraph, roughly; only the starts are used
+Propose = Callable[[str], Iterable[tuple[int, int]]]  # approximate sentences of a paragraph; only the starts are used
 
 # One space each, to keep offsets: inside a block, a newline is equivalent to a space.
 SPACES = {ord(each): " " for each in "\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029\u202f"}
@@ -36,7 +36,7 @@ STARTS = re.compile(
     rf"|[।॥؟۔։።][{CLOSING}]*\s+|။\s*"
     rf"|[.!?…][{CLOSING}]?\s+(?=[(\[][^\W\d_a-z])"  # ... it rained. (The roof leaked.)
     r"|\b[ap]\.m\.[\"”’)]*\s+(?=[“\"(]?[A-Z])"
-    # A letter that names something, and is no initial: size S. Fits
+    # A letter that is a name, not an initial: size S. Fits
     r"|\b(?:[Ss]ize|[Pp]lan|[Vv]itamin|[Gg]rade|[Tt]ype|[Gg]roup|[Cc]lass|[Oo]ption|[Aa]ppendix|[Ss]ection|[Ff]igure"
     r"|[Hh]epatitis|[Pp]latform|[Tt]erminal|[Cc]olumn|[Rr]oom|[Gg]ate|[Pp]oint|[Bb]uilding) [A-Z]\.\s+(?=[A-Z])"
 )
@@ -53,17 +53,18 @@ AFTER_TIME = re.compile(
 )
 ORDINAL = re.compile(r"\b\d{1,2}\.\s+$")
 GERMAN_MONTH = re.compile(r"Januar|Februar|März|April|Mai|Jun[io]|Jul[io]|August|September|Oktober|November|Dezember")
-# Abbreviations before names, of languages that nupunkt does not know.
+# Abbreviations before names in languages that nupunkt does not know.
 TITLE = re.compile(r"(?:\b(?:Dra|Sr|Sra|Srta|Mme|Mlle|Hr|Fr|डॉ|ул|им)|\B[Ss]tr)\.\s+$")
 COMPANY = re.compile(r"(?:Inc|Ltd|LLC|Corp|Co|GmbH|AG|plc|S\.A)\b")  # Yahoo! Inc.
 TIME = re.compile(r"\b[ap]\.m\.\s+$")
-LOOK_BACK = 16  # code points; what the three patterns above can need, white space included
+LOOK_BACK = 16  # code points that the three patterns above need, white space included
 
 
 def split(text: str, blocks: Sequence[Block], propose: Propose = nupunkt.sent_spans) -> list[Sentence]:
-    """Split each block; every character of a block that is not white space is in exactly one sentence.
+    """Split each block; every non-space character of a block is in exactly one sentence.
 
-    A row of a table is one sentence, and so is code that is not too long. What is never cited has none.
+    A table row is one sentence, and so is code, unless it is long. Blocks that are never cited have none.
+
     `split("Hi. Ho!", [Block(Span(0, 7))])` -> spans (0, 3), (4, 7).
     """
     return [
@@ -85,7 +86,7 @@ def _spans_of(text: str, block: Block, propose: Propose) -> Iterator[Span]:
 
 
 def _code_spans(code: str, origin: int) -> Iterator[Span]:
-    """Code whole; where it is long, in runs of lines that part at blank lines if they can."""
+    """Code as one span; long code is split into runs of lines, at blank lines if possible."""
     start = 0
     while len(code) - start > LONGEST_CODE:
         window = code[start : start + LONGEST_CODE]
@@ -122,7 +123,7 @@ def _starts(block: str, propose: Propose) -> list[int]:
     for start, following in pairwise([*sorted(proposed - {0, len(block)}), len(block)]):
         word = WORD.search(block, start, following)
         if word is None or first_word is None or first_word.start() >= start:
-            continue  # a sentence without a word: it stays with its neighbour
+            continue  # a sentence without a word is merged into its neighbour
         if kept_whole and any(begin < start < end for begin, end in kept_whole):
             continue
         if _may_start(block, previous, start, has_capitals=has_capitals):

@@ -42,7 +42,7 @@ def composed(answer: SelectedAnswer, searcher: Searcher) -> schema.Answer:
 def highlight_of(
     candidate: Candidate, place: int, citation: schema.Citation, content: Content
 ) -> schema.Highlight | None:
-    """The span, if it is quoted: of a sentence too long to be quoted whole, the part read may not hold it."""
+    """The highlighted span, if it is quoted; the quoted part of a very long sentence may not contain it."""
     quoted = citation.range.codepoint
     span = candidate.highlight and highlight_span(candidate.highlight, candidate.run, content)
     if span is None or not quoted[0] <= span.start < span.end <= quoted[1]:

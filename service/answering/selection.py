@@ -27,7 +27,7 @@ LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
     re.IGNORECASE,
 )
-PROSE = ("paragraph", "quotation", "speech", "item", "step")  # where a sentence may lean on the one before
+PROSE = ("paragraph", "quotation", "speech", "item", "step")  # where a sentence may depend on the one before
 PARAGRAPH = re.compile(r"\n\s*\n")
 
 

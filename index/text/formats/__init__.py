@@ -51,7 +51,7 @@ def extract(data: bytes, source: str, media_type: str | None = None, charset: st
 
 
 def by_extension(source: str) -> str:
-    """`a/b.md` -> `text/markdown`; what is not known is taken for plain text, and decoding will tell."""
+    """`a/b.md` -> `text/markdown`; unknown extensions count as plain text, and decoding decides."""
     suffix = PurePosixPath(source).suffix.lower()
     return MARKED_UP.get(suffix) or UNREAD.get(suffix, plain.MEDIA_TYPE)
 

@@ -26,7 +26,7 @@ NEWLINE = re.compile(r"\r\n|\r|\n")
 HARD_BREAK = re.compile(r"((?: {2,}|\\)(?:\r\n|\r|\n))[\s>]*")
 WORD = re.compile(r"[^\W_]")
 LONGEST_HEADING = 1000  # code points; a longer one is kept with its markup
-UNCLOSED = 3  # fences that nobody closed, of which each takes another look at the rest of the file
+UNCLOSED = 3  # unclosed fences; each requires another pass over the rest of the file
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\[\]]*\])")
@@ -36,7 +36,7 @@ QUOTED = re.compile(r"[\s>]*")
 
 
 class Leaf(Struct, frozen=True):
-    """What a line begins: the kind of the block, its list or table, and how deep it is nested."""
+    """What a line starts: the kind of the block, its list or table, and its nesting depth."""
 
     kind: BlockKind = "paragraph"
     group: int | None = None
@@ -44,7 +44,7 @@ class Leaf(Struct, frozen=True):
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
-    """Read a Markdown file; its title is that of the front matter, else the first heading. Raises DocumentError."""
+    """Read a Markdown file. The title comes from front matter or the first heading. Raises DocumentError."""
     decoded = decode(data, source, charset)
     front = front_matter(decoded.text)
     heading, found = blocks(decoded.text, front.end)
@@ -85,7 +85,7 @@ def blocks(text: str, body: int = 0) -> tuple[str | None, list[Block]]:
 
 
 def _tokens(text: str, lines: Sequence[str]) -> list[Token]:
-    """The blocks of a text. A fence that nobody closed ends at the first blank line, not with the file."""
+    """The blocks of a text. An unclosed fence ends at the first blank line, not at the end of the file."""
     tokens = _parser().parse(text)
     offset = 0
     for _ in range(UNCLOSED):
@@ -118,7 +118,7 @@ def _parser() -> MarkdownIt:
 
 
 class _Walk:
-    """What the blocks of markdown-it are, by the line that each begins on; tokens come in order."""
+    """Classifies markdown-it's blocks by their first line; tokens come in order."""
 
     def __init__(self) -> None:
         self.found: dict[int, Leaf] = {}
@@ -142,7 +142,7 @@ class _Walk:
                 self._row = "header" if token.nesting > 0 else "row"
         if token.map and (leaf := self._leaf(token)):
             self.found[token.map[0]] = leaf
-            self.found.setdefault(token.map[1], Leaf())  # what stands behind it and in no block
+            self.found.setdefault(token.map[1], Leaf())  # the text after it, outside any block
 
     def _leaf(self, token: Token) -> Leaf | None:
         group, level = (self._group, len(self._lists) - 1) if self._lists else (None, 0)
@@ -162,7 +162,7 @@ class _Walk:
 
 
 def _leaves(tokens: Sequence[Token]) -> dict[int, Leaf]:
-    """Of each line that begins a block, which kind it is."""
+    """The kind of each line that starts a block."""
     walk = _Walk()
     for token in tokens:
         walk.enter(token)
@@ -170,7 +170,7 @@ def _leaves(tokens: Sequence[Token]) -> dict[int, Leaf]:
 
 
 def _table_rules(tokens: Sequence[Token], starts: Sequence[int]) -> dict[int, Leaf]:
-    """The lines below the heads of tables, which hold no words."""
+    """The delimiter rows below table headers, which contain no words."""
     return {
         starts[token.map[0] + 1]: Leaf("furniture")
         for token in tokens
@@ -179,10 +179,10 @@ def _table_rules(tokens: Sequence[Token], starts: Sequence[int]) -> dict[int, Le
 
 
 def _more_items(text: str, tokens: Sequence[Token], starts: Sequence[int], leaves: dict[int, Leaf]) -> dict[int, Leaf]:
-    """Items in markers that CommonMark has not: `#.`, `a)`, `(i)`. Its paragraphs are looked at line by line."""
+    """Items with markers that CommonMark lacks: `#.`, `a)`, `(i)`. Its paragraphs are checked line by line."""
     found: dict[int, Leaf] = {}
     groups = 1 + max((leaf.group or 0 for leaf in leaves.values()), default=0)
-    nesting, near = Nesting(), -2  # the line behind the last item
+    nesting, near = Nesting(), -2  # the line after the last item
     for token in tokens:
         if token.type != "paragraph_open" or not token.map:
             continue
@@ -217,7 +217,7 @@ def _item(marker: Marker, outer: Leaf, level: int, group: int) -> Leaf:
 
 
 def _markup_blocks(text: str, tokens: Sequence[Token], starts: Sequence[int]) -> dict[int, Leaf]:
-    """What holds no text of the document: comments, tags alone, badges."""
+    """Blocks without document text: comments, lone tags, badges."""
     found: dict[int, Leaf] = {}
     for token in tokens:
         if token.type not in ("html_block", "paragraph_open") or not token.map:
@@ -238,7 +238,7 @@ def _markup_blocks(text: str, tokens: Sequence[Token], starts: Sequence[int]) ->
 
 
 def _headings(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
-    """Each heading's first line, and the path of headings down to itself."""
+    """The first line of each heading, and its path of headings, including itself."""
     found: dict[int, tuple[str, ...]] = {}
     path: list[tuple[int, str]] = []
     for token, inline in pairwise(tokens):
@@ -250,7 +250,7 @@ def _headings(tokens: Sequence[Token]) -> dict[int, tuple[str, ...]]:
 
 
 def plain(content: str) -> str:
-    """A heading without its inline markup: `The *old* [light](a.md)` -> `The old light`."""
+    """A heading without inline markup: `The *old* [light](a.md)` -> `The old light`."""
     if len(content) > LONGEST_HEADING:
         return content
     inline = _inline_parser().parseInline(content)[0]
@@ -286,16 +286,16 @@ def _hard_breaks(text: str, tokens: Sequence[Token], starts: Sequence[int]) -> s
 def _blocks(
     text: str, cuts: Sequence[int], leaves: dict[int, Leaf], headings: dict[int, tuple[str, ...]]
 ) -> Iterator[Block]:
-    """What lies between neighbouring cuts; what has no word (a rule) joins its neighbour.
+    """The blocks between cuts. Text without a word (a rule) is merged into its neighbour.
 
-    A heading's own block carries the path down to itself, so that it opens the section it names.
+    The path of a heading's own block includes the heading, so it belongs to the section it names.
     """
     path: tuple[str, ...] = ()
     leaf = Leaf()
     block: Block | None = None
     for start, end in pairwise(cuts):
         piece = text[start:end]
-        leaf = leaves.get(start, leaf)  # behind a hard break the same block goes on
+        leaf = leaves.get(start, leaf)  # the block continues after a hard break
         if not piece.strip():
             continue
         span = Span(start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip()))

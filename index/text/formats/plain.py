@@ -37,14 +37,14 @@ UNDERLINES = {"=": 1, "-": 2, "~": 3}
 
 
 class Paragraph(Struct, frozen=True):
-    """Lines between blank lines, all quoted as deeply, without the marks of quotation."""
+    """Lines between blank lines, all with the same quote depth, without quote marks."""
 
     lines: list[Line]
-    quoted: int  # how many `>` stand in front of each
+    quoted: int  # the number of `>` before each
 
 
 class Piece(Struct, frozen=True):
-    """A block without the headings above it."""
+    """A block without its path of headings."""
 
     first: Line
     last: Line
@@ -68,7 +68,7 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    r"""Blocks without white space around them, every other character in one: `"a\n\n- b"` -> `a`, `- b`."""
+    r"""Blocks without surrounding white space; they cover all other characters: `"a\n\n- b"` -> `a`, `- b`."""
     paragraphs = list(_paragraphs(text))
     wrapping = Wrapping.of([paragraph.lines for paragraph in paragraphs if not _is_drawing(paragraph.lines)])
     path: list[tuple[int, str]] = []
@@ -88,7 +88,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def _paragraphs(text: str) -> Iterator[Paragraph]:
-    """Runs of lines that are not blank; quoted lines without their marks, so that their widths can be compared."""
+    """Runs of non-blank lines. Quoted lines lose their marks, so that their widths are comparable."""
     run: list[Line] = []
     depth = 0
     for line in lines(text):
@@ -103,7 +103,7 @@ def _paragraphs(text: str) -> Iterator[Paragraph]:
         if not bare.blank:
             run.append(bare)
         elif quoted:
-            yield Paragraph([line], 0)  # the marks alone
+            yield Paragraph([line], 0)  # only marks
     if run:
         yield Paragraph(run, depth)
 
@@ -152,7 +152,7 @@ def _stands_alone(line: Line) -> bool:
 
 
 def _marker(line: Line, *, numbered: bool) -> Marker | None:
-    """What a line begins with, if it begins an item; `1.` does only in a paragraph that begins so as well."""
+    """The marker of a list item at the start of a line; `1.` counts only if the paragraph starts with one too."""
     if NUMBERED.match(line.text) and not numbered:
         return None
     marker = marker_at(line.text)
@@ -160,7 +160,7 @@ def _marker(line: Line, *, numbered: bool) -> Marker | None:
 
 
 def _heading_level(run: Sequence[Line]) -> int:
-    """How deep a heading is, 0 where a paragraph is none: 1 for `CHAPTER I` and for capitals, 2 for `3.1 Scope`."""
+    """The level of a heading, 0 for other paragraphs: 1 for `CHAPTER I` and for capitals, 2 for `3.1 Scope`."""
     title = run[0].text.strip()
     if not LETTER.search(title) or len(title) > LONGEST_HEADING:
         return 0
@@ -176,7 +176,7 @@ def _heading_level(run: Sequence[Line]) -> int:
 
 
 def _is_drawing(run: Sequence[Line]) -> bool:
-    """Whether a paragraph is a picture, a grammar or code, whose lines are no sentences: marks all over it."""
+    """Whether a paragraph is a drawing, a grammar or code, which contain no sentences: full of punctuation."""
     shown = "".join(line.text for line in run).replace(" ", "")
     if run[0].text.lstrip().startswith(("$ ", "% ", ">>> ")):
         return True
@@ -184,8 +184,8 @@ def _is_drawing(run: Sequence[Line]) -> bool:
 
 
 def _across_pages(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """The pieces; a sentence that goes on behind the foot of a page and the head of the next is made whole."""
-    held: list[Piece] = []  # a paragraph, and the furniture behind it
+    """The pieces, with sentences joined that continue across a page footer and header."""
+    held: list[Piece] = []  # a paragraph, and the footer and header after it
     for piece in pieces:
         kind = piece.kind
         if held and len(held) > 1 and len(held) < MOST_FURNITURE and _is_running_head(held, piece):
@@ -203,7 +203,7 @@ def _across_pages(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def _is_running_head(held: Sequence[Piece], piece: Piece) -> bool:
-    """Whether a line is the head of a page: the first behind a foot, in columns."""
+    """Whether a line is a page header: the first after a footer, in columns."""
     return (
         PAGE.match(held[-1].first.text) is not None
         and piece.first is piece.last
