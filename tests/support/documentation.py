@@ -6,7 +6,7 @@ A part stands between `<!-- NAME -->` and `<!-- /NAME -->`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 import msgspec
@@ -125,7 +125,9 @@ def generated(page: str, text: str) -> str:
     """The text of a page of docs/ with its generated parts as they are now."""
     for name, (owner, make) in PARTS.items():
         if owner == page:
-            text = re.sub(f"(?s)(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", lambda _, make=make: make(), text)
+            before, opening, rest = text.partition(f"<!-- {name} -->\n")
+            _, closing, after = rest.partition(f"<!-- /{name} -->")
+            text = before + opening + make() + closing + after
     if page == "http-api.md":
         text = JSON_BLOCK.sub(lambda _: response(), text, count=1)
     return text
