@@ -38,20 +38,20 @@ class Address(Struct, frozen=True):
         return f"Address({self})"
 
     @classmethod
-    def read(cls, given: str, secret: str = "") -> Address:
+    def read(cls, url: str, secret: str = "") -> Address:
         """Read an address; `secret` is used where it names none. Raises BadStore, which quotes nothing secret.
 
         >>> Address.read("milvus+http://root:Milvus@localhost/docs")
         Address(milvus+http://localhost:19530/docs)
         """
-        if given.startswith(FILE):
-            path = given.removeprefix(FILE)
+        if url.startswith(FILE):
+            path = url.removeprefix(FILE)
             path = path.removeprefix("//") if path.startswith("///") else path
             if not path or "\0" in path:
                 raise BadStore(reason="milvus+file: needs a path")
             return cls(path)
         try:
-            parts = urlsplit(given)
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise BadStore(reason="its host or port is invalid") from error

@@ -61,8 +61,8 @@ def open_writer(layout: Layout, place: CollectionLayout, encoder: str | None) ->
         store = Store(place.store)
         return Writer(place, store, encoder_of(layout, store.config, encoder))
     model = models.find(encoder or models.DEFAULT)
-    made = make_encoder(model.name, layout.encoder(model.sha256))
-    return Writer(place, Store.create(place.store, config_of(made), uuid.uuid4().hex[:12]), made)
+    opened = make_encoder(model.name, layout.encoder(model.sha256))
+    return Writer(place, Store.create(place.store, config_of(opened), uuid.uuid4().hex[:12]), opened)
 
 
 class Writer(DocumentWriter):
@@ -122,10 +122,10 @@ class Writer(DocumentWriter):
             if not self.store.expired(settled, time.time()):
                 save_vectors(self.place, self.store)
                 return False
-            made = self.store.change()
+            rebuilt = self.store.change()
             make_anew(self.place, self.store, self.changing)
             with self.changing():
-                self.store.purge(min(settled, made), time.time())
+                self.store.purge(min(settled, rebuilt), time.time())
         return True
 
     def rebuild(self) -> None:

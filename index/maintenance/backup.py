@@ -78,8 +78,8 @@ def made_whole(target: Path) -> Iterator[Path]:
 
 def copy_store(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True)
-    with closing(connected(source)) as here, closing(sqlite3.connect(target)) as there:
-        here.backup(there)  # one step: a consistent snapshot, and writers do not wait
+    with closing(connected(source)) as original, closing(sqlite3.connect(target)) as copy:
+        original.backup(copy)  # one step: a consistent snapshot, and writers do not wait
 
 
 def copy_encoder(source: Layout, target: Layout, sha256: str) -> None:

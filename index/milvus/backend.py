@@ -88,9 +88,9 @@ class MilvusBackend:
         check_name(name)
         if self.has(name):
             raise CollectionExists(collection=name)
-        made = config_of(self._encoder(encoder or models.DEFAULT))
-        self._engine.make(passages_table(made.encoder_sha256, made.dimension))
-        row = {"key": name, "collection": secrets.token_hex(6), "config": msgspec.json.encode(made).decode()}
+        config = config_of(self._encoder(encoder or models.DEFAULT))
+        self._engine.make(passages_table(config.encoder_sha256, config.dimension))
+        row = {"key": name, "collection": secrets.token_hex(6), "config": msgspec.json.encode(config).decode()}
         self._engine.upsert(COLLECTIONS.name, [row | COUNTERS | {"vector": NOTHING}])
 
     def make_in_subprocess(self, name: str, encoder: str | None, _program: Sequence[str]) -> None:

@@ -29,19 +29,19 @@ def rarity(passages: int, holding: int) -> float:
 
 
 def scores(
-    asked: Sequence[str],
+    query_terms: Sequence[str],
     candidates: Mapping[int, Sequence[str]],
     holding: Mapping[str, int],
     passages: int,
     words: int,
 ) -> dict[int, float]:
-    """The BM25 of each candidate that contains any term of `asked`.
+    """The BM25 of each candidate that contains any of the `query_terms`.
 
     `candidates`: their terms in any order. `holding`: the number of passages with each term. `passages` and `words`:
     totals of the collection.
     """
     average = np.float32(words / max(passages, 1)) or np.float32(1)
-    weights = {term: np.float32(rarity(passages, holding[term]) * (1 + K1)) for term in sorted(set(asked))}
+    weights = {term: np.float32(rarity(passages, holding[term]) * (1 + K1)) for term in sorted(set(query_terms))}
     found: dict[int, float] = {}
     for number, terms in candidates.items():
         length = np.float32(LENGTHS[bisect_right(LENGTHS, len(terms)) - 1])

@@ -101,7 +101,7 @@ def orphans(bound: Bound, rows: list[Present]) -> set[str]:
     named = {version for each in rows for version in [each.version, *(kept.version for kept in each.kept)]}
     for entry in bound.part.engine.rows(JOURNAL.name, bound.part.rows, ["versions"]):
         named |= {version for _, version in msgspec.json.decode(entry["versions"], type=list[Named])}
-    there: Counter[str] = Counter()
+    versions: Counter[str] = Counter()
     for table in (PIECES_TABLE.name, bound.part.table.name):
-        there.update(row["version"] for row in bound.part.engine.rows(table, bound.part.rows, ["version"]))
-    return there.keys() - named
+        versions.update(row["version"] for row in bound.part.engine.rows(table, bound.part.rows, ["version"]))
+    return versions.keys() - named

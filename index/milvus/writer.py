@@ -111,16 +111,16 @@ class MilvusWriter(DocumentWriter):
         return {keys[key]: Present.of(row) for key, row in rows.items()}
 
     def live(self, sources: Sequence[str]) -> list[Document | None]:
-        there = self.present(sources)
-        return [there[source].document if source in there else None for source in sources]
+        present = self.present(sources)
+        return [present[source].document if source in present else None for source in sources]
 
     def origins(self) -> dict[str, Origin]:
         rows = map(Present.of, self._engine.rows(DOCUMENTS.name, self._part.rows, FIELDS))
         return {each.document.source: (each.origin, each.document.sha256) for each in rows}
 
     def origins_of(self, sources: Sequence[str]) -> dict[str, Origin]:
-        there = self.present(sources)
-        return {source: (each.origin, each.document.sha256) for source, each in there.items()}
+        present = self.present(sources)
+        return {source: (each.origin, each.document.sha256) for source, each in present.items()}
 
     def vectors_of(self, sources: Sequence[str]) -> dict[bytes, NDArray[np.float16]]:
         versions = [each.version for each in self.present(sources).values()]
@@ -148,14 +148,14 @@ class MilvusWriter(DocumentWriter):
         written = [self._written(new, before.get(new.document.source), now) for new in put]
         taken = [(new.document.source, row["version"]) for new, (row, _, _) in zip(put, written, strict=True)]
         taken += [(source, before[source].version) for source, _ in taken if source in before]
-        gone = [(source, each.version) for source in remove if source in before for each in [before[source]]]
-        gone += [(source, kept.version) for source in remove if source in before for kept in before[source].kept]
-        journal = [*self._entries(taken, now + KEPT_SECONDS + LATE), *self._entries(gone, now + 2 * LATE)]
+        removed = [(source, each.version) for source in remove if source in before for each in [before[source]]]
+        removed += [(source, kept.version) for source in remove if source in before for kept in before[source].kept]
+        journal = [*self._entries(taken, now + KEPT_SECONDS + LATE), *self._entries(removed, now + 2 * LATE)]
         self._engine.insert(JOURNAL.name, journal)
         self._engine.insert(PIECES_TABLE.name, [piece for _, pieces, _ in written for piece in pieces])
         self._engine.insert(self._part.table.name, [passage for *_, passages in written for passage in passages])
-        if gone:
-            self._engine.delete(DOCUMENTS.name, [self._part.key(source) for source, _ in gone])
+        if removed:
+            self._engine.delete(DOCUMENTS.name, [self._part.key(source) for source, _ in removed])
         if written:
             self._engine.upsert(DOCUMENTS.name, [row for row, _, _ in written])
         self._count(
@@ -258,8 +258,8 @@ class MilvusWriter(DocumentWriter):
         erased = False
         for entry in due:
             named = msgspec.json.decode(entry["versions"], type=list[Named])
-            there = self.present({source for source, _ in named})
-            held = {version for each in there.values() for version in each.named(now)}
+            present = self.present({source for source, _ in named})
+            held = {version for each in present.values() for version in each.named(now)}
             dead = [version for _, version in named if version not in held]
             self.erase(dead)
             erased = erased or bool(dead)

@@ -96,9 +96,9 @@ def make_anew(place: CollectionLayout, store: Store, changing: Changing) -> None
     """
     save_vectors(place, store, whole=True)
     change = store.change()
-    made = make_terms(place.terms.with_suffix(".next"), store, change)
+    rebuilt = make_terms(place.terms.with_suffix(".next"), store, change)
     with changing():
-        renew_terms(place, store, made, change)
+        renew_terms(place, store, rebuilt, change)
 
 
 def terms_covered(place: CollectionLayout) -> int:
@@ -136,24 +136,24 @@ def move_terms(index: TermIndex, store: Store, after: int, change: int) -> None:
     index.updated(store.removed_passages(after, change).tolist(), passage_texts(store, after, change))
 
 
-def renew_terms(place: CollectionLayout, store: Store, made: Path, change: int) -> None:
+def renew_terms(place: CollectionLayout, store: Store, rebuilt: Path, change: int) -> None:
     """Catch up a term index built as of `change`, and move it into place. The caller holds the change lock."""
-    index, now = TermIndex.open(made), store.change()
+    index, now = TermIndex.open(rebuilt), store.change()
     if index is None:
-        raise FileNotFoundError(made)
+        raise FileNotFoundError(rebuilt)
     if change < now:
         move_terms(index, store, change, now)
-    put_terms(place, made, now)
+    put_terms(place, rebuilt, now)
 
 
-def put_terms(place: CollectionLayout, made: Path, change: int) -> None:
+def put_terms(place: CollectionLayout, rebuilt: Path, change: int) -> None:
     """Move a finished term index into place. The caller holds the change lock."""
-    sync(made)
+    sync(rebuilt)
     before = place.terms.with_suffix(".old")
     shutil.rmtree(before, ignore_errors=True)  # left by a crash
     if place.terms.exists():
         place.terms.rename(before)  # atomic for concurrent readers
-    take_place(made, place.terms)
+    take_place(rebuilt, place.terms)
     shutil.rmtree(before, ignore_errors=True)
     cover_terms(place, change)
 

@@ -46,8 +46,8 @@ class Fusion(Struct, frozen=True):
         hits: list[Hit] = []
         for start in range(0, len(best), depth):  # one pass, unless passages were deleted meanwhile
             numbers = best[start : start + depth]
-            there = read(numbers)
-            hits += [Hit(there[n], scores[n], dense.get(n), terms.get(n)) for n in numbers if n in there]
+            passages = read(numbers)
+            hits += [Hit(passages[n], scores[n], dense.get(n), terms.get(n)) for n in numbers if n in passages]
             if len(hits) >= depth:
                 break
         return hits[:depth]

@@ -36,13 +36,13 @@ class Listed(Struct, frozen=True):
     def of(cls, documents: list[Document]) -> Listed:
         return cls(documents, [each.source for each in documents], {each.number: each for each in documents})
 
-    def moved(self, gone: set[int], added: list[Document]) -> Listed:
+    def moved(self, removed: set[int], added: list[Document]) -> Listed:
         """A copy without the documents `gone` and with those `added`. Few changes cost less than a new list."""
-        if len(gone) + len(added) > MANY:
-            kept = [document for document in self.documents if document.number not in gone]
+        if len(removed) + len(added) > MANY:
+            kept = [document for document in self.documents if document.number not in removed]
             return Listed.of(sorted(kept + added, key=lambda document: document.source))
         documents, sources, by_number = self.documents.copy(), self.sources.copy(), self.by_number.copy()
-        for number in gone & by_number.keys():
+        for number in removed & by_number.keys():
             at = bisect_left(sources, by_number.pop(number).source)
             del documents[at], sources[at]
         for document in added:
@@ -92,13 +92,13 @@ def moved_view(view: View, place: CollectionLayout, store: Store) -> View:
             return view_of(place, store)
         except (StorageFull, StorageReadOnly):
             return view
-    gone = store.removed_documents(view.change, change)
+    removed = store.removed_documents(view.change, change)
     ranges = np.concatenate([view.ranges, store.passage_ranges(view.change, change)])
     return View(
         change,
         view.covered,
-        view.listed.moved(gone, store.added_documents(view.change, change)),
-        ranges[~np.isin(ranges[:, 0], list(gone))],
+        view.listed.moved(removed, store.added_documents(view.change, change)),
+        ranges[~np.isin(ranges[:, 0], list(removed))],
         moved_vectors(view.vectors, store, view.change, change),
         terms,
     )

@@ -69,9 +69,9 @@ def sync_all(folder: Path) -> None:
         sync(path)
 
 
-def take_place(made: Path, place: Path) -> None:
+def take_place(finished: Path, place: Path) -> None:
     """Move a finished, synced file or folder to its final path. Durable on return."""
-    made.replace(place)
+    finished.replace(place)
     sync(place.parent)
 
 

@@ -28,14 +28,14 @@ class FoundFile(Struct, frozen=True):
     origin: str  # the folder or file given by the user
 
 
-def find_files(given: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
+def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
     """The files in the folders and files given, by source, and those whose names cannot be sources.
 
     Hidden files and folders are left out. Raises SourceConflict where two of them would have one name.
     """
     found: dict[str, FoundFile] = {}
     failed: list[DocumentError] = []
-    for root in given:
+    for root in roots:
         origin = root.resolve()
         for source, path in files_under(origin):
             try:

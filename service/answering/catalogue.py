@@ -51,15 +51,15 @@ class Catalogue:
 
     def __getitem__(self, name: str) -> Collection:
         """The collection of that name as it is now. Raises CollectionNotFound, or what opening it raises."""
-        known = self._collections.get(name)
-        if known is not None and (self._backend is None or known.current):
-            return known
+        opened = self._collections.get(name)
+        if opened is not None and (self._backend is None or opened.current):
+            return opened
         if self._backend is None:
             raise CollectionNotFound(collection=name, existing=", ".join(self._collections))
         with self._opening:
-            known = self._collections.get(name)
-            if known is not None and known.current:
-                return known
+            opened = self._collections.get(name)
+            if opened is not None and opened.current:
+                return opened
             self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
             opened = self._backend.open(name)
             self._collections = self._collections | {name: opened}

@@ -1,4 +1,4 @@
-"""Anchoring: where a quotation from an earlier version of a document stands in this one, or that it does not.
+"""Relocation: where a quotation from an earlier version of a document stands in this one, or that it does not.
 
 A quote is never looked for blindly: the first place where the same words stand may be another one. It must stand
 verbatim as the whole sentences that it was, so that nothing was put in front of it or behind it inside a sentence.
@@ -55,7 +55,7 @@ class Match(Struct, frozen=True):
         return self.whole_before and self.whole_after
 
 
-class Anchoring:
+class Relocation:
     """Finds the places of citations in one document. Made once for many citations of it."""
 
     def __init__(self, content: Content) -> None:
@@ -67,66 +67,68 @@ class Anchoring:
 
     # ---- where it is said to stand
 
-    def stated(self, given: GivenCitation) -> Place | None:
+    def stated(self, citation: GivenCitation) -> Place | None:
         """The place that the citation names, if all the units it gives agree and the quote is what stands there."""
-        start, end = given.range.codepoint
-        if not 0 <= start < end <= len(self._text) or self._text[start:end] != given.quote.exact:
+        start, end = citation.range.codepoint
+        if not 0 <= start < end <= len(self._text) or self._text[start:end] != citation.quote.exact:
             return None
         span = Span(start, end)
         found = self.content.positions.ranges(span)
-        if given.range.utf16 not in (None, found.utf16) or given.range.byte not in (None, found.byte):
+        if citation.range.utf16 not in (None, found.utf16) or citation.range.byte not in (None, found.byte):
             return None
         return self._around(span)
 
     # ---- where it stands now
 
-    def anchored(self, given: GivenCitation) -> Place | None:
+    def relocated(self, citation: GivenCitation) -> Place | None:
         """The one place where the quote stands now, or None."""
-        expected = self._expected(given)
-        here = [place for number in expected if (place := self._standing(number, given.quote.exact))]
-        for place in here:
-            if self._match(place, given).complete:
+        expected = self._expected(citation)
+        unmoved = [place for number in expected if (place := self._standing(number, citation.quote.exact))]
+        for place in unmoved:
+            if self._match(place, citation).complete:
                 return place
-        if any(self._edited(number, given) for number in expected):
+        if any(self._edited(number, citation) for number in expected):
             return None
-        places = self._places(given.quote.exact)
+        places = self._places(citation.quote.exact)
         if not places:
-            return self._part(given)
+            return self._part(citation)
         if len(places) == 1:
-            return places[0] if self._recognized(places[0], given) else None
+            return places[0] if self._recognized(places[0], citation) else None
         # With as many sentences as there were, a number is worth more.
-        settled = given.sentences is not None and given.sentences.total == len(self._sentences)
-        return self._best(places, here, given, settled=settled)
+        settled = citation.sentences is not None and citation.sentences.total == len(self._sentences)
+        return self._best(places, unmoved, citation, settled=settled)
 
-    def _best(self, places: list[Place], here: list[Place], given: GivenCitation, *, settled: bool) -> Place | None:
+    def _best(
+        self, places: list[Place], unmoved: list[Place], citation: GivenCitation, *, settled: bool
+    ) -> Place | None:
         """Of several places the one that the context singles out, else the sentence number, else none."""
         if len(places) > MOST:
-            return here[0] if here and settled else None
-        scored = sorted(((self._match(place, given), place) for place in places), key=lambda each: -each[0].score)
+            return unmoved[0] if unmoved and settled else None
+        scored = sorted(((self._match(place, citation), place) for place in places), key=lambda each: -each[0].score)
         (best, place), (second, _) = scored[:2]
         if best.score >= FIRM and (best.score - second.score >= LEAD or (best.complete and not second.complete)):
-            return place if self._recognized(place, given) else None
+            return place if self._recognized(place, citation) else None
         if best.score < FIRM and not settled:
             return None
         near = [place for match, place in scored if best.score - match.score < LEAD]
-        return next((place for place in here if place in near), None)
+        return next((place for place in unmoved if place in near), None)
 
-    def _recognized(self, place: Place, given: GivenCitation) -> bool:
+    def _recognized(self, place: Place, citation: GivenCitation) -> bool:
         """Whether a place is certain without its number: "Yes." may be the answer to another question now."""
-        match = self._match(place, given)
+        match = self._match(place, citation)
         beside = (match.whole_before and match.before > 1) or (match.whole_after and match.after > 1)
-        return len(given.quote.exact) >= BRIEF or beside
+        return len(citation.quote.exact) >= BRIEF or beside
 
     # ---- by number
 
-    def _expected(self, given: GivenCitation) -> list[int]:
+    def _expected(self, citation: GivenCitation) -> list[int]:
         """The number of its first sentence, if the document changed only behind it, and if only before it."""
-        if given.sentences is None:
-            start = given.range.codepoint[0]
+        if citation.sentences is None:
+            start = citation.range.codepoint[0]
             number = bisect_left(self._sentences, (start,))
             return [number] if number < len(self._sentences) and self._sentences[number].start == start else []
-        first = given.sentences.first
-        moved = first + len(self._sentences) - given.sentences.total
+        first = citation.sentences.first
+        moved = first + len(self._sentences) - citation.sentences.total
         return [number for number in dict.fromkeys((first, moved)) if 0 <= number < len(self._sentences)]
 
     def _standing(self, number: int, quote: str) -> Place | None:
@@ -138,15 +140,15 @@ class Anchoring:
             return None
         return Place(number, last, span)
 
-    def _edited(self, number: int, given: GivenCitation) -> bool:
+    def _edited(self, number: int, citation: GivenCitation) -> bool:
         """Whether the sentences that were quoted stand here, in their context, in other words."""
-        quote = given.quote.exact
-        run = 0 if given.sentences is None else given.sentences.last - given.sentences.first
+        quote = citation.quote.exact
+        run = 0 if citation.sentences is None else citation.sentences.last - citation.sentences.first
         for last in range(number + run - 1, number + run + 2):  # an edit may make one sentence of two, or two of one
             if not number <= last < len(self._sentences):
                 continue
             span = Span(self._sentences[number].start, self._sentences[last].end)
-            if self._match(Place(number, last, span), given).complete and alike(self._text[slice(*span)], quote):
+            if self._match(Place(number, last, span), citation).complete and alike(self._text[slice(*span)], quote):
                 beside = (self._standing(first, quote) for first in range(number, min(number + 2, last + 1)))
                 return all(place is None or place.last > last for place in beside)  # not put in front of it or behind
         return False
@@ -182,9 +184,9 @@ class Anchoring:
         """The sentences too long to be cited whole, with their numbers."""
         return [(number, span) for number, span in enumerate(self._sentences) if span.end - span.start > LONGEST_WHOLE]
 
-    def _part(self, given: GivenCitation) -> Place | None:
+    def _part(self, citation: GivenCitation) -> Place | None:
         """The place of a part of a sentence that is not cited whole: the only one with all of its context."""
-        before, quote, after = given.quote.prefix[-CONTEXT:], given.quote.exact, given.quote.suffix[:CONTEXT]
+        before, quote, after = citation.quote.prefix[-CONTEXT:], citation.quote.exact, citation.quote.suffix[:CONTEXT]
         whole = before + quote + after
         if not quote.strip():
             return None
@@ -212,8 +214,8 @@ class Anchoring:
 
     # ---- context
 
-    def _match(self, place: Place, given: GivenCitation) -> Match:
-        before, after = folded(given.quote.prefix[-CONTEXT:])[::-1], folded(given.quote.suffix[:CONTEXT])
+    def _match(self, place: Place, citation: GivenCitation) -> Match:
+        before, after = folded(citation.quote.prefix[-CONTEXT:])[::-1], folded(citation.quote.suffix[:CONTEXT])
         left, right = self._context(place.span)
         kept_before, kept_after = shared(before, left), shared(after, right)
         return Match(kept_before, kept_after, kept_before == len(before), kept_after == len(after))

@@ -1,4 +1,4 @@
-"""Verifying: what became of citations that were given out before."""
+"""Verifier: what became of citations that were given out before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.types import Document
 from prompts.packing import Run
 from service import schema
 from service.answering.citations import cite
-from service.answering.relocation import Anchoring, Place
+from service.answering.relocation import Place, Relocation
 from service.errors import LengthOutOfRange
 
 MOST = 10_000  # citations per call, including `also`
@@ -24,15 +24,15 @@ def verify(searcher: Searcher, citations: Sequence[schema.GivenCitation]) -> lis
 
     Raises LengthOutOfRange if there are more than MOST of them in all.
     """
-    asked = [each for citation in citations for each in (citation, *citation.also)]
-    if len(asked) > MOST:
+    flat = [each for citation in citations for each in (citation, *citation.also)]
+    if len(flat) > MOST:
         facts = {"minimum": 0, "maximum": MOST, "limits": f"0 to {MOST:,}"}
-        raise LengthOutOfRange(field="citations", length=len(asked), unit="items with those of `also`", **facts)
-    verifying = Verifying(searcher)
-    by_document = sorted(range(len(asked)), key=lambda number: (asked[number].source, asked[number].sha256))
-    found = {number: verifying.verified(asked[number]) for number in by_document}
-    told = iter([found[number] for number in range(len(asked))])
-    return [with_others(next(told), list(islice(told, len(citation.also)))) for citation in citations]
+        raise LengthOutOfRange(field="citations", length=len(flat), unit="items with those of `also`", **facts)
+    verifying = Verifier(searcher)
+    by_document = sorted(range(len(flat)), key=lambda number: (flat[number].source, flat[number].sha256))
+    found = {number: verifying.verified(flat[number]) for number in by_document}
+    results = iter([found[number] for number in range(len(flat))])
+    return [with_others(next(results), list(islice(results, len(citation.also)))) for citation in citations]
 
 
 def with_others(verified: schema.Verified, others: Sequence[schema.Verified]) -> schema.Verified:
@@ -42,36 +42,36 @@ def with_others(verified: schema.Verified, others: Sequence[schema.Verified]) ->
     return schema.Verified(verified.status, replace(verified.citation, also=also))
 
 
-class Verifying:
+class Verifier:
     """Citations against one version of a collection. Those of one document are best given one after the other."""
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
-        self._anchoring = lru_cache(2)(lambda number: Anchoring(searcher.content(number)))
+        self._relocation = lru_cache(2)(lambda number: Relocation(searcher.content(number)))
 
-    def verified(self, given: schema.GivenCitation) -> schema.Verified:
-        sha256 = given.sha256.lower()
-        live = self._searcher.live(given.source)
+    def verified(self, citation: schema.GivenCitation) -> schema.Verified:
+        sha256 = citation.sha256.lower()
+        live = self._searcher.live(citation.source)
         if live is not None:
-            anchoring: Anchoring = self._anchoring(live.number)
-            if live.sha256 == sha256 and (place := anchoring.stated(given)):
-                return schema.Verified("valid", cited(anchoring, place))
-            if place := anchoring.anchored(given):
-                return schema.Verified("moved", cited(anchoring, place))
+            relocation: Relocation = self._relocation(live.number)
+            if live.sha256 == sha256 and (place := relocation.stated(citation)):
+                return schema.Verified("valid", cited(relocation, place))
+            if place := relocation.relocated(citation):
+                return schema.Verified("moved", cited(relocation, place))
         if live is not None and live.sha256 == sha256:
             return schema.Verified("changed", None)
         copies = self._searcher.with_content(sha256)
-        if copies and (renamed := self._renamed(given, copies[0])):
+        if copies and (renamed := self._renamed(citation, copies[0])):
             return schema.Verified("moved", renamed)
         return schema.Verified("changed" if live or copies else "deleted", None)
 
-    def _renamed(self, given: schema.GivenCitation, copy: Document) -> schema.Citation | None:
+    def _renamed(self, citation: schema.GivenCitation, copy: Document) -> schema.Citation | None:
         """The citation in a document of the same bytes. One is as good as another, so the first by source is taken."""
-        anchoring: Anchoring = self._anchoring(copy.number)
-        place = anchoring.stated(given) or anchoring.anchored(given)
-        return cited(anchoring, place) if place else None
+        relocation: Relocation = self._relocation(copy.number)
+        place = relocation.stated(citation) or relocation.relocated(citation)
+        return cited(relocation, place) if place else None
 
 
-def cited(anchoring: Anchoring, place: Place) -> schema.Citation:
-    content = anchoring.content
+def cited(relocation: Relocation, place: Place) -> schema.Citation:
+    content = relocation.content
     return cite(Run(content.document.number, place.first, place.last, place.span), content)

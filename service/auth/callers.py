@@ -72,13 +72,13 @@ class Authentication(AbstractAuthenticationMiddleware):
         if not self._keys.configured:
             return EVERYONE
         self._keys.present()  # while the key file is unreadable, anonymous callers are rejected too
-        given = connection.headers.getall("authorization", [])
-        if not given and self._allow_anonymous:
+        headers = connection.headers.getall("authorization", [])
+        if not headers and self._allow_anonymous:
             return ANONYMOUS
-        if not given:
+        if not headers:
             raise KeyMissing
-        matched = BEARER.fullmatch(given[0])
-        if len(given) > 1 or not matched:
+        matched = BEARER.fullmatch(headers[0])
+        if len(headers) > 1 or not matched:
             raise KeyUnknown
         key = self._keys.find(matched[1])
         if key.origin is not None and connection.headers.getall("origin", []) != [key.origin]:

@@ -23,12 +23,12 @@ def limits(keys: Rate | None, addresses: Rate | None) -> list[DefineMiddleware]:
 
     Page tokens are shared by many people, so they are counted by address, as are rejected requests.
     """
-    made = []
+    middleware = []
     if keys is not None:
-        made.append(_limit(keys, by_key=True))
+        middleware.append(_limit(keys, by_key=True))
     if addresses is not None:
-        made.append(_limit(addresses, by_key=False))
-    return made
+        middleware.append(_limit(addresses, by_key=False))
+    return middleware
 
 
 def _limit(rate: Rate, *, by_key: bool) -> DefineMiddleware:

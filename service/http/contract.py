@@ -83,10 +83,10 @@ class JsonBody(AbstractDTO[T]):
 
 def json_sent(connection: Connection, _handler: BaseRouteHandler) -> None:
     """A guard. Raises UnsupportedMedia unless the body is uncompressed JSON in UTF-8."""
-    given = connection.headers.get("content-type", "a missing type")
-    media_type, _, parameters = given.lower().replace(" ", "").partition(";")
+    content_type = connection.headers.get("content-type", "a missing type")
+    media_type, _, parameters = content_type.lower().replace(" ", "").partition(";")
     if media_type != JSON or parameters.replace('"', "") not in ("", "charset=utf-8", "charset=utf8"):
-        raise errors.UnsupportedMedia(given=given, expected=JSON)
+        raise errors.UnsupportedMedia(given=content_type, expected=JSON)
     if (coding := connection.headers.get("content-encoding", "identity")) != "identity":
         raise errors.UnsupportedMedia(given=coding, expected=f"uncompressed {JSON}")
 

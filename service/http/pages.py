@@ -75,14 +75,14 @@ def policy(page: bytes) -> str:
 async def get_page(
     request: AppRequest,
     accepted: Annotated[str, HeaderParameter(name="Accept-Encoding")] = "",
-    known: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
+    etags: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[bytes]:
     """A file, or 304 if the browser has it. Raises UnknownPath for `//`, which Litestar treats as `/`."""
     path = request.scope["path_template"]
     if request.scope["raw_path"].partition(b"?")[0] not in (path.encode(), b"/examples/"):
         raise UnknownPath
     found = asset(path, small=re.search(r"\bgzip\b(?! *; *q=0(?:\.0*)?(?:,|$))", accepted) is not None)
-    same = matches(known, found.headers["ETag"])
+    same = matches(etags, found.headers["ETag"])
     return Response(
         b"" if same else found.content,
         status_code=304 if same else 200,

@@ -214,33 +214,33 @@ def challenge(error: errors.AccessDenied) -> str:
 
 def handle(request: AppRequest, error: Exception) -> Response[bytes]:
     """The only exception handler of the service."""
-    told = _in_our_words(request, error) if isinstance(error, HTTPException) else error
+    problem = _in_our_words(request, error) if isinstance(error, HTTPException) else error
     return Response(
-        encode_problem(told, request.scope["state"]["request_id"]),
-        status_code=kind_of(told).status,
+        encode_problem(problem, request.scope["state"]["request_id"]),
+        status_code=kind_of(problem).status,
         media_type=MEDIA_TYPE,
-        headers=headers_of(told),
+        headers=headers_of(problem),
     )
 
 
 def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
     """Translate Litestar's exceptions to errors of the table."""
-    told: Exception = error
+    problem: Exception = error
     if isinstance(error, NotFoundException):
-        told = errors.UnknownPath()
+        problem = errors.UnknownPath()
     elif isinstance(error, MethodNotAllowedException):
-        told = errors.WrongMethod(allowed=", ".join(_methods_at(request.scope)))
+        problem = errors.WrongMethod(allowed=", ".join(_methods_at(request.scope)))
     elif isinstance(error, ValidationException) and isinstance(error.extra, list):
-        told = _bad_value(error.extra)
+        problem = _bad_value(error.extra)
     elif isinstance(error, InternalServerException) and error.detail == GONE:
-        told = errors.HungUp()
+        problem = errors.HungUp()
     elif error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        told = errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
+        problem = errors.BodyTooLarge(limit=request.route_handler.resolve_request_max_body_size())
     elif error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        told = errors.TooManyRequests(retry_after=max(1, int((error.headers or {})["RateLimit-Reset"])))
+        problem = errors.TooManyRequests(retry_after=max(1, int((error.headers or {})["RateLimit-Reset"])))
     elif error.status_code == HTTPStatus.BAD_REQUEST:
-        told = errors.BadHeader()
-    return told
+        problem = errors.BadHeader()
+    return problem
 
 
 def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:

@@ -45,8 +45,8 @@ def check_head(version: str, target: bytes, headers: Headers, limits: Connection
         raise head_too_large(limits)
     hosts = len(values_of(headers, b"host"))
     codings = [coding.lower() for coding in values_of(headers, b"transfer-encoding")]
-    known = {"1.0": hosts <= 1 and not codings, "1.1": hosts == 1 and codings in ([], [b"chunked"])}
-    if not known.get(version, False) or b"#" in target:
+    allowed = {"1.0": hosts <= 1 and not codings, "1.1": hosts == 1 and codings in ([], [b"chunked"])}
+    if not allowed.get(version, False) or b"#" in target:
         raise malformed()
 
 

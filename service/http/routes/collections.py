@@ -118,8 +118,8 @@ async def put_collection(
         json_sent(request, request.route_handler)
     wanted = await decode_apart(body, CollectionRequest) if body else CollectionRequest()
     new = await changes.commit(partial(answering.make_collection, collection, wanted.encoder))
-    told = await changes.commit(partial(answering.collection_info, collection))
-    return Response(told, status_code=201 if new else 200, headers=NO_STORE)
+    info = await changes.commit(partial(answering.collection_info, collection))
+    return Response(info, status_code=201 if new else 200, headers=NO_STORE)
 
 
 @delete(

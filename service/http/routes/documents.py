@@ -174,18 +174,18 @@ async def get_file(
     workers: NamedDependency[Workers],
     version: Version = None,
     collection: Collection = "default",
-    asked: Annotated[str | None, HeaderParameter(name="Range", description="A single range of bytes")] = None,
+    requested: Annotated[str | None, HeaderParameter(name="Range", description="A single range of bytes")] = None,
     condition: Annotated[str | None, HeaderParameter(name="If-Range", description="An ETag")] = None,
-    known: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
+    etags: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
 ) -> Response[bytes]:
     """The original bytes as they were indexed, even if the file on disk has changed. HEAD returns the headers only."""
     document, file = await workers.run(partial(file_of, answering, collection, name, version))
     etag = f'"{document.sha256}"'
     headers = document_headers(etag) | {"Accept-Ranges": "bytes"}
     respond = partial(Response[bytes], media_type=document.media_type, encoding=charset(document.encoding))
-    if matches(known, etag):
+    if matches(etags, etag):
         return respond(b"", status_code=304, headers=headers)
-    part = part_of(len(file), asked, condition, etag)
+    part = part_of(len(file), requested, condition, etag)
     if part is None:
         return respond(file, headers=headers)
     start, end = part
@@ -242,12 +242,12 @@ async def get_text(
     answering: NamedDependency[Answering],
     workers: NamedDependency[Workers],
     collection: Collection = "default",
-    known: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
+    etags: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
 ) -> Response[bytes]:
     """For viewers: the text with the positions of all sentences in three units."""
     document = await workers.run(lambda: answering.searcher(collection).document(name))
     etag = f'"{document.sha256}"'
-    if matches(known, etag):
+    if matches(etags, etag):
         return Response(b"", status_code=304, headers=document_headers(etag), media_type="application/json")
     body = await workers.run(lambda: msgspec.json.encode(view_of(answering.searcher(collection), name)))
     return Response(body, headers=document_headers(etag), media_type="application/json")
