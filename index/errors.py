@@ -30,11 +30,10 @@ PinciteError
 ├── DefaultCollection          it cannot be dropped
 ├── BadPattern
 ├── NotInstalled               an option needs a package that is not installed
-├── RayProblem                 building on several machines
-│   ├── BadRayAddress
-│   ├── RayUnavailable
-│   ├── RayVersionMismatch     a worker has another version of Pincite
-│   └── RayFailed
+├── BadRayAddress
+├── RayUnavailable
+├── RayVersionMismatch         a worker has another version of Pincite
+├── RayFailed
 ├── BadStore                   not the address of a store
 ├── OnlyInFolder               a command that does not apply to Milvus
 ├── IndexProblem
@@ -205,23 +204,19 @@ class NotInstalled(PinciteError):
     )
 
 
-class RayProblem(PinciteError):
-    message = "Building on other machines failed."
-
-
-class BadRayAddress(RayProblem):
+class BadRayAddress(PinciteError):
     message = "--ray {address} is invalid: {reason}."
 
 
-class RayUnavailable(RayProblem):
+class RayUnavailable(PinciteError):
     message = "Ray cannot be used at {address}: {reason}. {way}."
 
 
-class RayVersionMismatch(RayProblem):
+class RayVersionMismatch(PinciteError):
     message = "{machine} runs another version of Pincite. Install the same version on all machines."
 
 
-class RayFailed(RayProblem):
+class RayFailed(PinciteError):
     message = "The Ray cluster failed: {reason}. Committed documents are kept; run the same command again to continue."
 
 

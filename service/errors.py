@@ -5,10 +5,9 @@ PinciteError
 │   ├── MalformedJson
 │   ├── BadField                  missing, unknown or of the wrong type
 │   ├── RepeatedField
-│   ├── OutOfRange                a value beyond its limits
-│   │   ├── NumberOutOfRange
-│   │   ├── LengthOutOfRange
-│   │   └── BlankText
+│   ├── NumberOutOfRange
+│   ├── LengthOutOfRange
+│   ├── BlankText
 │   ├── NulCharacter
 │   ├── UnknownPath
 │   ├── WrongMethod
@@ -42,14 +41,13 @@ PinciteError
 ├── NoChoice                      the language model made no usable choice; the reader's answer is used
 ├── KeyNotFound
 ├── KeysUnusable                  the key file cannot be read
-└── StartError                    the service cannot be started
-    ├── ReaderDamaged
-    ├── NoDevice
-    ├── BadSetting
-    ├── OpenToOthers
-    ├── CannotListen
-    ├── NotStarted                a worker process failed at once
-    └── NothingToServe
+├── ReaderDamaged
+├── NoDevice
+├── BadSetting
+├── OpenToOthers
+├── CannotListen
+├── NotStarted                    a worker process failed at once
+└── NothingToServe
 
 Each class takes its facts as keyword arguments, as in index/errors.py.
 """
@@ -75,19 +73,15 @@ class RepeatedField(RequestError):
     message = "The field {field!r} is given more than once."
 
 
-class OutOfRange(RequestError):
-    message = "{field} is out of range."
-
-
-class NumberOutOfRange(OutOfRange):
+class NumberOutOfRange(RequestError):
     message = "{field} is {value}; it must be {limits}."
 
 
-class LengthOutOfRange(OutOfRange):
+class LengthOutOfRange(RequestError):
     message = "{field} has {length} {unit}; it must have {limits}."
 
 
-class BlankText(OutOfRange):
+class BlankText(RequestError):
     message = "{field} is blank."
 
 
@@ -223,36 +217,32 @@ class KeysUnusable(PinciteError):
     message = "The keys in {path} cannot be read: {reason}. All requests are rejected until this is fixed."
 
 
-class StartError(PinciteError):
-    message = "The service cannot be started."
-
-
-class ReaderDamaged(StartError):
+class ReaderDamaged(PinciteError):
     message = "The reader in {path} is unusable: {reason}. Choose another with --reader, or reinstall Pincite."
 
 
-class NoDevice(StartError):
+class NoDevice(PinciteError):
     message = "The device {device!r} is unusable: {reason}. Without --device, the CPU is used."
 
 
-class BadSetting(StartError):
+class BadSetting(PinciteError):
     message = "{variable} is {value!r}; it must be {expected}."
 
 
-class OpenToOthers(StartError):
+class OpenToOthers(PinciteError):
     message = (
         "{host} is reachable from other machines, and there are no keys. Create one (pincite keys make), "
         "listen on this machine only (--host 127.0.0.1), or disable authentication: --allow-anonymous"
     )
 
 
-class CannotListen(StartError):
+class CannotListen(PinciteError):
     message = "Cannot listen on {host}, port {port}: {reason}."
 
 
-class NotStarted(StartError):
+class NotStarted(PinciteError):
     message = "A process of the service failed at start. Its output is above."
 
 
-class NothingToServe(StartError):
+class NothingToServe(PinciteError):
     message = "The collection {collection!r} has no documents: none of the files could be read."
