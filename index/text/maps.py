@@ -1,6 +1,6 @@
-"""How a document's text lies in its file, where the text is not the file itself: one kind of map for each anchor.
+"""Maps from a document's text to its file, for formats whose text is not the file itself. One class per anchor.
 
-A map answers for a span of the text: in which part of the file it stands, what the place is called, and where exactly.
+For a span of the text, a map returns the part of the file, a label of the position, and the exact position.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ __all__ = [
 
 Numbers = NDArray[np.uint32]
 Floats = NDArray[np.float64]
-Box = tuple[float, float, float, float]  # x0, y0, x1, y1 from the top left of a page as it is displayed, in points
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 from the top left of the displayed page, in points
 
 
 class BlockPlace(Struct, frozen=True):
-    """Code points of a paragraph, shape or cell: part `word/document.xml`, path (12,), code points 0 to 48."""
+    """A range of code points in a paragraph, shape or cell: part `word/document.xml`, path (12,), 0 to 48."""
 
     part: str
     path: tuple[int, ...]
@@ -42,23 +42,23 @@ class BlockPlace(Struct, frozen=True):
 
 
 class BlockMap(Struct, frozen=True, tag="block"):
-    """Which paragraph, shape or cell each range of the text is the text of.
+    """Maps ranges of the text to paragraphs, shapes or cells.
 
-    Ranges lie in the order of the text and don't overlap; generated characters (line feeds and tabs between them) lie
-    in none. Arrays are packed as little-endian uint32, so that a sheet of a million cells stays small.
+    Ranges are sorted and disjoint; generated characters (line feeds and tabs between them) are in none. Arrays are
+    packed as little-endian uint32, so that a sheet of a million cells stays small.
     """
 
-    starts: bytes  # [ranges]: where the text of a paragraph or cell starts
+    starts: bytes  # [ranges]: start of a paragraph or cell in the text
     ends: bytes  # [ranges]
     paths: bytes  # [ranges, depth]
     depth: int
     parts: tuple[str, ...]  # members of the container
-    part_numbers: bytes  # [ranges]: which of `parts`
+    part_numbers: bytes  # [ranges]: index into `parts`
     labels: tuple[str | None, ...]
-    label_numbers: bytes  # [ranges]: which of `labels`
+    label_numbers: bytes  # [ranges]: index into `labels`
 
     def places(self, span: Span) -> list[BlockPlace]:
-        """Each range that `span` touches, in the order of the text; code points count in the text at that path."""
+        """Each range that `span` touches, in order. Code points count within the text at that path."""
         return [self._place(each, span) for each in self._touched(span)]
 
     def part(self, span: Span) -> str | None:
@@ -66,12 +66,12 @@ class BlockMap(Struct, frozen=True, tag="block"):
         return next((self._part(each) for each in self._touched(span)), None)
 
     def label(self, span: Span) -> str | None:
-        """The place in words: "slide 4", "Prices, row 7"."""
+        """A label of the position: "slide 4", "Prices, row 7"."""
         numbers = _numbers(self.label_numbers)
         return next((label for each in self._touched(span) if (label := self.labels[int(numbers[each])])), None)
 
     def ocr(self, span: Span) -> bool:  # noqa: ARG002
-        """Whether the text was recognised in a picture: never here."""
+        """Whether the text was recognised in an image: never here."""
         return False
 
     def _place(self, number: int, span: Span) -> BlockPlace:
@@ -92,23 +92,23 @@ class BlockMap(Struct, frozen=True, tag="block"):
 
 
 class BlockMapBuilder:
-    """Collects the ranges of a BlockMap, in the order of the text."""
+    """Builds a BlockMap from ranges in text order."""
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
-        self.ranges = array("I")  # one row each: start, end, number of the part, number of the label, path
+        self.ranges = array("I")  # rows of start, end, part number, label number, path
         self.parts: dict[str, int] = {}
         self.labels: dict[str | None, int] = {}
 
     def add(self, span: Span, part: str, path: tuple[int, ...], label: str | None) -> None:
-        """The text at `span` is all the text of what stands at `path` in `part`."""
+        """Record that `span` is the complete text at `path` in `part`."""
         part_number = self.parts.setdefault(part, len(self.parts))
         label_number = self.labels.setdefault(label, len(self.labels))
         self.ranges.extend((*span, part_number, label_number, *path))
 
     @property
     def last_path(self) -> tuple[int, ...]:
-        """The path of the last range, () where there is none."""
+        """The path of the last range, () if there is none."""
         return tuple(self.ranges[-self.depth :])
 
     def build(self) -> BlockMap:
@@ -127,7 +127,7 @@ class BlockMapBuilder:
 
 
 class PageBoxes(Struct, frozen=True):
-    """Where on one page a span stands: one box for each line that it touches, in the order of reading."""
+    """The position of a span on one page: one box per line, in reading order."""
 
     page: int  # from 1
     width: float  # of the page as displayed: rotation and crop box applied; points
@@ -136,27 +136,26 @@ class PageBoxes(Struct, frozen=True):
 
 
 class PageMap(Struct, frozen=True, tag="page"):
-    """Where on which page each code point of the text is drawn.
+    """Maps each code point of the text to its position on a page.
 
-    A line of a page has a direction, an upper and a lower bound; along it every code point goes from one edge to the
-    next. A run is a stretch of text on one line; what was generated (the space between two lines) lies in none.
-    Arrays are packed little-endian. Edges are steps from the one before, so that the widths of letters, which come
-    again and again, compress well.
+    A line has a direction, an upper and a lower bound; along it, each code point extends from one edge to the next. A
+    run is a stretch of text on one line; generated text (the space between two lines) is in none. Arrays are packed
+    little-endian. Edges are stored as differences, which compress well because letter widths repeat.
     """
 
     sizes: bytes  # float32 [pages, 2] width and height
-    recognised: bytes  # uint8 [pages]: 1 where the text was recognised in a picture
+    recognised: bytes  # uint8 [pages]: 1 if the text was recognised in an image
     line_pages: bytes  # uint32 [lines], from 0
-    line_angles: bytes  # uint16 [lines], degrees clockwise: 0 reads to the right, 90 downwards
-    line_bounds: bytes  # float32 [lines, 3] upper bound, lower bound, and where edges are counted from
+    line_angles: bytes  # uint16 [lines], degrees clockwise: 0 is left to right, 90 downwards
+    line_bounds: bytes  # float32 [lines, 3] upper bound, lower bound, origin of the edges
     run_starts: bytes  # uint32 [runs]: the first code point
     run_lengths: bytes  # uint32 [runs]
     run_lines: bytes  # uint32 [runs]
-    edges: bytes  # int16 [code points of all runs + runs]: the first edge of a run, then the step to each next one
-    unit: float  # points of a step of 1
+    edges: bytes  # int16 [code points of all runs + runs]: first edge of a run, then differences
+    unit: float  # points per unit of difference
 
     def pages(self, span: Span) -> list[PageBoxes]:
-        """The pages that `span` touches, in the order of the text, each with its boxes."""
+        """The pages that `span` touches, in order, each with its boxes."""
         boxes: dict[int, Box] = {}
         for run in self._touched(span):
             line = int(_numbers(self.run_lines)[run])
@@ -172,7 +171,7 @@ class PageMap(Struct, frozen=True, tag="page"):
         ]
 
     def label(self, span: Span) -> str | None:
-        """The place in words: "page 3", "pages 3–4"."""
+        """A label of the position: "page 3", "pages 3–4"."""
         lines = [int(_numbers(self.run_lines)[run]) for run in self._touched(span)]
         pages = [int(_numbers(self.line_pages)[line]) + 1 for line in lines]
         if not pages:
@@ -184,7 +183,7 @@ class PageMap(Struct, frozen=True, tag="page"):
         return None
 
     def ocr(self, span: Span) -> bool:
-        """Whether any of the text was recognised in a picture."""
+        """Whether any of the text was recognised in an image."""
         lines = _numbers(self.run_lines)[self._touched(span)]
         return bool(np.frombuffer(self.recognised, np.uint8)[_numbers(self.line_pages)[lines]].any())
 
@@ -198,7 +197,7 @@ class PageMap(Struct, frozen=True, tag="page"):
         return (np.flatnonzero(ends > span.start) + first).tolist()
 
     def _box(self, run: int, line: int, span: Span) -> Box:
-        """The part of a run that lies in the span."""
+        """The part of a run inside the span."""
         start, length = int(_numbers(self.run_starts)[run]), int(_numbers(self.run_lengths)[run])
         offset = int(_numbers(self.run_lengths)[:run].sum(dtype=np.int64)) + run
         steps = np.frombuffer(self.edges, "<i2", count=length + 1, offset=2 * offset)
@@ -209,27 +208,27 @@ class PageMap(Struct, frozen=True, tag="page"):
 
 
 class PageMapBuilder:
-    """Collects the lines of a PageMap, and then makes it of its runs; both in the order of the text."""
+    """Builds a PageMap from lines and then runs, both in text order."""
 
-    FINEST = 0.05  # points: a tenth of what anybody sees
+    FINEST = 0.05  # points; a tenth of what is visible
 
     def __init__(self, sizes: Sequence[tuple[float, float]], recognised: Sequence[bool]) -> None:
         self.sizes, self.recognised = sizes, recognised
         largest = max((side for size in sizes for side in size), default=0.0)
-        self.unit = max(self.FINEST, largest / 16_000)  # so that any step fits, between edges a page apart
+        self.unit = max(self.FINEST, largest / 16_000)  # so that any difference fits, between edges a page apart
         self.lines: list[tuple[int, int]] = []
         self.bounds: list[tuple[float, float, float]] = []
 
     def add_line(self, page: int, angle: int, upper: float, lower: float, origin: float) -> int:
-        """A line of a page (from 0), in points of the page turned by `angle`; returns its number."""
+        """Add a line of a page (from 0), in points of the page rotated by `angle`; returns its number."""
         self.lines.append((page, angle))
         self.bounds.append((upper, lower, origin))
         return len(self.lines) - 1
 
     def build(self, starts: Sequence[int], lengths: Sequence[int], lines: Sequence[int], edges: Floats) -> PageMap:
-        """The map of runs: the first code point of each, how many it has, its line, and one edge more than those.
+        """The map, from runs: first code point, number of code points, line, and one edge more than code points.
 
-        `edges`: those of all runs one after the other, in points along their lines.
+        `edges`: of all runs in sequence, in points along their lines.
         """
         line_numbers = np.asarray(lines, np.int64)
         counts = np.asarray(lengths, np.int64) + 1
@@ -260,7 +259,7 @@ def direction(angle: int) -> tuple[float, float]:
 
 
 def turned(box: Box, angle: int) -> Box:
-    """A box of a page that was turned back by `angle`, as it is displayed: the smallest upright one around it."""
+    """A box of a page rotated back by `angle`, as displayed: the smallest enclosing upright box."""
     cos, sin = direction(angle)
     corners = [(u * cos - v * sin, u * sin + v * cos) for u in box[::2] for v in box[1::2]]
     xs, ys = [x for x, _ in corners], [y for _, y in corners]

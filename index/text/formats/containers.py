@@ -1,6 +1,6 @@
-"""Zip containers of XML, as office programs write them. Both come from outside: both are bounded before they are read.
+"""Zip containers of XML, as in office files. Both are untrusted, so their sizes are limited before reading.
 
-Nothing is ever fetched, and no entity is expanded: a part that declares a document type is refused.
+Nothing is fetched and no entity is expanded: parts with a document type are rejected.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from index.errors import DamagedFile, EncryptedFile, OldOfficeFormat, UnpackedTo
 
 Element = ET.Element
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of the binary formats, and of encrypted files of today
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of the old binary formats and of encrypted modern files
 ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 CENTRAL_ENTRY = b"PK\x01\x02"
 MOST_MEMBERS = 20_000
-LARGEST_MEMBER = 96_000_000  # bytes of XML that becomes a tree
-LARGEST_STREAM = 1_000_000_000  # bytes of XML that is read as it comes
-MOST_TAGS, MOST_TAGS_OF_STREAM = 4_000_000, 40_000_000  # a tree takes some 150 bytes a tag
-HIGHEST_RATIO, ANY_RATIO = 250, 16_000_000  # deflate reaches 1,000 on zeros; a sheet of numbers 10 to 30
+LARGEST_MEMBER = 96_000_000  # bytes of XML parsed into a tree
+LARGEST_STREAM = 1_000_000_000  # bytes of XML parsed as a stream
+MOST_TAGS, MOST_TAGS_OF_STREAM = 4_000_000, 40_000_000  # tags; a tree takes some 150 bytes per tag
+HIGHEST_RATIO, ANY_RATIO = 250, 16_000_000  # ratio; deflate reaches 1,000 on zeros, a sheet of numbers 10 to 30
 CHUNK = 1 << 16
-DEEPEST = 60  # elements that hold blocks or text, one in another
+DEEPEST = 60  # nesting depth of elements with blocks or text
 
 
 class Container:
-    """The members of a zip container by their names, which are compared without case."""
+    """The members of a zip container by case-insensitive name."""
 
     def __init__(self, data: bytes, source: str, modern: str) -> None:
         """Raises DamagedFile, EncryptedFile, UnpackedTooLarge or OldOfficeFormat; `modern`: what to convert that to."""
@@ -38,7 +38,7 @@ class Container:
             if ENCRYPTED_PACKAGE in data:
                 raise EncryptedFile(source=source)
             raise OldOfficeFormat(source=source, target=modern)
-        # Each entry of the directory starts with this; zipfile takes some 700 bytes of memory for each.
+        # The signature of each directory entry; zipfile takes some 700 bytes of memory per entry.
         if data.count(CENTRAL_ENTRY) > MOST_MEMBERS:
             raise UnpackedTooLarge(source=source, part="the container", limit=MOST_MEMBERS, unit="members")
         try:
@@ -51,7 +51,7 @@ class Container:
         return name.lower() in self.members
 
     def chunks(self, name: str, limit: int, most_tags: int) -> Iterator[bytes]:
-        """What a member holds, unpacked piece by piece. Raises as soon as it is more than allowed."""
+        """The contents of a member, unpacked in chunks. Raises as soon as they exceed the limit."""
         member = self.members.get(name.lower())
         if member is None:
             raise DamagedFile(source=self.source, reason=f"it has no part {name}")
@@ -73,7 +73,7 @@ class Container:
             raise DamagedFile(source=self.source, reason=f"{name} cannot be unpacked") from None
 
     def tree(self, name: str) -> Element:
-        """The root of a part. Raises DocumentError where it is missing, too large, or no plain XML."""
+        """The root element of a part. Raises DocumentError if it is missing, too large, or not plain XML."""
         data = b"".join(self.chunks(name, LARGEST_MEMBER, MOST_TAGS))
         parser = ET.XMLParser()  # noqa: S314 - what it must not read is refused in front of it
         try:
@@ -87,7 +87,7 @@ class Container:
         return self.tree(name) if name in self else None
 
     def feed(self, name: str, parser: expat.XMLParserType) -> None:
-        """Give a part to the handlers of an expat parser. Raises DocumentError as `tree` does."""
+        """Feed a part to the handlers of an expat parser. Raises DocumentError as `tree` does."""
         parser.StartDoctypeDeclHandler = _document_type
         try:
             for chunk in self.chunks(name, LARGEST_STREAM, MOST_TAGS_OF_STREAM):
@@ -105,7 +105,7 @@ class _RootReached(Exception):
 
 
 def _refuse_document_type(data: bytes) -> None:
-    """Read no further than to the root: a document type stands in front of it. Raises ValueError."""
+    """Read up to the root element, because a document type comes before it. Raises ValueError."""
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = _document_type
     parser.StartElementHandler = _root_reached

@@ -1,4 +1,4 @@
-"""CSV and TSV: the text is the file, each record a block, whatever line breaks its quotes hold."""
+"""CSV and TSV: the text is the file, and each record is a block, including line breaks in quotes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from index.types import Block, BlockKind, Extracted, Span
 
 MEDIA_TYPE, TABS_MEDIA_TYPE = "text/csv", "text/tab-separated-values"
 DELIMITERS = (",", ";", "\t", "|")
-SAMPLE = 100  # records from which the delimiter is told
-SEPARATOR_LINE = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)  # says it to Excel, and is no record
+SAMPLE = 100  # records used to detect the delimiter
+SEPARATOR_LINE = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)  # declares it for Excel; not a record
 WORD = re.compile(r"\w")
 COMMENT = re.compile(r"\s*#")
 
 
 class Record(Struct, frozen=True):
-    """A record and its fields: places in the text, quotes included, the line break not."""
+    """A record and its fields as spans of the text, with quotes, without the line break."""
 
     number: int  # from 1
     span: Span
@@ -32,7 +32,7 @@ class Record(Struct, frozen=True):
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
-    """Read a CSV or TSV file, whatever its delimiter. Raises DocumentError."""
+    """Read a CSV or TSV file with any delimiter. Raises DocumentError."""
     decoded = decode(data, source, charset)
     is_tsv = PurePosixPath(source).suffix.lower() in (".tsv", ".tab")
     return Extracted(
@@ -47,9 +47,9 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 
 
 def blocks(text: str, likely: str | None = None) -> Iterator[Block]:
-    r"""`"city;since\nRome;1871\n"` -> a header and a row. `likely`: the delimiter that the file's name suggests.
+    r"""`"city;since\nRome;1871\n"` -> a header and a row. `likely`: the delimiter suggested by the file name.
 
-    Records of one field above the first of several are titles; a very long record is read field by field.
+    Single-field records above the first of several fields are titles. A very long record is read field by field.
     """
     separator = SEPARATOR_LINE.match(text)
     start = separator.end() if separator else 0
@@ -75,7 +75,7 @@ def blocks(text: str, likely: str | None = None) -> Iterator[Block]:
 
 
 def records(text: str, delimiter: str, start: int = 0) -> Iterator[Record]:
-    """All records, blank ones too. A quote that is never closed is a character like any other."""
+    """All records, including blank ones. An unclosed quote is an ordinary character."""
     field_pattern, newline = _patterns(delimiter)
     number = 0
     while start < len(text):
@@ -93,7 +93,7 @@ def records(text: str, delimiter: str, start: int = 0) -> Iterator[Record]:
 
 
 def sniff(text: str, likely: str | None = None) -> str:
-    """The delimiter with which most records have the same number of fields; among equals, the one with most fields."""
+    """The delimiter for which most records have the same number of fields; on a tie, the one with most fields."""
 
     def score(delimiter: str) -> tuple[float, bool, int]:
         widths = Counter(len(record.fields) for record in islice(records(text, delimiter), SAMPLE))
@@ -104,7 +104,7 @@ def sniff(text: str, likely: str | None = None) -> str:
 
 
 def value(text: str, field: Span) -> str:
-    """What a field says: `"Hall ""A"" 2"` -> `Hall "A" 2`."""
+    """The value of a field: `"Hall ""A"" 2"` -> `Hall "A" 2`."""
     raw = text[field.start : field.end].strip()
     return raw[1:-1].replace('""', '"') if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
 
@@ -116,7 +116,7 @@ def _patterns(delimiter: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def _first_row(text: str, delimiter: str, start: int) -> int:
-    """The number of the first record that belongs to the table, behind titles and comments."""
+    """The index of the first record of the table, after titles and comments."""
     sample = list(islice(records(text, delimiter, start), SAMPLE))
     if max((len(record.fields) for record in sample), default=1) == 1:
         return 1

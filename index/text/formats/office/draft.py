@@ -1,4 +1,4 @@
-"""A document in the making: text, blocks and map grow together, so that a place is never looked for afterwards."""
+"""A document under construction: text, blocks and map are built together, so positions are never searched for."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from index.text.maps import BlockMapBuilder
 from index.types import Block, BlockKind, Extracted, Span
 
 LARGEST_TEXT = 100_000_000  # code points
-LONGEST_HEADING = 200  # code points; what is longer is text in large letters
-SENTENCE = re.compile(r"(?:\S+\s+){12}.*[.;:!?]", re.DOTALL)  # a clause that somebody gave the style of a heading
+LONGEST_HEADING = 200  # code points; a longer one is body text in large letters
+SENTENCE = re.compile(r"(?:\S+\s+){12}.*[.;:!?]", re.DOTALL)  # a clause in a heading style
 HARD_BREAK = re.compile(r"\n\s*")
 INTRODUCTION = re.compile(r"[:：]\s*$")
-UNSEEN = str.maketrans("", "", "\u00ad\ufeff")  # soft hyphens and byte-order marks, which would part words
+UNSEEN = str.maketrans("", "", "\u00ad\ufeff")  # soft hyphens and byte-order marks, which would split words
 
 
 class Piece(NamedTuple):
-    """All the text of one paragraph, shape or cell, and where it stands in the file."""
+    """The complete text of a paragraph, shape or cell, and its position in the file."""
 
     text: str
     part: str
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 
 class Draft:
-    """Collects blocks in reading order. `depth`: how many numbers a path has."""
+    """Collects blocks in reading order. `depth`: the length of paths."""
 
     def __init__(self, source: str, depth: int) -> None:
         self.source = source
@@ -45,13 +45,13 @@ class Draft:
         return tuple(title for _, title in self.path)
 
     def heading(self, piece: Piece, level: int, number: str | None = None, label: str | None = None) -> None:
-        """A heading, which stands above what follows it; `number`: what the file's program shows in front of it."""
+        """Add a heading. `number`: the one that the file's program displays before it."""
         title = " ".join(piece.text.split())
         self.open(level, f"{number} {title}" if number else title)
         self.add([piece], "heading", level=level, label=label)
 
     def open(self, level: int, title: str) -> None:
-        """Go on below a title that is in the file but not in the text, such as the name of a sheet."""
+        """Start a section with a title that is not in the text, such as the name of a sheet."""
         self.path = [*(above for above in self.path if above[0] < level), (level, title)]
 
     def add(
@@ -64,9 +64,10 @@ class Draft:
         label: str | None = None,
         headings: tuple[str, ...] | None = None,
     ) -> None:
-        """Write pieces, and the strings between them that are not in the file, as a block, or none if all are blank.
+        """Add pieces, with generated strings between them, as a block; nothing if all are blank.
 
-        A line break ends a block inside a paragraph, as prose goes on in small letters and verse does not.
+        A line break inside a paragraph ends a block, unless the next line starts in lower case: prose does, verse does
+        not.
         """
         text = "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
         if not text.strip():
@@ -86,7 +87,7 @@ class Draft:
             self.blocks.append(Block(span=span, headings=above, kind=kind, group=group, level=level, label=label))
 
     def numbered(self, shown: str) -> str | None:
-        """The place of a numbered paragraph in words: `§ Notice period, 4.2`; `shown`: the number in front of it."""
+        """The label of a numbered paragraph: `§ Notice period, 4.2`. `shown`: the number displayed before it."""
         number = shown.removesuffix(".")
         if not number:
             return None
@@ -111,7 +112,7 @@ class Draft:
         notices: Sequence[str] = (),
         empty: str = "",
     ) -> Extracted:
-        """The document; `title` wins over the one among the properties. Raises EmptyDocument."""
+        """The finished document; `title` overrides the one in the properties. Raises EmptyDocument."""
         if not self.blocks:
             raise EmptyDocument(source=self.source, reason=empty)
         meta = {name: value for name, value in properties.items() if name != "title"}
@@ -139,12 +140,12 @@ class Draft:
 
 
 def is_title(text: str) -> bool:
-    """Whether a paragraph in the style of a heading can be one, and not a clause of a contract."""
+    """Whether a paragraph in a heading style is really a heading, not a clause of a contract."""
     return len(text) <= LONGEST_HEADING and not SENTENCE.fullmatch(text.strip())
 
 
 def visible(text: str) -> str:
-    """Text without soft hyphens, and with nothing in it that splits a word where the reader sees none."""
+    """Text without soft hyphens and other invisible characters that split words."""
     return text if text.isascii() else text.translate(UNSEEN)
 
 

@@ -1,4 +1,4 @@
-"""The numbers that a program shows in front of list items and headings, which are not in the text of the file."""
+"""The numbers that a program displays before list items and headings, which are not in the file's text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ ROMAN = (
     *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl")),
     *((10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
 )
-HIGHEST_ROMAN, HIGHEST_LETTER = 3999, 780  # beyond them programs differ
+HIGHEST_ROMAN, HIGHEST_LETTER = 3999, 780  # beyond them, programs differ
 
 
 def letters(number: int) -> str:
-    """1 -> a, 26 -> z, 27 -> aa, 28 -> bb, as Word and LibreOffice count."""
+    """1 -> a, 26 -> z, 27 -> aa, 28 -> bb, as in Word and LibreOffice."""
     if not 1 <= number <= HIGHEST_LETTER:
         return str(number)
     return chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)

@@ -1,4 +1,4 @@
-"""Open Packaging Conventions: how the parts of a DOCX, PPTX or XLSX refer to each other, and what it says of itself."""
+"""Open Packaging Conventions: relationships between the parts of a DOCX, PPTX or XLSX, and its properties."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from index.text.formats.containers import Container, Element
 
 RELATIONSHIP = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-# ISO's strict variant has names of its own for the same vocabulary.
+# ISO's strict variant has other namespaces for the same vocabulary.
 STRICT = "{http://purl.oclc.org/ooxml/"
 TRANSITIONAL = {
     "wordprocessingml/main": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
@@ -44,10 +44,10 @@ class Relationship(Struct, frozen=True):
 
 
 class Package(Container):
-    """A container whose parts are found by relationships."""
+    """A container whose parts are found through relationships."""
 
     def tree(self, name: str) -> Element:
-        """As the container's, in the transitional vocabulary whichever the file is written in."""
+        """Like the container's `tree`, always in the transitional vocabulary."""
         root = super().tree(name)
         if root.tag.startswith(STRICT):
             for element in root.iter():
@@ -57,7 +57,7 @@ class Package(Container):
         return root
 
     def relationships(self, part: str) -> dict[str, Relationship]:
-        """What a part refers to inside the package, by the identifiers that it uses."""
+        """The relationships of a part inside the package, by identifier."""
         root = self.tree_if_present(join(dirname(part), "_rels", f"{basename(part)}.rels"))
         return {
             each.get("Id", ""): Relationship(basename(each.get("Type", "")), _absolute(part, each.get("Target", "")))
@@ -66,25 +66,25 @@ class Package(Container):
         }
 
     def related(self, part: str, kind: str) -> str | None:
-        """The part of a kind that `part` refers to, if it is there."""
+        """The part of a kind that `part` refers to, or None."""
         targets = (each.target for each in self.relationships(part).values() if each.kind == kind)
         return next((target for target in targets if target in self), None)
 
     def main(self, default: str) -> str:
-        """The part with which reading starts. Raises DamagedFile."""
+        """The main part. Raises DamagedFile."""
         part = self.related("", "officeDocument") or default
         if part not in self:
             raise DamagedFile(source=self.source, reason=f"it has no part {default}")
         return part
 
     def properties(self) -> dict[str, str]:
-        """Title, author, language, times and so on, those that are there."""
+        """Title, author, language, times and so on, if present."""
         part = self.related("", "core-properties")
         return properties(self.tree(part), PROPERTIES) if part else {}
 
 
 def properties(root: Element, names: dict[str, str]) -> dict[str, str]:
-    """The texts of the elements that `names` names; the first of each counts, and blank ones do not."""
+    """The texts of the elements in `names`: the first non-blank one of each."""
     values: dict[str, str] = {}
     for element in root.iter():
         name = names.get(element.tag)
@@ -94,7 +94,7 @@ def properties(root: Element, names: dict[str, str]) -> dict[str, str]:
 
 
 def _absolute(part: str, target: str) -> str:
-    """`ppt/slides/slide1.xml`, `../media/a.png` -> `ppt/media/a.png`."""
+    """Resolve a target: `ppt/slides/slide1.xml`, `../media/a.png` -> `ppt/media/a.png`."""
     return normpath(join("/", dirname(part), unquote(target).replace("\\", "/"))).lstrip("/")
 
 

@@ -1,4 +1,4 @@
-"""What a paragraph is by the name of its style, in the languages in which office programs name theirs."""
+"""Classifies paragraphs by the name of their style, in the languages of office programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TITLES = frozenset({"title", "titel", "titre", "título", "titolo"})
 
 
 def outline_level(name: str) -> int | None:
-    """`heading 2`, `Überschrift 2`, the identifier `berschrift2` -> 1; None for what is no heading."""
+    """`heading 2`, `Überschrift 2`, the identifier `berschrift2` -> 1; None for other styles."""
     found = HEADING.fullmatch(name.strip())
     return int(found[1]) - 1 if found else None
 
@@ -35,5 +35,5 @@ def kind_of(name: str) -> BlockKind:
 
 
 def is_title_style(name: str) -> bool:
-    """Whether it is the style of the document's title."""
+    """Whether it is the style of the document title."""
     return name.casefold() in TITLES

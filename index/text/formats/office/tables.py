@@ -1,4 +1,4 @@
-"""Rows of tables: which is a header, and which are for layout alone."""
+"""Rows of tables: detects headers, and tables used for layout."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from itertools import islice
 
 from index.text.formats.office.draft import Piece
 
-LONGEST_ROW = 1000  # code points; a longer one is a page set in columns, and is read cell by cell
-LONGEST_NAME = 80  # code points in the name of a column
-LOOK_AHEAD = 200  # rows in which a name would come up again as a value
+LONGEST_ROW = 1000  # code points; a longer cell is page layout, and is read cell by cell
+LONGEST_NAME = 80  # maximum code points in a column name
+LOOK_AHEAD = 200  # rows in which a name would occur again as a value
 YEAR = re.compile(r"(?:FY ?)?(?:19|20)\d\d")
 AMOUNT = re.compile(r"[^\w\s]?\s?\d[\d.,:/ -]*\D{0,4}")
 ADDRESS = re.compile(r"\S+@\S+\.\S+|\w+://\S+")
 
 
 def has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns: short different words, no values, none of which comes up again below.
+    """Whether the first row names the columns: short, different words, no values, none of which occurs again below.
 
-    `[["City", "Since"], ["Rome", "1871"]]` -> True; `[["Rome", "1871"], ["Paris", "987"]]` -> False.
-    Names that are years are names where the other rows have no years there.
+    `[["City", "Since"], ["Rome", "1871"]]` -> True; `[["Rome", "1871"], ["Paris", "987"]]` -> False. Years count as
+    names if the other rows have no years there.
     """
     if len(rows) < 2:
         return False
@@ -32,14 +32,14 @@ def has_header(rows: Sequence[Sequence[str]]) -> bool:
         return False
     below = list(islice(rows, 1, LOOK_AHEAD))
     columns = [[row[at].strip() for row in below if at < len(row)] for at in range(len(names))]
-    if len(filled) == 1:  # a single column has a header only where its values are of another kind
+    if len(filled) == 1:  # a single column has a header only if its values are of another kind
         values = [cell for cell in columns[names.index(filled[0])] if cell]
         return not is_value(filled[0]) and bool(values) and all(is_value(value) for value in values)
     return all(_names(name, column) for name, column in zip(names, columns, strict=True) if name)
 
 
 def joined(row: Sequence[Sequence[Piece]]) -> list[Piece | str]:
-    """What a row is written as: a tab between cells, a line feed between the paragraphs of one."""
+    """A row as text: tabs between cells, line feeds between the paragraphs of a cell."""
     pieces: list[Piece | str] = []
     for at, cell in enumerate(row):
         pieces += ["\t"] if at else []
@@ -49,7 +49,7 @@ def joined(row: Sequence[Sequence[Piece]]) -> list[Piece | str]:
 
 
 def is_value(cell: str) -> bool:
-    """A number, an amount, a date or an address rather than a name: `12 EUR`, `2024-05-01`, `a@b.org`."""
+    """Whether it is a number, amount, date or address, not a name: `12 EUR`, `2024-05-01`, `a@b.org`."""
     text = cell.strip()
     digits = sum(character.isdigit() for character in text)
     mostly_digits = digits > 0 and 2 * digits >= len(text.replace(" ", ""))
