@@ -39,7 +39,7 @@ class Address(Struct, frozen=True):
 
     @classmethod
     def read(cls, url: str, secret: str = "") -> Address:
-        """Read an address; `secret` is used where it names none. Raises BadStore, which quotes nothing secret.
+        """Parse an address; `secret` is used if it contains none. Raises BadStore without quoting secrets.
 
         >>> Address.read("milvus+http://root:Milvus@localhost/docs")
         Address(milvus+http://localhost:19530/docs)

@@ -29,9 +29,9 @@ class FoundFile(Struct, frozen=True):
 
 
 def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
-    """The files in the folders and files given, by source, and those whose names cannot be sources.
+    """The files in the given folders and files by source, and those whose names are invalid sources.
 
-    Hidden files and folders are left out. Raises SourceConflict where two of them would have one name.
+    Hidden files and folders are skipped. Raises SourceConflict if two have the same source.
     """
     found: dict[str, FoundFile] = {}
     failed: list[DocumentError] = []

@@ -50,7 +50,7 @@ class Catalogue:
         return self._backend.index if self._backend else None
 
     def __getitem__(self, name: str) -> Collection:
-        """The collection of that name as it is now. Raises CollectionNotFound, or what opening it raises."""
+        """The current collection with this name. Raises CollectionNotFound, or its error on opening."""
         opened = self._collections.get(name)
         if opened is not None and (self._backend is None or opened.current):
             return opened
@@ -60,7 +60,7 @@ class Catalogue:
             opened = self._collections.get(name)
             if opened is not None and opened.current:
                 return opened
-            self._collections.pop(name, None)  # it may be in use still, and is closed when it is not
+            self._collections.pop(name, None)  # it may still be in use, and is closed afterwards
             opened = self._backend.open(name)
             self._collections = self._collections | {name: opened}
             return opened

@@ -1,9 +1,8 @@
-"""Relocation: where a quotation from an earlier version of a document stands in this one, or that it does not.
+"""Citation relocation: finds a quote from an earlier version of a document in the current one, or nothing.
 
-A quote is never looked for blindly: the first place where the same words stand may be another one. It must stand
-verbatim as the whole sentences that it was, so that nothing was put in front of it or behind it inside a sentence.
-Where it stands more than once, its sentence number and its context tell which one it is; where they do not, no place is
-better than a wrong one.
+The first occurrence of the words may be the wrong one. So the quote must occur verbatim as the same whole sentences,
+with nothing added inside a sentence. Of several occurrences, the sentence number and the context decide; if they do
+not, the result is nothing rather than a wrong position.
 """
 
 from __future__ import annotations
@@ -65,10 +64,10 @@ class Relocation:
         self._known: dict[str, list[Place]] = {}
         self._contexts: dict[Span, tuple[str, str]] = {}
 
-    # ---- where it is said to stand
+    # ---- the stated position
 
     def stated(self, citation: GivenCitation) -> Place | None:
-        """The place that the citation names, if all the units it gives agree and the quote is what stands there."""
+        """The position in the citation, if all its units agree and the quote is there."""
         start, end = citation.range.codepoint
         if not 0 <= start < end <= len(self._text) or self._text[start:end] != citation.quote.exact:
             return None
@@ -78,10 +77,10 @@ class Relocation:
             return None
         return self._around(span)
 
-    # ---- where it stands now
+    # ---- the current position
 
     def relocated(self, citation: GivenCitation) -> Place | None:
-        """The one place where the quote stands now, or None."""
+        """The only certain position of the quote in this version, or None."""
         expected = self._expected(citation)
         unmoved = [place for number in expected if (place := self._standing(number, citation.quote.exact))]
         for place in unmoved:
@@ -114,7 +113,7 @@ class Relocation:
         return next((place for place in unmoved if place in near), None)
 
     def _recognized(self, place: Place, citation: GivenCitation) -> bool:
-        """Whether a place is certain without its number: "Yes." may be the answer to another question now."""
+        """Whether an occurrence is certain without its number: "Yes." may now be the answer to another question."""
         match = self._match(place, citation)
         beside = (match.whole_before and match.before > 1) or (match.whole_after and match.after > 1)
         return len(citation.quote.exact) >= BRIEF or beside
@@ -141,10 +140,10 @@ class Relocation:
         return Place(number, last, span)
 
     def _edited(self, number: int, citation: GivenCitation) -> bool:
-        """Whether the sentences that were quoted stand here, in their context, in other words."""
+        """Whether the quoted sentences are here, in their context, but edited."""
         quote = citation.quote.exact
         run = 0 if citation.sentences is None else citation.sentences.last - citation.sentences.first
-        for last in range(number + run - 1, number + run + 2):  # an edit may make one sentence of two, or two of one
+        for last in range(number + run - 1, number + run + 2):  # an edit can merge two sentences, or split one
             if not number <= last < len(self._sentences):
                 continue
             span = Span(self._sentences[number].start, self._sentences[last].end)
@@ -185,7 +184,7 @@ class Relocation:
         return [(number, span) for number, span in enumerate(self._sentences) if span.end - span.start > LONGEST_WHOLE]
 
     def _part(self, citation: GivenCitation) -> Place | None:
-        """The place of a part of a sentence that is not cited whole: the only one with all of its context."""
+        """The position of a part of an overlong sentence: the only one with all of its context."""
         before, quote, after = citation.quote.prefix[-CONTEXT:], citation.quote.exact, citation.quote.suffix[:CONTEXT]
         whole = before + quote + after
         if not quote.strip():

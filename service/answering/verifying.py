@@ -43,7 +43,7 @@ def with_others(verified: schema.Verified, others: Sequence[schema.Verified]) ->
 
 
 class Verifier:
-    """Citations against one version of a collection. Those of one document are best given one after the other."""
+    """Citations against one version of a collection. Group those of one document for speed."""
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher

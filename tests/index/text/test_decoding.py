@@ -1,4 +1,4 @@
-"""Decoding is exact or refused."""
+"""Decoding is exact, or the file is rejected."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_whatever_is_accepted_slices_exactly(text: str, encoding: str) -> None:
     data = text.encode(encoding, errors="ignore")
     try:
         decoded = decode(data, "a.txt", encoding)
-    except UndecodableFile:  # what does not come back as the same bytes
+    except UndecodableFile:  # what does not encode to the same bytes
         assert encoding in MULTIBYTE
         return
     check_every_slice(data, decoded.text, decoded.encoding, decoded.bom)

@@ -1,4 +1,4 @@
-"""What each format makes of a file: its blocks, headings and title."""
+"""What each format extracts from a file: blocks, headings and title."""
 
 from __future__ import annotations
 

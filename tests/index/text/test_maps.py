@@ -11,7 +11,7 @@ pieces = st.lists(st.tuples(st.text(min_size=1, max_size=5), st.integers(0, 2), 
 
 
 def built(of: list[tuple[str, int, int]]) -> tuple[str, BlockMap]:
-    """Pieces of text with a line feed between two, each at its own number in one of three parts."""
+    """Pieces of text separated by line feeds, each with its own number in one of three parts."""
     builder, text = BlockMapBuilder(depth=2), ""
     for number, (piece, part, label) in enumerate(of):
         builder.add(

@@ -1,4 +1,4 @@
-"""Positions against the oracle: encode the text up to there, and count."""
+"""Positions against an oracle that encodes the text up to there and counts."""
 
 from __future__ import annotations
 

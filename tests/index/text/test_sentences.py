@@ -1,4 +1,4 @@
-"""Sentences partition their blocks, and stand where a reader would put them."""
+"""Sentences partition their blocks, and start where a reader expects."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_labelled_sentences_are_found(name: str, f1: float, exact: int) -> N
 
 
 def whole_blocks(_: str, blocks: Sequence[Block]) -> list[Sentence]:
-    """The splitter that never splits: what blocks alone are worth."""
+    """A splitter that never splits: the baseline of blocks alone."""
     return [Sentence(span=block.span) for block in blocks]
 
 

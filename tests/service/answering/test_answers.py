@@ -1,4 +1,4 @@
-"""Answers on the user's own two documents, which lie beside the checkout where they are at hand."""
+"""Answers on the user's own two documents, which are beside the checkout if available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Telling answers that cannot both hold: on the labelled pairs, and what each rule rests on."""
+"""Detecting contradictory answers: on labelled pairs, and the basis of each rule."""
 
 from __future__ import annotations
 

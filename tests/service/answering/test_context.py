@@ -1,4 +1,4 @@
-"""`POST /v1/context`: passages for a model of the caller's own, over HTTP and with the real encoder."""
+"""`POST /v1/context`: passages for the caller's own model, over HTTP and with the real encoder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def packed(client: TestClient[Any], most: int, question: str = ASKED, **options:
 
 
 def sound(told: dict[str, Any], most: int) -> None:
-    """The budget is kept, the count is exact, every mark leads to the bytes of a file that stand behind it."""
+    """Check the budget, the token count, and that every mark cites the bytes behind it."""
     context, citations = told["context"], told["citations"]
     assert told["tokens"] == len(ORACLE.encode_ordinary(context)) <= most
     assert context == "\n\n".join(f"{each['mark']} {each['quote']['exact']}" for each in citations)

@@ -1,4 +1,4 @@
-"""Offsets never lie: whatever the document, every citation slices to its quote, in every unit."""
+"""Offsets are exact: in any document, every citation slices to its quote, in every unit."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ documents = st.builds(
 
 
 def answering_of(folder: Path, files: dict[str, bytes]) -> tuple[Answering, list[str]]:
-    """An index of these files with the fake encoder, and what could not be read."""
+    """An index of these files with the fake encoder, and the files that could not be read."""
     corpus = folder / "corpus"
     corpus.mkdir()
     for name, data in files.items():

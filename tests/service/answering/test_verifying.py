@@ -1,4 +1,4 @@
-"""What became of citations: never a false `valid`, and what only moved is found where it went."""
+"""Verifying citations: never a false `valid`, and moved quotes are found."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from tests.support.mutations import (
     rendered,
 )
 
-CASES = 1020  # documents, each changed once: 20 of each kind for each change
+CASES = 1020  # documents, each changed once: 20 of each kind per change
 KINDS = ("prose", "template", "repeating")
 CODECS = ("utf-8-sig", "utf-16", "utf-16-be", "cp1252", "crlf")
 CHANGES: tuple[Edit | str, ...] = (*MOVES, *COPIES, *BESIDE, *EDITS, *CODECS)
@@ -100,7 +100,7 @@ def case(number: int) -> Case:
 
 
 class Outcome(NamedTuple):
-    """What was told of one sentence; `place` is where it really is now, None where it was edited or deleted."""
+    """The status of one sentence; `place` is its true current position, None if it was edited or deleted."""
 
     case: Case
     sentence: Sentence
@@ -110,7 +110,7 @@ class Outcome(NamedTuple):
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
-    """Every sentence of every document, verified after the document was changed, and where it was found checked."""
+    """Verify every sentence of every document after a change, and check the reported positions."""
     folder = tmp_path_factory.mktemp("mutations")
     cases = [case(number) for number in range(CASES)]
     before = searcher_of(folder / "before", {each.source: rendered(each.before).encode() for each in cases})
@@ -131,7 +131,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
 
 
 def check(searcher: Searcher, sent: Citation, told: Verified) -> None:
-    """`valid` for the same bytes only. The file as it is now, cut in each unit, is the quote, in whole sentences."""
+    """`valid` only for the same bytes. The current file, sliced in each unit, is the quote, in whole sentences."""
     if told.citation is None:
         assert told.status in ("changed", "deleted")
         return
@@ -158,7 +158,7 @@ def test_what_only_moved_is_found_where_it_went(outcomes: list[Outcome]) -> None
     elsewhere = sum(each.told.citation is not None and not stands(each) for each in moved)
     assert len(moved) > 8000
     assert right >= 0.995 * len(moved)
-    assert elsewhere <= 0.0005 * len(moved)  # an equal sentence, in a context that is equal as far as a citation tells
+    assert elsewhere <= 0.0005 * len(moved)  # an equal sentence, with an equal context as far as it is recorded
 
 
 def test_an_edited_sentence_is_changed_even_if_its_like_stands_elsewhere(outcomes: list[Outcome]) -> None:
@@ -174,7 +174,7 @@ def test_neither_copies_nor_edited_neighbours_hide_a_sentence(outcomes: list[Out
         assert sum(each.told.status == "moved" for each in kept) >= 0.98 * len(kept), change
 
 
-# ---- what happens to files, and citations that lie
+# ---- changes of files, and false citations
 
 FERRY = "The ferry leaves Aldhaven at 7:40 each morning. It returns at noon.\n\nDogs travel free on every boat.\n"
 OTHER = "Pilots board every ship longer than 90 metres.\n"
@@ -186,7 +186,7 @@ def versions(tmp_path: Path) -> Versions:
 
 
 class Versions:
-    """Collections in which the files are these."""
+    """Collections with these versions of the files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -199,7 +199,7 @@ class Versions:
 
 
 def cited(searcher: Searcher, source: str, quote: str) -> Citation:
-    """The first sentences of a document that are the quote."""
+    """The first sentences of a document that equal the quote."""
     content = searcher.content(searcher.document(source).number)
     for first, start in enumerate(content.sentences):
         for last, end in enumerate(content.sentences[first:], start=first):
@@ -222,7 +222,7 @@ def test_an_unchanged_citation_comes_back_as_it_was(versions: Versions) -> None:
     assert verify(now, [given(also), given(sent)]) == [Verified("valid", also), Verified("valid", sent)]
     (after,) = verify(versions.of(a="New.\n\n" + FERRY), [given(also)])
     assert after.citation is not None
-    assert (after.status, after.citation.also) == ("moved", [])  # b.txt is gone
+    assert (after.status, after.citation.also) == ("moved", [])  # b.txt is deleted
 
 
 def test_what_happens_to_a_file(versions: Versions) -> None:
@@ -321,7 +321,7 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
 @settings(max_examples=300)
 @for_all(st.data())
 def test_a_citation_that_lies_is_never_valid(unchanged: Searcher, data: st.DataObject) -> None:
-    """Against an oracle that cuts the file in all units."""
+    """Against an oracle that slices the file in all units."""
     file = unchanged.file("a.txt")
     text = file.decode("utf-16")
     true = given(cited(unchanged, "a.txt", data.draw(st.sampled_from(["Zoë 🙂 left.", "It returns at noon."]))))

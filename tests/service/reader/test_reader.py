@@ -1,4 +1,4 @@
-"""The trained reader: exact, alone as in company, and clear about what it cannot take."""
+"""The trained reader: exact, independent of the batch, and clear about its limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reader's network as a GPU runs it, here on torch's CPU: in runs of many rows."""
+"""The reader's network as on a GPU, here on torch's CPU: in batches of many rows."""
 
 from __future__ import annotations
 
