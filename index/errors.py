@@ -18,6 +18,7 @@ PinciteError
 │   ├── DocumentTooSlow        reading takes too long
 │   ├── PageNotFound           a picture of a page that does not exist
 │   ├── OldOfficeFormat        the binary formats of before 2007
+│   ├── ParserFailed           its parser crashed, hung or ran out of memory; the service did not
 │   ├── BeyondStore            a part is larger than the store allows
 │   └── BadSource
 ├── SourceConflict             the same source from two folders
@@ -117,6 +118,10 @@ class DamagedFile(DocumentError):
 
 class EncryptedFile(DocumentError):
     message = "{source}: is encrypted. Save it without a password."
+
+
+class ParserFailed(DocumentError):
+    message = "{source}: {reason}. Convert it to another format, or to text."
 
 
 class EmptyDocument(DocumentError):

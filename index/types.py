@@ -57,6 +57,9 @@ class SourceMap(Protocol):
     def part(self, span: Span) -> str | None:
         """The member of a container in which the span starts."""
 
+    def segments(self, span: Span) -> list[tuple[int, int]]:
+        """The slices of the file that the span comes from, in bytes; none where its text is not made of such."""
+
     def ocr(self, span: Span) -> bool:
         """Whether any of the text was recognised in an image."""
 
@@ -80,6 +83,19 @@ class Extracted(Struct, frozen=True):
 
 
 NO_BLOCK = Block(Span(0, 0))
+
+
+PictureFormat = Literal["webp", "png"]
+
+
+class Picture(Struct, frozen=True):
+    """A page as it is displayed: rotation and crop box applied."""
+
+    data: bytes
+    media_type: str
+    width: float  # of the page, in points
+    height: float
+    pages: int  # of the document
 
 
 class Sentence(Struct, frozen=True):

@@ -20,6 +20,7 @@ PinciteError
 │   ├── BadPath
 │   ├── VersionGone
 │   ├── RangeNotSatisfiable
+│   ├── NoPages                   a picture of a page of what is no PDF
 │   ├── PreconditionFailed
 │   ├── UnknownEncoder
 │   ├── UnknownTokens             a token encoding that is not installed
@@ -131,6 +132,10 @@ class VersionGone(RequestError):
 
 class RangeNotSatisfiable(RequestError):
     message = "The range is outside the file, which has {bytes} bytes."
+
+
+class NoPages(RequestError):
+    message = "{source!r} has no pages to draw: it is {media_type}. GET /v1/texts has its text."
 
 
 class PreconditionFailed(RequestError):

@@ -70,8 +70,20 @@ class Quote(Struct, frozen=True):
 
 
 class PageBoxes(Struct, frozen=True):
-    page: int
+    """One box a line, in points from the top left of the page as it is displayed, rotation and crop box applied."""
+
+    page: int  # from 1
+    width: float
+    height: float
     boxes: list[tuple[float, float, float, float]]
+
+
+class BlockPlace(Struct, frozen=True):
+    """A paragraph, shape or cell of an office file, and where in its text."""
+
+    part: str  # of the file: "word/document.xml"
+    path: list[int]
+    codepoint: Pair
 
 
 class Citation(Struct, frozen=True, kw_only=True):
@@ -88,7 +100,12 @@ class Citation(Struct, frozen=True, kw_only=True):
     range: Range
     quote: Quote
     text_fragment: str
-    pages: list[PageBoxes] | None = None
+    label: str  # the place in words: "page 3", "§ Notice period", "line 120"
+    part: str | None = None  # the member of a container
+    ocr: bool = False  # whether the text was recognised in a picture
+    segments: list[Pair] | None = None  # with the anchor "mapped": the slices of the file that the quote comes from
+    pages: list[PageBoxes] | None = None  # with the anchor "page"
+    blocks: list[BlockPlace] | None = None  # with the anchor "block"
     also: list[Citation] = []
 
 

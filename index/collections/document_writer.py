@@ -161,6 +161,7 @@ class DocumentWriter(ABC):
                     for passage, key in zip(prepared.passages, prepared.keys, strict=True)
                 ],
                 prepared.structure,
+                prepared.extraction,
             )
             for prepared in batch
         ]

@@ -309,7 +309,13 @@ def outcome(result: Result, config: IndexConfig) -> NewDocument | DocumentError:
     vectors = np.frombuffer(result.vectors, np.float16).reshape(len(prepared.passages), config.dimension)
     passages = map(NewPassage, prepared.passages, prepared.keys, vectors)
     return NewDocument(
-        prepared.document, prepared.origin, prepared.file, prepared.spans, list(passages), prepared.structure
+        prepared.document,
+        prepared.origin,
+        prepared.file,
+        prepared.spans,
+        list(passages),
+        prepared.structure,
+        prepared.extraction,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from filelock import FileLock
 from msgspec import Struct
@@ -23,6 +25,7 @@ from index.storage.disk import writable
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store, connected
 from index.storage.tables import checksum
+from index.text.extraction import Extraction
 from index.types import Span
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -52,6 +55,7 @@ class Stored(NamedTuple):
     sentences: int
     file: object
     spans: object
+    extraction: object  # None where the text is the file
     checksum: object
 
 
@@ -152,9 +156,14 @@ def flaws_of_document(stored: Stored, passages: list[PassagePlace], dimension: i
         yield "its file does not match its SHA-256"
         return
     try:
-        text = file[stored.bom :].decode(stored.encoding)
+        packed_text = stored.extraction
+        extraction = Extraction.unpacked(packed_text) if isinstance(packed_text, bytes) else None
+        text = file[stored.bom :].decode(stored.encoding) if extraction is None else extraction.text
     except (LookupError, ValueError):
         yield f"its file cannot be decoded as {stored.encoding}"
+        return
+    except (zlib.error, msgspec.MsgspecError):
+        yield "its extracted text cannot be read"
         return
     spans = [Span(start, end) for start, end in np.frombuffer(packed, np.int32).reshape(-1, 2).tolist()]
     if len(spans) != stored.sentences or not in_order(spans, text):

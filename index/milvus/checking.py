@@ -15,6 +15,7 @@ from index.milvus.collection import Bound
 from index.milvus.contents import Whole
 from index.milvus.tables import DOCUMENTS, JOURNAL, PIECES_TABLE, Row, passage_key, quoted
 from index.milvus.writer import FIELDS, Named, Present
+from index.text.extraction import text_of
 from index.types import Span
 
 AT_ONCE = 32  # documents read together
@@ -65,7 +66,7 @@ def flaws(present: Present, whole: Whole | None, rows: dict[str, Row], dimension
         yield "its file does not match its SHA-256"
         return
     try:
-        text = whole.file[document.bom :].decode(document.encoding)
+        text = text_of(document, whole.file, whole.extraction)
     except (LookupError, ValueError):
         yield f"its file cannot be decoded as {document.encoding}"
         return

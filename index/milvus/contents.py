@@ -31,6 +31,7 @@ from index.milvus.tables import (
 )
 from index.storage.contents import ROOM, SPAN_BYTES, Content
 from index.storage.tables import NewDocument
+from index.text.extraction import Extraction, text_of
 from index.text.structure import Structure
 from index.types import Document, Passage, Span
 
@@ -46,13 +47,14 @@ class Whole(Struct, frozen=True):
     passages: list[Passage]
     file: bytes
     structure: bytes = b""  # packed; none where an earlier version of Pincite wrote it
+    extraction: Extraction | None = None  # where the text is not the file
 
 
 def pieces_of(new: NewDocument, collection: str) -> tuple[str, list[Row]]:
     """The name and the piece rows of a new version of a document."""
     spans = np.array(new.spans, np.int32).tobytes()
     passages = [each.passage for each in new.passages]
-    whole = Whole(new.document, new.origin, spans, passages, new.file, new.structure.packed())
+    whole = Whole(new.document, new.origin, spans, passages, new.file, new.structure.packed(), new.extraction)
     text = base64.b64encode(zlib.compress(msgspec.msgpack.encode(whole), 1)).decode()
     parts = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     version = new_version(len(parts))
@@ -129,6 +131,7 @@ class Versions:
 def read(number: int, whole: Whole) -> Read:
     document = replace(whole.document, number=number)
     spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
-    text = whole.file[document.bom :].decode(document.encoding)
+    text = text_of(document, whole.file, whole.extraction)
     structure = Structure.unpacked(whole.structure) if whole.structure else Structure.plain(len(spans))
-    return Read(Content(document, whole.file, text, spans, structure), whole.passages)
+    source_map = whole.extraction and whole.extraction.map
+    return Read(Content(document, whole.file, text, spans, structure, source_map), whole.passages)

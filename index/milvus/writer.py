@@ -42,6 +42,7 @@ from index.milvus.tables import (
 )
 from index.search.terms import words
 from index.storage.tables import KEPT_SECONDS, NewDocument
+from index.text.extraction import text_of
 from index.text.passages import context
 from index.text.rendering import Renderer
 from index.types import Document
@@ -169,7 +170,7 @@ class MilvusWriter(DocumentWriter):
         """The rows of a new document: document row, pieces, passages. Raises BeyondStore."""
         source, document = new.document.source, new.document
         version, pieces = pieces_of(new, self._part.identity)
-        text = new.file[document.bom :].decode(document.encoding)
+        text = text_of(document, new.file, new.extraction)
         renderer = Renderer(text, new.spans, new.structure, document.media_type)
         passages: list[Row] = []
         for number, each in enumerate(new.passages):

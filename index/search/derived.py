@@ -17,6 +17,7 @@ from index.storage.checksums import remove_unfinished
 from index.storage.disk import sync, take_place
 from index.storage.layout import CollectionLayout, change_of
 from index.storage.store import Store
+from index.text.extraction import text_of
 from index.text.passages import context
 from index.text.rendering import Renderer
 from index.types import Document
@@ -185,5 +186,5 @@ def passage_texts(store: Store, after: int, change: int) -> Iterator[tuple[int, 
 
 def document_renderer(store: Store, document: Document) -> Renderer:
     """What is read of its passages: what the encoder was given as well."""
-    file, sentences, structure = store.content(document.number)
-    return Renderer(file[document.bom :].decode(document.encoding), sentences, structure, document.media_type)
+    file, sentences, structure, extraction = store.content(document.number)
+    return Renderer(text_of(document, file, extraction), sentences, structure, document.media_type)

@@ -11,10 +11,11 @@ from cachetools import LRUCache, cached
 from msgspec import Struct
 
 from index.storage.store import Store
+from index.text.extraction import text_of
 from index.text.positions import RUN_BYTES, PositionMap
 from index.text.rendering import Renderer
 from index.text.structure import Structure
-from index.types import Document, Span
+from index.types import Document, SourceMap, Span
 
 ROOM = 256_000_000  # bytes of decoded documents cached per collection
 SPAN_BYTES = 136  # of a span: its two numbers and its list entry
@@ -29,6 +30,7 @@ class Content(Struct, frozen=True, dict=True):
     text: str
     sentences: list[Span]
     structure: Structure
+    map: SourceMap | None = None  # how the text lies in the file, where it is not the file
 
     @cached_property
     def renderer(self) -> Renderer:
@@ -37,7 +39,7 @@ class Content(Struct, frozen=True, dict=True):
 
     @cached_property
     def positions(self) -> PositionMap:
-        return PositionMap(self.text, self.document.encoding, self.document.bom)
+        return PositionMap(self.text, self.document.encoding, self.document.bom, self.map)
 
     @property
     def size(self) -> int:
@@ -54,9 +56,9 @@ class Contents:
         """`room`: bytes. A larger document is cached alone, because otherwise each passage would decode it again."""
 
         def read(document: Document) -> Content:
-            file, sentences, structure = store.content(document.number)
-            text = file[document.bom :].decode(document.encoding)
-            return Content(document, file, text, sentences, structure)
+            file, sentences, structure, extraction = store.content(document.number)
+            text = text_of(document, file, extraction)
+            return Content(document, file, text, sentences, structure, extraction and extraction.map)
 
         self.kept = LRUCache[int, Content](room, lambda content: min(content.size, room))
         self.of: Callable[[Document], Content] = cached(self.kept, lambda document: document.number, Lock())(read)

@@ -32,6 +32,7 @@ from index.storage.tables import (
     passage_row,
     upgrade,
 )
+from index.text.extraction import Extraction
 from index.text.structure import Structure
 from index.types import Document, Span
 
@@ -123,13 +124,14 @@ class Store:
         query = f"SELECT origin, {SHA256} FROM {WITH_CONTENT} WHERE source = ? AND removed IS NULL"
         return next(self._rows(query, source), None)
 
-    def content(self, document: int) -> tuple[bytes, list[Span], Structure]:
-        """The original file, the spans of its sentences, and its blocks."""
-        query = "SELECT file, spans, structure FROM content WHERE document = ?"
-        ((file, packed, blocks),) = self._rows(query, document)
+    def content(self, document: int) -> tuple[bytes, list[Span], Structure, Extraction | None]:
+        """The original file, the spans of its sentences, its blocks, and its text where that is not the file."""
+        query = "SELECT file, spans, structure, extraction FROM content WHERE document = ?"
+        ((file, packed, blocks, extracted),) = self._rows(query, document)
         with self._named_damage():
             spans = [Span(start, end) for start, end in np.frombuffer(packed, np.int32).reshape(-1, 2).tolist()]
-            return file, spans, Structure.plain(len(spans)) if blocks is None else Structure.unpacked(blocks)
+            structure = Structure.plain(len(spans)) if blocks is None else Structure.unpacked(blocks)
+            return file, spans, structure, None if extracted is None else Extraction.unpacked(extracted)
 
     def passages(self, numbers: Sequence[int]) -> dict[int, PassageRow]:
         """The passages with these numbers; missing ones are left out."""

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from index.text.extraction import Extraction
 from index.text.structure import Structure
 from index.types import Document, Passage, Span
 
@@ -48,7 +49,8 @@ CREATE TABLE content (
     -- spans: int32 [sentences, 2], code points; checksum: over the document's row, its spans and its passages
     spans BLOB NOT NULL,
     checksum BLOB,
-    structure BLOB        -- its blocks, packed; null where an earlier version of Pincite wrote it
+    structure BLOB,       -- its blocks, packed; null where an earlier version of Pincite wrote it
+    extraction BLOB       -- its text, and how that lies in the file, packed; null where the text is the file
 );
 CREATE TABLE passage (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -82,6 +84,7 @@ class NewDocument(msgspec.Struct, frozen=True):
     spans: Sequence[Span]
     passages: Sequence[NewPassage]
     structure: Structure
+    extraction: Extraction | None = None  # where the text is not the file
 
 
 class PassageRow(msgspec.Struct, frozen=True):
@@ -103,8 +106,8 @@ def insert(connection: sqlite3.Connection, new: NewDocument, change: int) -> Non
     ).lastrowid
     spans = np.array(new.spans, np.int32).tobytes()
     connection.execute(
-        "INSERT INTO content (document, file, spans, structure) VALUES (?, ?, ?, ?)",
-        (number, new.file, spans, new.structure.packed()),
+        "INSERT INTO content (document, file, spans, structure, extraction) VALUES (?, ?, ?, ?, ?)",
+        (number, new.file, spans, new.structure.packed(), new.extraction and new.extraction.packed()),
     )
     connection.executemany(
         f"INSERT INTO passage ({PASSAGE_FIELDS}, document) VALUES (?,?,?,?,?,?,?,?)",
@@ -124,7 +127,7 @@ def checksum(connection: sqlite3.Connection, document: int) -> bytes:
     hashed = blake2b(digest_size=16)
     for query in (
         f"SELECT {', '.join(COLUMNS)} FROM document WHERE number = ?",
-        "SELECT spans, structure FROM content WHERE document = ?",
+        "SELECT spans, structure, extraction FROM content WHERE document = ?",
         f"SELECT number, {PASSAGE_FIELDS} FROM passage WHERE document = ? ORDER BY number",
     ):
         for row in connection.execute(query, (document,)):
@@ -138,7 +141,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     Documents stay as they were split. The next build reads those again that come from files.
     """
     columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(content)")}
-    for name in ("checksum", "structure"):
+    for name in ("checksum", "structure", "extraction"):
         if name not in columns:
             connection.execute(f"ALTER TABLE content ADD COLUMN {name} BLOB")
     for (document,) in connection.execute("SELECT document FROM content").fetchall():

@@ -70,6 +70,10 @@ class BlockMap(Struct, frozen=True, tag="block"):
         numbers = _numbers(self.label_numbers)
         return next((label for each in self._touched(span) if (label := self.labels[int(numbers[each])])), None)
 
+    def segments(self, span: Span) -> list[tuple[int, int]]:  # noqa: ARG002
+        """Text of XML members has no bytes of the file."""
+        return []
+
     def ocr(self, span: Span) -> bool:  # noqa: ARG002
         """Whether the text was recognised in an image: never here."""
         return False
@@ -181,6 +185,10 @@ class PageMap(Struct, frozen=True, tag="page"):
     def part(self, span: Span) -> str | None:  # noqa: ARG002
         """A PDF has no members."""
         return None
+
+    def segments(self, span: Span) -> list[tuple[int, int]]:  # noqa: ARG002
+        """A page is drawn; no bytes of the file are its text."""
+        return []
 
     def ocr(self, span: Span) -> bool:
         """Whether any of the text was recognised in an image."""

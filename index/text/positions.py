@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from index.text.decoding import MULTIBYTE
-from index.types import Span
+from index.types import SourceMap, Span
 
 RUN_BYTES = 17  # a run of a map: its start in both units, and its width
 
@@ -23,7 +23,7 @@ class Ranges(Struct, frozen=True):
 
     codepoint: Span
     utf16: tuple[int, int]
-    byte: tuple[int, int]
+    byte: tuple[int, int] | None  # None where no bytes of the file are the text
 
 
 class PositionMap:
@@ -33,10 +33,12 @@ class PositionMap:
     (10, 4)
     """
 
-    def __init__(self, text: str, encoding: str, bom: int = 0) -> None:
+    def __init__(self, text: str, encoding: str, bom: int = 0, source_map: SourceMap | None = None) -> None:
+        """`source_map`: how the text lies in the file, where it is not the file."""
         points = _points(text)
+        self._map = source_map
         self._utf16 = _Runs(_utf16_widths(points))
-        self._byte = _Runs(_byte_widths(points, encoding), origin=bom)
+        self._byte = _Runs(_byte_widths(points, encoding) if source_map is None else _ones(points), origin=bom)
 
     def utf16(self, codepoint: int) -> int:
         return self._utf16.at(codepoint)
@@ -47,9 +49,14 @@ class PositionMap:
     def ranges(self, span: Span) -> Ranges:
         """The span in code points, UTF-16 units and bytes. Raises IndexError if it leaves the text."""
         start, end = span
-        return Ranges(
-            codepoint=span, utf16=(self.utf16(start), self.utf16(end)), byte=(self.byte(start), self.byte(end))
-        )
+        return Ranges(codepoint=span, utf16=(self.utf16(start), self.utf16(end)), byte=self.bytes(span))
+
+    def bytes(self, span: Span) -> tuple[int, int] | None:
+        """From the first byte of the file that the span comes from to the last; None where there are no such bytes."""
+        if self._map is None:
+            return self.byte(span.start), self.byte(span.end)
+        segments = self._map.segments(span)
+        return (segments[0][0], segments[-1][1]) if segments else None
 
 
 def byte_offsets(text: str, encoding: str, bom: int = 0) -> NDArray[np.int64]:

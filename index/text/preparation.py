@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from functools import cache
+from typing import cast
 
 from msgspec import Struct
 
 from index.config import IndexConfig
 from index.errors import DocumentTooLarge
 from index.text import tokens
-from index.text.formats import extract, stem
+from index.text.extraction import AnyMap, Extraction
+from index.text.formats import extract, isolated, stem
+from index.text.parsing import parse
 from index.text.passages import context
 from index.text.passages import split as split_passages
 from index.text.rendering import Renderer
@@ -34,6 +37,7 @@ class Prepared(Struct, frozen=True):
     embedded: list[str]  # per passage, the input of the encoder
     keys: list[bytes]  # per passage, the hash of that input
     structure: Structure
+    extraction: Extraction | None = None  # where the text is not the file
 
 
 class SenderMetadata(Struct, frozen=True):
@@ -61,7 +65,8 @@ def prepare(
     """Read and split a file. Raises DocumentError."""
     if len(data) > LARGEST_DOCUMENT:
         raise DocumentTooLarge(source=source, bytes=len(data), limit=LARGEST_DOCUMENT)
-    extracted = extract(data, source, metadata.media_type, metadata.charset)
+    read = parse if isolated(source, metadata.media_type) else extract
+    extracted = read(data, source, metadata.media_type, metadata.charset)
     text = extracted.text
     title = metadata.title or extracted.title or stem(source)
     sentences = split_sentences(text, joined(text, extracted.blocks))
@@ -99,4 +104,5 @@ def prepare(
         updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     )
     keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
-    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys, structure)
+    extraction = None if extracted.map is None else Extraction(text, cast("AnyMap", extracted.map))
+    return Prepared(document, origin, data, [s.span for s in sentences], passages, texts, keys, structure, extraction)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
 from urllib.parse import quote as percent_encoded
 
 import regex
 
 from index.storage.contents import Content
+from index.text.maps import BlockMap, PageMap
 from index.text.positions import PositionMap
-from index.types import Span
+from index.types import SourceMap, Span
 from prompts.packing import Run
 from service import schema
 
@@ -18,6 +20,7 @@ FRAGMENT_WORDS = 3  # at each end of a text fragment
 FRAGMENT_WHOLE = 60  # code points; a text fragment contains shorter quotes completely
 WORD = regex.compile(r"\S+")
 GRAPHEME = regex.compile(r"\X")
+LINE = regex.compile(r"\r\n|\r|\n")
 
 
 def cite(run: Run, content: Content) -> schema.Citation:
@@ -39,7 +42,50 @@ def cite(run: Run, content: Content) -> schema.Citation:
         range=range_of(content.positions, run.span),
         quote=schema.Quote(quote, text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]),
         text_fragment=text_fragment(quote),
+        label=label(run, content),
+        **places(run.span, content.map),
     )
+
+
+class Places(TypedDict, total=False):
+    """Where a span lies in a file that is not its text, in the form of its anchor."""
+
+    part: str | None
+    ocr: bool
+    segments: list[schema.Pair] | None
+    pages: list[schema.PageBoxes] | None
+    blocks: list[schema.BlockPlace] | None
+
+
+def places(span: Span, source_map: SourceMap | None) -> Places:
+    if source_map is None:
+        return {}
+    found = Places(part=source_map.part(span), ocr=source_map.ocr(span))
+    if isinstance(source_map, PageMap):
+        found["pages"] = [
+            schema.PageBoxes(each.page, each.width, each.height, each.boxes) for each in source_map.pages(span)
+        ]
+    elif isinstance(source_map, BlockMap):
+        found["blocks"] = [
+            schema.BlockPlace(each.part, list(each.path), each.codepoint) for each in source_map.places(span)
+        ]
+    else:
+        found["segments"] = source_map.segments(span)
+    return found
+
+
+def label(run: Run, content: Content) -> str:
+    """The place in words: "page 3" where the format knows, else the heading above it, else the line.
+
+    Lines are counted from 1, as editors do.
+    """
+    block = content.structure.block(run.first)
+    stated = (content.map and content.map.label(run.span)) or block.label
+    if stated:
+        return stated
+    if block.headings:
+        return f"§ {block.headings[-1]}"
+    return f"line {len(LINE.findall(content.text, 0, run.span.start)) + 1}"
 
 
 def range_of(positions: PositionMap, span: Span) -> schema.Range:

@@ -8,7 +8,7 @@ from litestar.config.cors import CORSConfig
 
 from service.auth.keys import Keyring
 
-EXPOSED = ["ETag", "Content-Range", "Retry-After", "X-Request-Id"]
+EXPOSED = ["ETag", "Content-Range", "Retry-After", "X-Request-Id", "X-Page-Size", "X-Page-Count"]
 
 
 class Pages(CORSConfig):

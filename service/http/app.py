@@ -26,6 +26,7 @@ from service.http.problems import AppRequest, handle, tell_methods
 from service.http.routes.citations import verify_citations
 from service.http.routes.collections import delete_collection, get_collection, list_collections, put_collection
 from service.http.routes.documents import get_document, get_file, get_text, list_documents, source_of
+from service.http.routes.pages import get_page_picture
 from service.http.routes.questions import ask, ask_batch, context, search
 from service.http.routes.state import Metrics, health, ready
 from service.http.routes.writing import delete_document, put_document
@@ -51,6 +52,7 @@ HANDLERS = (
     list_documents,
     get_file,
     get_text,
+    get_page_picture,
     list_collections,
     get_collection,
     put_collection,

@@ -1,12 +1,20 @@
-"""One module a file format, each with one function: `extract(data, source, charset) -> Extracted`."""
+"""One module a file format, each with one function: `extract(data, source, charset) -> Extracted`.
+
+Text is read in this process. Everything else is parsed in a worker (`index.text.parsing`), which alone imports those
+modules.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import PurePosixPath
 
 from index.errors import FormatNotRead
 from index.text.formats import asciidoc, markdown, plain, restructuredtext
 from index.types import Extracted
+
+Extract = Callable[[bytes, str, str | None], Extracted]
 
 READERS = {
     plain.MEDIA_TYPE: plain.extract,
@@ -21,8 +29,14 @@ MARKED_UP = {
     **dict.fromkeys((".rst", ".rest"), restructuredtext.MEDIA_TYPE),
     **dict.fromkeys((".adoc", ".asciidoc"), asciidoc.MEDIA_TYPE),
 }
-UNREAD = {
+# The formats that are not text: media type -> module.
+PARSED = {
+    "application/pdf": "index.text.formats.pdf",
+}
+EXTENSIONS = {
     ".pdf": "application/pdf",
+}
+UNREAD = {
     ".doc": "application/msword",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -41,19 +55,32 @@ UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urle
 def extract(data: bytes, source: str, media_type: str | None = None, charset: str | None = None) -> Extracted:
     """Read a file by its media type, or by its extension where that says nothing.
 
-    Any other text (`.log`, `text/csv`) is read as plain text. Raises FormatNotRead or another DocumentError.
+    Any other text (`.log`, source code) is read as plain text. Raises FormatNotRead or another DocumentError.
     """
-    told = (media_type or "").partition(";")[0].strip().lower()
-    kind = by_extension(source) if told in UNTOLD else told
+    kind = media_type_of(source, media_type)
+    if kind in PARSED:
+        read: Extract = import_module(PARSED[kind]).extract
+        return read(data, source, charset)
     if kind.startswith("text/") and kind not in UNREAD.values():
         return READERS.get(kind, plain.extract)(data, source, charset)
     raise FormatNotRead(source=source, media_type=kind)
 
 
-def by_extension(source: str) -> str:
-    """`a/b.md` -> `text/markdown`; unknown extensions count as plain text, and decoding decides."""
+def isolated(source: str, media_type: str | None = None) -> bool:
+    """Whether a file is parsed in a worker, since its parser may hang or crash."""
+    return media_type_of(source, media_type) in PARSED
+
+
+def media_type_of(source: str, media_type: str | None = None) -> str:
+    """What a sender says, unless that says nothing; then by extension: `a/b.md` -> `text/markdown`.
+
+    What is not known is taken for plain text, and decoding will tell.
+    """
+    stated = (media_type or "").partition(";")[0].strip().lower()
+    if stated not in UNTOLD:
+        return stated
     suffix = PurePosixPath(source).suffix.lower()
-    return MARKED_UP.get(suffix) or UNREAD.get(suffix, plain.MEDIA_TYPE)
+    return MARKED_UP.get(suffix) or EXTENSIONS.get(suffix) or UNREAD.get(suffix, plain.MEDIA_TYPE)
 
 
 def stem(source: str) -> str:

@@ -122,6 +122,7 @@ def citation(first: int, last: int, source: str = "a.txt") -> schema.Citation:
         media_type="text/plain",
         encoding="utf-8",
         anchor="exact",
+        label="line 1",
         sentences=schema.SentenceRange(first, last, 3),
         range=schema.Range((start, end), utf16, byte),
         quote=schema.Quote(TEXT[start:end], "", ""),

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from index.text.formats.pdf.documents import MEDIA_TYPE
 from index.text.formats.pdf.reading import extract
-from index.text.formats.pdf.rendering import Picture, render
+from index.text.formats.pdf.rendering import render
 
-__all__ = ["MEDIA_TYPE", "Picture", "extract", "render"]
+__all__ = ["MEDIA_TYPE", "extract", "render"]

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Literal
-
-from msgspec import Struct
 
 from index.errors import DamagedFile, PageNotFound
 from index.text.formats.pdf.documents import opened
+from index.types import Picture, PictureFormat
 
-Format = Literal["webp", "png"]
 WIDEST, NARROWEST = 3_000, 16  # pixels
 MOST_PIXELS = 24_000_000
 LONGEST = 12_000  # pixels of a side; WebP has a limit
 
 
-class Picture(Struct, frozen=True):
-    """A page as displayed: rotation and crop box applied."""
-
-    data: bytes
-    media_type: str
-    width: float  # of the page, in points
-    height: float
-    pages: int  # of the document
-
-
-def render(data: bytes, page: int, width: int, format: Format = "webp", source: str = "") -> Picture:  # noqa: A002
+def render(data: bytes, page: int, width: int, format: PictureFormat = "webp", source: str = "") -> Picture:  # noqa: A002
     """Page number `page` (from 1) as a picture `width` pixels wide. Raises DocumentError, PageNotFound."""
     import pypdfium2
 
