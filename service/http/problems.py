@@ -34,6 +34,7 @@ from index.errors import (
     DocumentError,
     DocumentNotFound,
     DocumentTooLarge,
+    DocumentTooSlow,
     EmptyDocument,
     EncryptedFile,
     IndexLocked,
@@ -46,7 +47,10 @@ from index.errors import (
     StorageReadOnly,
     StoreRefused,
     StoreUnavailable,
+    TooManyPages,
+    TooMuchText,
     UndecodableFile,
+    UnpackedTooLarge,
 )
 from service import errors
 from service.auth.callers import AccessProblem, Caller

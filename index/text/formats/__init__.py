@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 
 from index.errors import FormatNotRead
-from index.text.formats import asciidoc, markdown, plain, restructuredtext
+from index.text.formats import asciidoc, delimited, markdown, plain, restructuredtext, subtitles
 from index.types import Extracted
 
 Extract = Callable[[bytes, str, str | None], Extracted]
@@ -23,31 +23,43 @@ READERS = {
     restructuredtext.MEDIA_TYPE: restructuredtext.extract,
     "text/prs.fallenstein.rst": restructuredtext.extract,
     asciidoc.MEDIA_TYPE: asciidoc.extract,
-}
-MARKED_UP = {
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), markdown.MEDIA_TYPE),
-    **dict.fromkeys((".rst", ".rest"), restructuredtext.MEDIA_TYPE),
-    **dict.fromkeys((".adoc", ".asciidoc"), asciidoc.MEDIA_TYPE),
+    delimited.MEDIA_TYPE: delimited.extract,
+    delimited.TABS_MEDIA_TYPE: delimited.extract,
+    subtitles.MEDIA_TYPE: subtitles.extract,
+    subtitles.WEB_MEDIA_TYPE: subtitles.extract,
 }
 # The formats that are not text: media type -> module.
 PARSED = {
     "application/pdf": "index.text.formats.pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "index.text.formats.docx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "index.text.formats.pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "index.text.formats.xlsx",
+    "application/vnd.oasis.opendocument.text": "index.text.formats.odt",
 }
 EXTENSIONS = {
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), markdown.MEDIA_TYPE),
+    **dict.fromkeys((".rst", ".rest"), restructuredtext.MEDIA_TYPE),
+    **dict.fromkeys((".adoc", ".asciidoc"), asciidoc.MEDIA_TYPE),
+    ".csv": delimited.MEDIA_TYPE,
+    ".tsv": delimited.TABS_MEDIA_TYPE,
+    ".srt": subtitles.MEDIA_TYPE,
+    ".vtt": subtitles.WEB_MEDIA_TYPE,
     ".pdf": "application/pdf",
-}
-UNREAD = {
-    ".doc": "application/msword",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".odt": "application/vnd.oasis.opendocument.text",
+    # These are not read; convert them first.
+    ".doc": "application/msword",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".xls": "application/vnd.ms-excel",
     ".epub": "application/epub+zip",
     ".rtf": "application/rtf",
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "application/xhtml+xml",
 }
+NOT_TEXT = frozenset({"text/html"})  # a text type that is not read as plain text
 # The default of clients that do not know the type of the body.
 UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 
@@ -61,7 +73,7 @@ def extract(data: bytes, source: str, media_type: str | None = None, charset: st
     if kind in PARSED:
         read: Extract = import_module(PARSED[kind]).extract
         return read(data, source, charset)
-    if kind.startswith("text/") and kind not in UNREAD.values():
+    if kind in READERS or (kind.startswith("text/") and kind not in NOT_TEXT):
         return READERS.get(kind, plain.extract)(data, source, charset)
     raise FormatNotRead(source=source, media_type=kind)
 
@@ -80,7 +92,7 @@ def media_type_of(source: str, media_type: str | None = None) -> str:
     if stated not in UNTOLD:
         return stated
     suffix = PurePosixPath(source).suffix.lower()
-    return MARKED_UP.get(suffix) or EXTENSIONS.get(suffix) or UNREAD.get(suffix, plain.MEDIA_TYPE)
+    return EXTENSIONS.get(suffix, plain.MEDIA_TYPE)
 
 
 def stem(source: str) -> str:
