@@ -133,5 +133,5 @@ def read(number: int, whole: Whole) -> Read:
     spans = [Span(start, end) for start, end in np.frombuffer(whole.spans, np.int32).reshape(-1, 2).tolist()]
     text = text_of(document, whole.file, whole.extraction)
     structure = Structure.unpacked(whole.structure) if whole.structure else Structure.plain(len(spans))
-    source_map = whole.extraction and whole.extraction.map
+    source_map = None if whole.extraction is None else whole.extraction.map
     return Read(Content(document, whole.file, text, spans, structure, source_map), whole.passages)

@@ -58,7 +58,7 @@ class Contents:
         def read(document: Document) -> Content:
             file, sentences, structure, extraction = store.content(document.number)
             text = text_of(document, file, extraction)
-            return Content(document, file, text, sentences, structure, extraction and extraction.map)
+            return Content(document, file, text, sentences, structure, None if extraction is None else extraction.map)
 
         self.kept = LRUCache[int, Content](room, lambda content: min(content.size, room))
         self.of: Callable[[Document], Content] = cached(self.kept, lambda document: document.number, Lock())(read)

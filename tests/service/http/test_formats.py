@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
+from litestar.types import ASGIApp
 from PIL import Image
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen import canvas
@@ -20,7 +20,7 @@ from service.http.app import create_app
 from service.settings import Settings
 from tests.conftest import built
 
-Client = TestClient[Litestar]
+Client = TestClient[ASGIApp]
 
 
 def pdf(*pages: list[str]) -> bytes:
