@@ -7,10 +7,11 @@ import zlib
 import msgspec
 from msgspec import Struct
 
+from index.text.byte_map import ByteMap
 from index.text.maps import BlockMap, PageMap
 from index.types import Document
 
-AnyMap = BlockMap | PageMap  # told apart by their tags
+AnyMap = BlockMap | ByteMap | PageMap  # told apart by their tags
 
 
 class Extraction(Struct, frozen=True):

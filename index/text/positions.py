@@ -56,7 +56,7 @@ class PositionMap:
         if self._map is None:
             return self.byte(span.start), self.byte(span.end)
         segments = self._map.segments(span)
-        return (segments[0][0], segments[-1][1]) if segments else None
+        return (min(start for start, _ in segments), max(end for _, end in segments)) if segments else None
 
 
 def byte_offsets(text: str, encoding: str, bom: int = 0) -> NDArray[np.int64]:

@@ -30,6 +30,8 @@ READERS = {
 }
 # The formats that are not text: media type -> module.
 PARSED = {
+    "text/html": "index.text.formats.html",
+    "application/xhtml+xml": "index.text.formats.html",
     "application/pdf": "index.text.formats.pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "index.text.formats.docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "index.text.formats.pptx",
@@ -44,6 +46,8 @@ EXTENSIONS = {
     ".tsv": delimited.TABS_MEDIA_TYPE,
     ".srt": subtitles.MEDIA_TYPE,
     ".vtt": subtitles.WEB_MEDIA_TYPE,
+    **dict.fromkeys((".html", ".htm"), "text/html"),
+    **dict.fromkeys((".xhtml", ".xht"), "application/xhtml+xml"),
     ".pdf": "application/pdf",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -55,11 +59,7 @@ EXTENSIONS = {
     ".xls": "application/vnd.ms-excel",
     ".epub": "application/epub+zip",
     ".rtf": "application/rtf",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".xhtml": "application/xhtml+xml",
 }
-NOT_TEXT = frozenset({"text/html"})  # a text type that is not read as plain text
 # The default of clients that do not know the type of the body.
 UNTOLD = frozenset({"", "application/octet-stream", "application/x-www-form-urlencoded"})
 
@@ -73,7 +73,7 @@ def extract(data: bytes, source: str, media_type: str | None = None, charset: st
     if kind in PARSED:
         read: Extract = import_module(PARSED[kind]).extract
         return read(data, source, charset)
-    if kind in READERS or (kind.startswith("text/") and kind not in NOT_TEXT):
+    if kind in READERS or kind.startswith("text/"):
         return READERS.get(kind, plain.extract)(data, source, charset)
     raise FormatNotRead(source=source, media_type=kind)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from service.answering.answering import Answering
 from service.http.app import create_app
 from service.settings import Settings
 from tests.conftest import built
+from tests.support.office import docx
 
 Client = TestClient[ASGIApp]
 
@@ -36,13 +38,10 @@ def pdf(*pages: list[str]) -> bytes:
     return written.getvalue()
 
 
-def docx() -> bytes:
-    import docx
-
-    document = docx.Document()
-    document.add_heading("Pets", 1)
-    document.add_paragraph("Cats may live on every floor. Dogs may not.")
-    return saved(document)
+PETS = docx(
+    '<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr><w:r><w:t>Pets</w:t></w:r></w:p>'
+    "<w:p><w:r><w:t>Cats may live on every floor. Dogs may not.</w:t></w:r></w:p>"
+)
 
 
 def xlsx() -> bytes:
@@ -77,11 +76,17 @@ LEASE = pdf(
     ["The rent is due on the first of each month."],
     ["The landlord is Ingrid Solheim. She lives in a house on the hill above", "the old harbour of Bergen."],
 )
+HTML = """<!doctype html><html><head><meta charset="windows-1252"><title>Ferry</title></head><body>
+<nav><a href="/">Home</a> <a href="/fares">Fares</a></nav>
+<main><h1>Timetable</h1><p>The café ferry <b>leaves</b> at&nbsp;7:40
+   from pier&#32;4.</p><script>alert("no")</script></main></body></html>
+""".encode("cp1252")
 FILES = {
     "lease.pdf": LEASE,
-    "pets.docx": docx(),
+    "pets.docx": PETS,
     "moorings.xlsx": xlsx(),
     "launch.pptx": pptx(),
+    "ferry.html": HTML,
     "opening.csv": b"day,opens\nMonday,9:00\nSunday,11:00\n",
     "talk.srt": b"1\n00:00:01,000 --> 00:00:04,000\nThe captain of the Aurora\nis called Mira Voss.\n",
 }
@@ -92,6 +97,7 @@ ASKED = [
     ("pets.docx", "Where may cats live?", "every floor", "block", "§ Pets"),
     ("moorings.xlsx", "What is the fee for a houseboat?", "480", "block", "Moorings, row 3"),
     ("launch.pptx", "When is the rocket launched?", "4 May", "block", "slide 1"),
+    ("ferry.html", "When does the ferry leave?", "7:40", "mapped", "§ Timetable"),
     ("opening.csv", "When does it open on Sunday?", "11:00", "exact", "row 3"),
     ("talk.srt", "Who is the captain of the Aurora?", "Mira Voss", "exact", "00:00:01"),
 ]
@@ -129,6 +135,11 @@ def test_an_answer_cites_its_place_in_a_file_of_any_format(
     if anchor == "exact":
         first, behind = citation["range"]["byte"]
         assert FILES[source][first:behind].decode() == citation["quote"]["exact"]
+    elif anchor == "mapped":
+        segments = [FILES[source][first:behind].decode("cp1252") for first, behind in citation["segments"]]
+        shown = " ".join(html.unescape("".join(segments)).split())
+        assert shown == " ".join(citation["quote"]["exact"].split())
+        assert citation["range"]["byte"] == [citation["segments"][0][0], citation["segments"][-1][1]]
     else:
         assert citation["range"]["byte"] is None
     verified = client.post("/v1/citations/verify", json={"citations": [citation]}).json()["citations"]
