@@ -20,7 +20,7 @@ from tests.support.commands import ROOT
 
 DOCS = ROOT / "docs"
 VARIABLE = re.compile(r"^  (PINCITE_\w+) +(.*?)(?:  \[(default[^\]]*)\])?$", re.MULTILINE)
-JSON_BLOCK = r"(?s)(?<=```json\n).*?(?=```)"
+JSON_BLOCK = re.compile(r"(?<=```json\n).*?(?=```)", re.DOTALL)
 
 
 def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -125,21 +125,12 @@ def generated(page: str, text: str) -> str:
     """The text of a page of docs/ with its generated parts as they are now."""
     for name, (owner, make) in PARTS.items():
         if owner == page:
-<<<<<<< HEAD
             before, opening, rest = text.partition(f"<!-- {name} -->\n")
             _, closing, after = rest.partition(f"<!-- /{name} -->")
             text = before + opening + make() + closing + after
-=======
-            text = replaced(rf"(?s)(?<=<!-- {name} -->\n).*(?=<!-- /{name} -->)", make(), text)
->>>>>>> 7dbfb15 (Generate the documentation with typed replacements)
     if page == "http-api.md":
-        text = replaced(JSON_BLOCK, response(), text)
+        text = JSON_BLOCK.sub(lambda _: response(), text, count=1)
     return text
-
-
-def replaced(pattern: str, part: str, text: str) -> str:
-    """The text with the first match replaced by `part`, in which a backslash is a backslash."""
-    return re.sub(pattern, lambda _: part, text, count=1)
 
 
 def main() -> None:
