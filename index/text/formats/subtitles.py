@@ -1,7 +1,7 @@
-"""SubRip and WebVTT: the text is the file, what is said in each cue a block with the cue's time as its label.
+"""SubRip and WebVTT: the text is the file; the speech in each cue is a block, labelled with the cue's time.
 
-Numbers, time stamps, settings, notes and styles belong to no block. Two lines of one cue are one block, unless two
-people speak. Cues that share one sentence have the same group, since a block holds no time stamp.
+Numbers, time stamps, settings, notes and styles are in no block. Lines of a cue form one block, unless two people
+speak. Cues that share a sentence have the same group, because a block contains no time stamps.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SPEAKER = re.compile(rf"{MARKUP}*+(?:[-–—‐]\s*\w|<v[ .])")
 VOICE = re.compile(r"\s*<v[ .]")
 END = re.compile(r"[.!?…。！？؟।♪][\"'”’»)\]]*$")
 WORD = re.compile(r"\w")
-LONGEST_PAUSE = 2.0  # seconds between two cues of one sentence
-LONGEST_SENTENCE = 400  # code points; captions without any punctuation are one sentence without it
+LONGEST_PAUSE = 2.0  # maximum seconds between two cues of one sentence
+LONGEST_SENTENCE = 400  # code points; captions without punctuation are one sentence up to this length
 
 
 class Cue(Struct, frozen=True):
-    """What is shown at once, for a while."""
+    """Text displayed for some time."""
 
     start: float  # seconds
     end: float
@@ -39,7 +39,7 @@ class Cue(Struct, frozen=True):
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
-    """Read subtitles, SubRip or WebVTT whatever they are called. Raises DocumentError."""
+    """Read SubRip or WebVTT, whatever the file extension. Raises DocumentError."""
     decoded = decode(data, source, charset)
     return Extracted(
         text=decoded.text,
@@ -53,10 +53,10 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 
 
 def blocks(text: str) -> list[Block]:
-    """What is said, in order; blocks of one sentence share a group."""
+    """The speech in order; blocks of one sentence share a group."""
     found: list[Block] = []
     ends = 0.0
-    group, length = 0, 0  # of the sentence that is open
+    group, length = 0, 0  # of the open sentence
     for cue in cues(text):
         for span in _speeches(text, cue.lines):
             runs_on = (
@@ -76,7 +76,7 @@ def blocks(text: str) -> list[Block]:
 
 
 def cues(text: str) -> Iterator[Cue]:
-    """Cues in the order of the file; a blank line ends one, and so does the next one's time."""
+    """The cues in file order; a blank line or the next cue's time ends one."""
     times: re.Match[str] | None = None
     shown: list[Line] = []
     is_webvtt = text.startswith("WEBVTT")
@@ -91,7 +91,7 @@ def cues(text: str) -> Iterator[Cue]:
             if times and shown:
                 yield _cue(times, shown)
                 shown = []
-            # In SubRip a blank line may stand in the middle of a cue.
+            # In SubRip, a cue can contain a blank line.
             times = None if is_webvtt else times
         elif times:
             shown.append(line)
@@ -116,7 +116,7 @@ def _seconds(stamp: tuple[str | None, ...]) -> float:
 
 
 def _speeches(text: str, shown: list[Line]) -> Iterator[Span]:
-    """What is said in a cue, by each speaker, without markup in front and behind."""
+    """The speech in a cue by speaker, without surrounding markup."""
     starts = [at for at, line in enumerate(shown) if SPEAKER.match(line.text)]
     cuts = sorted({0, *starts}) if len(starts) > 1 else [0]
     for first, behind in zip(cuts, [*cuts[1:], len(shown)], strict=True):

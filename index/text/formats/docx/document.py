@@ -1,8 +1,8 @@
-"""DOCX: paragraphs in reading order, as Word shows them once all changes are accepted.
+"""DOCX: paragraphs in reading order, as Word displays them with all changes accepted.
 
-Inserted text counts and deleted text does not; hidden text, comments, headers and footers are left out; notes follow
-the paragraph that refers to them. A place is a part and the number of the `w:p` in it, from 0 in document order,
-and code points of that paragraph's text: its `w:t`, tabs, and breaks as line feeds, without soft hyphens.
+Hidden text, comments, headers and footers are left out; notes follow the paragraph that refers to them. A position is a
+part, the number of the `w:p` in it (from 0 in document order), and code points of that paragraph's text: its `w:t`,
+tabs, and breaks as line feeds, without soft hyphens.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Document:
             kind: [] for kind in NOTES.values()
         }  # notes in the order of their references
         self.lists: dict[str, int] = {}  # the group of each list
-        self.above: str | None = None  # the list that the paragraph above is in
+        self.above: str | None = None  # the list of the paragraph above
         self.tables = 0
         self.unfinished: list[Piece | str] = []  # paragraphs whose marks are deleted
         self.title: str | None = None
@@ -72,7 +72,7 @@ class _Document:
         return self.package.tree(part) if part else None
 
     def _notes(self, kind: str) -> tuple[str, dict[str, Element], dict[Element, int]]:
-        """Their part, notes by identifier, and the places of their paragraphs."""
+        """The part with the notes, the notes by identifier, and the positions of their paragraphs."""
         part = self.package.related(self.main, kind)
         if part is None:
             return "", {}, {}
@@ -80,7 +80,7 @@ class _Document:
         return part, {each.get(f"{W}id", ""): each for each in root}, places(root)
 
     def _blocks(self, element: Element, *, contents: bool = False) -> None:
-        """Paragraphs and tables in an element, whatever wraps them."""
+        """Paragraphs and tables in an element, with or without wrappers."""
         for child in element:
             if child.tag == P:
                 self._paragraph(self.reader.read(child), contents=contents)
@@ -104,7 +104,7 @@ class _Document:
         self._hanging(paragraph)
 
     def _styled(self, paragraph: Paragraph) -> None:
-        """A paragraph as what its style and its list make of it."""
+        """The kind and level of a paragraph from its style and its list."""
         piece, style = paragraph.piece, paragraph.style
         shown, kind, level, list_id = self._list_place(paragraph)
         outline = number(value(paragraph.properties, f"{W}outlineLvl"))
@@ -130,7 +130,7 @@ class _Document:
             self.draft.add([piece], style.kind, label=self.draft.numbered(shown))
 
     def _list_place(self, paragraph: Paragraph) -> tuple[str, str, int, str | None]:
-        """What a list shows in front of a paragraph, its format, the level, and the list; None where it is in none."""
+        """The displayed number of a list item, its format, the level, and the list; None outside lists."""
         properties, style = paragraph.properties, paragraph.style
         list_id = value(properties, f"{W}numPr", f"{W}numId") or style.list_id
         level = number(value(properties, f"{W}numPr", f"{W}ilvl"))
@@ -143,7 +143,7 @@ class _Document:
         return self.numbering.count(list_id, level), shown.format, level, None if shown.format == "none" else list_id
 
     def _list_group(self, list_id: str, shown: str, level: int, above: str | None) -> int:
-        """The group of an item: that of the list above, or of the same list where its numbers go on."""
+        """The group of an item: that of the list above, or of the same list if its numbers continue."""
         goes_on = bool(shown) and list_id in self.lists and shown.strip("().") not in FIRST
         group = None
         if above is not None and (level > 0 or goes_on or above == list_id):

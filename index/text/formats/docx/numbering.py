@@ -1,4 +1,4 @@
-"""Numbered and bulleted lists of a DOCX: `word/numbering.xml`, and the count as the text goes by."""
+"""Numbered and bulleted lists of a DOCX: `word/numbering.xml`, and counters for their items."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Level(Struct, frozen=True):
     """One level of a list."""
 
     format: str = "decimal"
-    text: str = ""  # `%1.%2`: the counts of the levels in it
+    text: str = ""  # `%1.%2`: the counters of the levels
     start: int = 1
-    restarts: bool = True  # whether a higher level starts it again
-    decimal: bool = False  # whether the levels above are shown as decimals whatever their format
-    style: str | None = None  # paragraphs of this style are of this level
+    restarts: bool = True  # whether a higher level restarts it
+    decimal: bool = False  # whether the levels above are always displayed as decimals
+    style: str | None = None  # paragraphs of this style have this level
 
 
 class List(Struct, frozen=True):
-    """A list as paragraphs name it: lists of one definition count on, unless they say where to start."""
+    """A list that paragraphs refer to. Lists of one definition share counters, unless they restart."""
 
     definition: str
     levels: dict[int, Level]
@@ -43,7 +43,7 @@ class List(Struct, frozen=True):
 
 
 class Numbering:
-    """Counts the items of each list in the order of the text."""
+    """Counts list items in document order."""
 
     def __init__(self, root: Element | None, styles: Styles) -> None:
         definitions = (
@@ -58,18 +58,18 @@ class Numbering:
         self.started: set[tuple[str, int]] = set()
 
     def level(self, list_id: str | None, level: int) -> Level | None:
-        """How a level of a list looks; None where there is no such list (`0` takes a paragraph out of its style's)."""
+        """The format of a level; None if the list does not exist (`0` removes a paragraph from its style's list)."""
         if list_id not in self.lists:
             return None
         return self.lists[list_id].levels.get(level)
 
     def level_of_style(self, list_id: str | None, style: str | None) -> int:
-        """The level of paragraphs that are in a list by their style, which need not say the level itself."""
+        """The level of paragraphs that are in a list through their style, which need not state the level."""
         levels = self.lists[list_id].levels if list_id in self.lists else {}
         return next((at for at, each in levels.items() if style is not None and each.style == style), 0)
 
     def count(self, list_id: str, level: int) -> str:
-        """Count an item, and say what stands in front of it: `4.2`, `(a)`; nothing for a bullet."""
+        """Count an item and return its displayed number: `4.2`, `(a)`; empty for a bullet."""
         of = self.lists[list_id]
         shown = of.levels[level]
         counts = self.counts.setdefault(of.definition, [None] * LEVELS)
@@ -97,7 +97,7 @@ def _list(num: Element, definitions: dict[str, Element], by_id: dict[str, str], 
     definition = value(num, f"{W}abstractNumId") or ""
     element = definitions.get(definition)
     if element is not None and (link := value(element, f"{W}numStyleLink")):
-        # The levels stand with the list that the linked style names.
+        # The levels are in the list that the linked style names.
         element = definitions.get(by_id.get(styles.get(link).list_id or "", ""), element)
     levels = {} if element is None else _levels(element)
     starts = {}

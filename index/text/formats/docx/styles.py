@@ -1,4 +1,4 @@
-"""What the styles of a DOCX say of a paragraph: whether it is a heading, in which list it is, whether it shows."""
+"""The styles of a DOCX: headings, lists, visibility."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from index.types import BlockKind
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 VAL = f"{W}val"
 OFF = frozenset({"0", "false", "off", "none"})
-BODY_TEXT = 9  # the outline level of what is no heading
-LONGEST_CHAIN = 20  # styles, each based on the next; Word itself follows no more than ten
+BODY_TEXT = 9  # the outline level of body text
+LONGEST_CHAIN = 20  # length of a chain of styles; Word follows at most ten
 
 
 class Style(Struct, frozen=True):
-    """What a paragraph or a run gets from its style; None: nothing is said."""
+    """The properties a paragraph or run gets from its style; None: not set."""
 
     name: str = ""
     based_on: str | None = None
-    outline: int | None = None  # 0 for a heading of the first level
+    outline: int | None = None  # 0 for a top-level heading
     list_id: str | None = None
     list_level: int | None = None
     hidden: bool | None = None
@@ -33,7 +33,7 @@ class Style(Struct, frozen=True):
 
 
 class Styles:
-    """The styles of a document by their identifiers, with what they inherit."""
+    """The styles of a document by identifier, with inheritance."""
 
     def __init__(self, root: Element | None) -> None:
         elements = [] if root is None else root.findall(f"{W}style")
@@ -49,7 +49,7 @@ class Styles:
         )
 
     def get(self, identifier: str | None) -> Style:
-        """A style with what it inherits; one that the file does not define says what its name says."""
+        """A style with its inherited properties; an undefined one is interpreted by its name."""
         if identifier not in self.resolved:
             self.resolved[identifier] = self._resolve(identifier)
         return self.resolved[identifier]
@@ -69,24 +69,24 @@ class Styles:
 
 
 def is_on(value: str | None) -> bool:
-    """Whether an attribute of yes and no says yes; `<w:vanish/>` without one does."""
+    """Whether a boolean attribute is true; `<w:vanish/>` without one is."""
     return value is None or value.lower() not in OFF
 
 
 def toggle(properties: Element | None, name: str) -> bool | None:
-    """The value of a property of yes and no, None where it is not there."""
+    """The value of a boolean property, None if it is missing."""
     element = None if properties is None else properties.find(name)
     return None if element is None else is_on(element.get(VAL))
 
 
 def value(properties: Element | None, *path: str) -> str | None:
-    """The `w:val` of the element at a path below."""
+    """The `w:val` of the element at a path."""
     element = None if properties is None else properties.find("/".join(path))
     return None if element is None else element.get(VAL)
 
 
 def number(text: str | None) -> int | None:
-    """A small number that is not negative, None for everything else."""
+    """A small non-negative number, None for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 

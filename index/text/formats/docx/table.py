@@ -1,4 +1,4 @@
-"""Tables of a DOCX: rows, cells, and what is merged."""
+"""Tables of a DOCX: rows, cells, merged cells."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from index.text.formats.office import tables
 from index.text.formats.office.draft import Piece
 
 TABLE, ROW, CELL = f"{W}tbl", f"{W}tr", f"{W}tc"
-WIDEST_CELL = 63  # columns, the most that Word has
-REPEATED = 100  # code points; a merged cell with more text is not said again in each row
+WIDEST_CELL = 63  # columns; Word's maximum
+REPEATED = 100  # code points; the text of a larger merged cell is not repeated in each row
 
 
 class Row(Struct):
-    """A row: paragraphs of each column, those of a cell merged downwards in each row that it is in."""
+    """A row: paragraphs by column; vertically merged cells are in each of their rows."""
 
     element: Element
     cells: list[Element]
     columns: list[list[Paragraph]]
-    own: list[Paragraph]  # without those of cells merged into it from above
+    own: list[Paragraph]  # without cells merged from above
     holds_table: bool
 
     @property
@@ -41,12 +41,12 @@ class Row(Struct):
 
     @property
     def pieces(self) -> list[Piece | str]:
-        """Cells with a tab between two, paragraphs of a cell with a line feed."""
+        """Cells separated by tabs, paragraphs of a cell by line feeds."""
         return tables.joined([[paragraph.piece for paragraph in column] for column in self.columns])
 
 
 def rows_of(table: Element, reader: TextReader) -> list[Row]:
-    """Rows that are not deleted."""
+    """The rows that are not deleted."""
     read: list[Row] = []
     for element in nearest(table, ROW):
         if element.find(f"{W}trPr/{W}del") is None:
@@ -55,7 +55,7 @@ def rows_of(table: Element, reader: TextReader) -> list[Row]:
 
 
 def nearest(element: Element, *tags: str) -> Iterator[Element]:
-    """Elements below with one of these tags, whatever wraps them, but none inside another."""
+    """Descendants with one of these tags, but none inside another one."""
     for child in element:
         if child.tag in tags:
             yield child
@@ -68,7 +68,7 @@ def _row(element: Element, above: list[list[Paragraph]], reader: TextReader) -> 
     contents = [list(nearest(cell, P, TABLE)) for cell in cells]
     row = Row(element=element, cells=cells, columns=[], own=[], holds_table=False)
     row.holds_table = any(each.tag == TABLE for content in contents for each in content)
-    if row.holds_table:  # it will be read cell by cell; reading it here as well would take long where tables nest
+    if row.holds_table:  # it is read cell by cell later; reading it here too would be slow for nested tables
         return row
     row.columns += [[]] * _width(element.find(f"{W}trPr"), "gridBefore")
     for cell, content in zip(cells, contents, strict=True):

@@ -1,4 +1,4 @@
-"""The text of a DOCX's paragraphs, as Word shows it once all changes are accepted."""
+"""The text of a DOCX's paragraphs, as Word displays it with all changes accepted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTES = {f"{W}footnoteReference": "footnote", f"{W}endnoteReference": "endnote"}
 BOX = f"{W}txbxContent"
 FIELD = f"{W}fldChar"
 DELETED = ("del", "moveFrom")
-# Deleted text, properties (a tab in them is a tab stop), the older copy of a text box, the reading of a ruby.
+# Deleted text, properties (a tab there is a tab stop), the legacy copy of a text box, the reading of a ruby.
 SKIPPED = frozenset(
     {f"{MC}Fallback", f"{M}ctrlPr"}
     | {f"{W}{name}" for name in (*DELETED, "pPr", "rPr", "sdtPr", "sdtEndPr", "tblPr", "tblGrid", "trPr", "tcPr")}
@@ -30,28 +30,28 @@ SKIPPED = frozenset(
 
 
 class Paragraph(Struct):
-    """A paragraph as it shows, and what hangs on it."""
+    """A displayed paragraph with its notes and text boxes."""
 
     piece: Piece
     style: Style
     style_id: str | None
     properties: Element | None
-    notes: list[tuple[str, str]]  # kind and identifier of those that it refers to
+    notes: list[tuple[str, str]]  # kind and identifier of the notes it refers to
     boxes: list[Element]  # text boxes anchored in it
-    runs_on: bool  # its mark is deleted: the next paragraph goes on with it
+    runs_on: bool  # its mark is deleted: the next paragraph continues it
 
 
 class TextReader:
-    """Reads paragraphs of one part after another; fields may run over paragraphs."""
+    """Reads the paragraphs of one part after another; fields can span paragraphs."""
 
     def __init__(self, styles: Styles, part: str, root: Element) -> None:
         self.styles = styles
         self.part, self.places = part, places(root)
-        self.fields: list[bool] = []  # open ones, innermost last: whether we are in the code, not yet in the result
+        self.fields: list[bool] = []  # open ones, innermost last: whether we are in the code, before the result
 
     @contextmanager
     def inside(self, part: str, paragraphs: dict[Element, int]) -> Iterator[None]:
-        """Read another part meanwhile, such as the footnotes."""
+        """Read another part in between, such as the footnotes."""
         outside = self.part, self.places, self.fields
         self.part, self.places, self.fields = part, paragraphs, []
         try:
@@ -73,7 +73,7 @@ class TextReader:
             and any(properties.find(f"{W}rPr/{W}{each}") is not None for each in DELETED),
         )
         text = "".join(self._inline(element, paragraph))
-        self.fields = [code for code in self.fields if not code]  # a field that is never finished hides no more text
+        self.fields = [code for code in self.fields if not code]  # an unfinished field hides no more text
         paragraph.piece = paragraph.piece._replace(text=visible(text))
         return paragraph
 

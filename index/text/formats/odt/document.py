@@ -1,8 +1,8 @@
-"""ODT: paragraphs in reading order, as LibreOffice shows them once all changes are accepted.
+"""ODT: paragraphs in reading order, as LibreOffice displays them with all changes accepted.
 
 Deleted and hidden text, comments, page headers and footers are left out; notes follow the paragraph that refers to
-them. A place is a part and the number of the `text:p` or `text:h` in it, from 0 in document order, and code points of
-that paragraph's text: white space collapsed, `text:s`, tabs and breaks as such, without soft hyphens.
+them. A position is a part, the number of the `text:p` or `text:h` in it (from 0 in document order), and code points of
+that paragraph's text: collapsed white space, `text:s`, tabs and breaks as such, without soft hyphens.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CONTENTS = frozenset(
     )
 )
 WIDEST = 64  # columns that a cell may span or be repeated over
-REPEATED = 100  # code points; a merged cell with more text is not said again in each row
+REPEATED = 100  # code points; the text of a larger merged cell is not repeated in each row
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:  # noqa: ARG001 - XML says its own
@@ -67,8 +67,8 @@ class _Document:
         self.styles = Styles([self.root] if common is None else [common, self.root])
         self.reader = TextReader(self.root, self.styles, MAIN)
         self.draft = Draft(container.source, depth=1)
-        self.outline = [0] * LEVELS  # counts of headings
-        self.lists: dict[str, int] = {}  # the last count of each list style
+        self.outline = [0] * LEVELS  # counters of headings
+        self.lists: dict[str, int] = {}  # the last counter of each list style
         self.groups: dict[str, int] = {}  # and its group
         self.seen = {"footnote": 0, "endnote": 0}
         self.tables = 0
@@ -147,7 +147,7 @@ class _Document:
     # Lists
 
     def _list(self, element: Element, counts: list[int], style: str | None, group: int | None) -> None:
-        """A list inside the items that `counts` counts."""
+        """A list nested in the items that `counts` counts."""
         style = element.get(f"{TEXT}style-name", style)
         level = min(len(counts), LEVELS - 1)
         shape = self.styles.level(style, level)
@@ -211,9 +211,9 @@ class _Document:
                 self._hanging(paragraph)
 
     def _grid(self, rows: list[Element]) -> list[list[list[Paragraph]]]:
-        """Paragraphs by row and column, a merged cell's in each of its rows; none for a row with a table in it."""
+        """Paragraphs by row and column; merged cells are in each of their rows; empty for a row with a nested table."""
         grid: list[list[list[Paragraph]]] = []
-        merged: dict[int, tuple[int, list[Paragraph]]] = {}  # by column: rows that are left, and what stands in them
+        merged: dict[int, tuple[int, list[Paragraph]]] = {}  # by column: remaining rows, and the contents
         for row in rows:
             columns: list[list[Paragraph]] = []
             nested = next(row.iter(f"{TABLE}table"), None) is not None
@@ -234,7 +234,7 @@ class _Document:
 
 
 def _rows(element: Element, *, header: bool) -> Iterator[tuple[Element, bool]]:
-    """Rows, whatever groups them, and whether they are repeated on each page; a repeated row counts once."""
+    """Rows at any nesting, and whether they are repeated on each page; a repeated row counts once."""
     for child in element:
         if child.tag == f"{TABLE}table-row":
             yield child, header
@@ -247,7 +247,7 @@ def _cells(row: Element) -> list[Element]:
 
 
 def _paragraphs(element: Element) -> Iterator[Element]:
-    """Paragraphs of a cell, those of lists included, but not those inside other paragraphs."""
+    """The paragraphs of a cell, including those of lists, but not those inside other paragraphs."""
     for child in element:
         if child.tag in (P, H):
             yield child

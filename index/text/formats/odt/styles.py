@@ -1,4 +1,4 @@
-"""What the styles of an ODT say: what a paragraph is, what is hidden, how lists and headings are numbered."""
+"""The styles of an ODT: kinds of paragraphs, hidden text, numbering of lists and headings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.types import BlockKind
 
 STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-LONGEST_CHAIN = 20  # styles, each with a parent
+LONGEST_CHAIN = 20  # length of a chain of styles
 LEVELS = 10
 FORMATS: dict[str, Callable[[int], str]] = {
     "a": letters,
@@ -24,7 +24,7 @@ FORMATS: dict[str, Callable[[int], str]] = {
 
 
 class Style(Struct, frozen=True):
-    """A style of paragraphs or of text in them."""
+    """A style of paragraphs or text."""
 
     name: str
     parent: str | None
@@ -34,18 +34,18 @@ class Style(Struct, frozen=True):
 
 
 class Level(Struct, frozen=True):
-    """How one level of a list, or of headings, is numbered."""
+    """The numbering of one level of a list, or of headings."""
 
     numbered: bool
-    format: str  # "1", "a", "A", "i", "I"; empty: no number shows
+    format: str  # "1", "a", "A", "i", "I"; empty: no number
     prefix: str
     suffix: str
-    shown: int  # how many levels show
+    shown: int  # number of levels displayed
     start: int
 
 
 class Styles:
-    """The styles of `styles.xml` and those that `content.xml` makes for itself."""
+    """The styles of `styles.xml`, and the automatic ones of `content.xml`."""
 
     def __init__(self, roots: list[Element]) -> None:
         self.styles: dict[str, Style] = {}
@@ -60,7 +60,7 @@ class Styles:
                 self.outline = _levels(each)
 
     def chain(self, name: str | None) -> list[Style]:
-        """A style and those that it inherits from."""
+        """A style and its ancestors."""
         chain: list[Style] = []
         while name in self.styles and len(chain) < LONGEST_CHAIN:
             chain.append(self.styles[name])
@@ -81,7 +81,7 @@ class Styles:
 
 
 def shown(levels: dict[int, Level], counts: list[int]) -> str:
-    """What stands in front of an item: counts [4, 2] -> `4.2`, with what the level puts around it; "" for a bullet."""
+    """The displayed number of an item: counts [4, 2] -> `4.2`, with the level's prefix and suffix; "" for a bullet."""
     level = levels.get(len(counts) - 1)
     if level is None or not level.format:
         return ""
@@ -95,7 +95,7 @@ def shown(levels: dict[int, Level], counts: list[int]) -> str:
 
 
 def number(text: str | None, default: int) -> int:
-    """A small number, or the default for everything else."""
+    """A small number, or the default for anything else."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
 
 

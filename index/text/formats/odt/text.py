@@ -16,8 +16,8 @@ DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 P, H = f"{TEXT}p", f"{TEXT}h"
 NOTE = f"{TEXT}note"
 SPACE = re.compile(r"[ \t\r\n]+")
-MOST_SPACES = 1000  # one after another
-# What is deleted, what somebody said about the text, how it is pronounced, and where contents come from.
+MOST_SPACES = 1000  # in a row
+# Deletions, comments, readings of rubies, and sources of tables of contents.
 SKIPPED = frozenset(
     {f"{OFFICE}annotation", f"{OFFICE}annotation-end", f"{OFFICE}forms", f"{TEXT}tracked-changes", f"{TEXT}ruby-text"}
     | {f"{TEXT}{each}-source" for each in ("table-of-content", "alphabetical-index", "bibliography", "user-index")}
@@ -29,7 +29,7 @@ HIDDEN = frozenset({f"{TEXT}hidden-text", f"{TEXT}hidden-paragraph", f"{TEXT}sec
 
 
 class Paragraph(Struct):
-    """A paragraph as it shows, and what hangs on it."""
+    """A displayed paragraph with its notes and text boxes."""
 
     piece: Piece
     style: str | None
@@ -55,7 +55,7 @@ class TextReader:
         return paragraph
 
     def _inline(self, element: Element, paragraph: Paragraph) -> Iterator[tuple[str, bool]]:
-        """Pieces of text, and whether white space in them is collapsed."""
+        """Pieces of text, and whether their white space is collapsed."""
         yield element.text or "", True
         for child in element:
             tag = child.tag
@@ -78,7 +78,7 @@ class TextReader:
 
 
 def is_hidden(element: Element) -> bool:
-    """Whether a section or a field says so itself."""
+    """Whether a section or a field is hidden by its own attributes."""
     if element.tag not in HIDDEN:
         return False
     display = element.get(f"{TEXT}display", "true")
@@ -86,7 +86,7 @@ def is_hidden(element: Element) -> bool:
 
 
 def _collapsed(parts: Iterator[tuple[str, bool]]) -> str:
-    """White space in a row is one space, none at the start; what stands for itself stays."""
+    """Collapse runs of white space to one space, and remove it at the start; explicit spaces stay."""
     texts: list[str] = []
     after_space = True
     for part, collapses in parts:

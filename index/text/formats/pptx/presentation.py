@@ -1,8 +1,8 @@
-"""PPTX: slide by slide, title first, then the shapes in the order in which a screen reader takes them, then the notes.
+"""PPTX: slide by slide, title first, then the shapes in screen-reader order, then the speaker's notes.
 
-Hidden slides and shapes, footers, dates and slide numbers are left out. A place is a part and (slide, shape,
-paragraph), all from 0: the slide in the order of the presentation, the shape among the `p:sp` and `p:graphicFrame` of
-the part and the paragraph among the `a:p` of the shape, both in document order. In a diagram the shape is a point.
+Hidden slides and shapes, footers, dates and slide numbers are left out. A position is a part and (slide, shape,
+paragraph), all from 0: the slide in presentation order, the shape among the `p:sp` and `p:graphicFrame` of the part and
+the paragraph among the `a:p` of the shape, both in document order. In a diagram the shape is a point.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands on a slide: shapes that show, what they hold the place of, their paragraphs and bullets."""
+"""The shapes on a slide: visibility, placeholders, paragraphs and bullets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARAGRAPH = f"{A}p"
 SKIPPED = frozenset({f"{MC}Fallback", f"{A}pPr", f"{A}rPr", f"{A}endParaRPr"})
 TITLES = frozenset({"title", "ctrTitle"})
 FURNITURE = frozenset({"dt", "ftr", "hdr", "sldNum", "sldImg"})
-LISTS = frozenset({"body", "obj"})  # placeholders whose paragraphs have bullets unless something says otherwise
+LISTS = frozenset({"body", "obj"})  # placeholders whose paragraphs have bullets by default
 BULLETS: dict[str, BlockKind] = {
     f"{A}buChar": "item",
     f"{A}buBlip": "item",
@@ -31,7 +31,7 @@ BULLETS: dict[str, BlockKind] = {
 
 
 class Slide(Struct, frozen=True):
-    """A slide or its notes, and where its paragraphs stand."""
+    """A slide or its notes, and the positions of its paragraphs."""
 
     number: int  # from 0
     part: str
@@ -46,7 +46,7 @@ def numbered_shapes(root: Element) -> dict[Element, int]:
 
 
 def visible_shapes(element: Element) -> Iterator[Element]:
-    """Shapes and frames that show, those of groups included."""
+    """Visible shapes and frames, including those in groups."""
     for child in element:
         if child.tag in SKIPPED:
             continue
@@ -60,7 +60,7 @@ def visible_shapes(element: Element) -> Iterator[Element]:
 
 
 def placeholder(shape: Element) -> str | None:
-    """What a shape holds the place of: "title", "body"; None where it is a shape of its own."""
+    """The placeholder type of a shape: "title", "body"; None for other shapes."""
     place = shape.find(f"*/{P}nvPr/{P}ph")
     return None if place is None else place.get("type", "obj")
 
@@ -87,7 +87,7 @@ def _inline(element: Element) -> Iterator[str]:
 
 
 def bullet(paragraph: Element) -> BlockKind | None:
-    """What the paragraph itself says of its bullet."""
+    """The bullet set in the paragraph itself."""
     properties = paragraph.find(f"{A}pPr")
     return None if properties is None else _bullet_of(properties)
 
@@ -98,7 +98,7 @@ def _bullet_of(properties: Element) -> BlockKind | None:
 
 
 def inherited_bullet(slide: Slide, shape: Element, kind: str | None) -> BlockKind:
-    """The kind of a paragraph that says nothing itself: what its shape says, then its layout, then its place."""
+    """The kind of a paragraph without a setting of its own: from its shape, its layout, or its placeholder."""
     place = shape.find(f"*/{P}nvPr/{P}ph")
     layout = None if place is None else slide.layout.get(place.get("idx", "0"), slide.layout.get(kind or ""))
     for each in (shape, layout):

@@ -1,6 +1,6 @@
-"""Numbers in cells as the spreadsheet shows them: dates, times, percent, currencies, decimals.
+"""Formats numbers in cells as the spreadsheet displays them: dates, times, percent, currencies, decimals.
 
-Dates come out as ISO 8601 and decimals with a point, since the file does not say in which country it is looked at.
+Dates become ISO 8601 and decimals have a point, because the file does not record the reader's locale.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BUILT_IN = {
     47: "mm:ss.0",
     **dict.fromkeys((*range(27, 37), *range(50, 59)), "yyyy-mm-dd"),  # dates of East Asia
 }
-# Quoted text; an escaped character; space as wide as a character; a fill; what stands in brackets; a date; a number.
+# Quoted text; an escaped character; space of a character's width; a fill; brackets; a date; a number.
 TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|_.|\*.|\[(?P<bracket>[^\]]*)\]|(?P<date>AM/PM|A/P|[ymdhs]+)'
     r"|(?P<number>[#0?][#0?,]*(?:\.[#0?]*)?(?P<exponent>E[+-][#0?]+)?|\.[#0?]+)|(?P<other>.)",
@@ -54,23 +54,23 @@ MOST_DECIMALS = 30
 
 
 class Pattern(Struct):
-    """One section of a format."""
+    """One section of a number format."""
 
     prefix: str = ""
     suffix: str = ""
     number: str = ""
-    dates: str = ""  # the letters of a date or a time, in their order
+    dates: str = ""  # the letters of a date or a time, in order
     elapsed: bool = False  # hours beyond 24
-    plain: bool = False  # a fraction, or text alone: shown as a number without format
+    plain: bool = False  # a fraction, or text only: displayed as a number without format
 
 
 def show_plain(number: float) -> str:
-    """As a cell without format shows it: 5.0 -> 5, 0.1 + 0.2 -> 0.3."""
+    """A number in a cell without format: 5.0 -> 5, 0.1 + 0.2 -> 0.3."""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else f"{number:.15g}"
 
 
 def formatter(identifier: int, code: str | None, *, since_1904: bool) -> Show:
-    """How a format shows numbers; `code` is what the file defines for it, else it is one that programs know."""
+    """A function that formats numbers; `code` is defined in the file, or else built in."""
     sections = [_pattern(section) for section in _sections(code or BUILT_IN.get(identifier, ""))]
     first = sections[0]
     if first.dates or first.elapsed:
@@ -154,7 +154,7 @@ def _date(number: float, pattern: Pattern, *, since_1904: bool) -> str:
     seconds = round(number * SECONDS)
     if pattern.elapsed:
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-    # 1900 was no leap year, but for spreadsheets it was: up to its February the count starts a day later.
+    # Spreadsheets treat 1900 as a leap year, so until February 1900 the count starts a day later.
     epoch = datetime(1904, 1, 1) if since_1904 else datetime(1899, 12, 30 + (number < 60))  # noqa: DTZ001 - in no zone
     moment = epoch + timedelta(seconds=seconds)
     has_time = any(each in pattern.dates for each in "hs")

@@ -1,7 +1,7 @@
-"""A sheet's cells, read as they come: a tree of a million cells would take a gigabyte.
+"""A sheet's cells, parsed as a stream: a tree of a million cells would take a gigabyte.
 
-Measured on 100,000 rows of ten cells: openpyxl takes fifteen times as long, and python-calamine lays a sheet out as a
-rectangle, which two cells in opposite corners make larger than any memory.
+Measured on 100,000 rows of ten cells: openpyxl takes fifteen times as long, and python-calamine allocates the bounding
+rectangle, which two cells in opposite corners make arbitrarily large.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Attributes = dict[str, str]
 
 
 class Area(Struct, frozen=True):
-    """A rectangle of cells, from 0, its ends included."""
+    """A rectangle of cells, from 0, inclusive."""
 
     top: int
     left: int
@@ -32,20 +32,20 @@ class Area(Struct, frozen=True):
 
 
 class Sheet(Struct):
-    """What is in a sheet; rows and columns count from 0."""
+    """The contents of a sheet; rows and columns count from 0."""
 
     rows: dict[int, dict[int, str]] = {}  # cells that are not blank
     hidden_rows: set[int] = set()
     hidden_columns: list[tuple[int, int]] = []  # first and last
     merged: list[Area] = []
     filtered: Area | None = None
-    frozen: int = 0  # rows that stay in sight
+    frozen: int = 0  # frozen rows
     tables: list[str] = []  # identifiers of relationships
     unknown: int = 0  # formulas without a stored value
 
 
 class Values(Struct, frozen=True):
-    """What cells refer to."""
+    """Values that cells refer to."""
 
     strings: list[str]
     shows: list[Callable[[float], str]]  # by style
@@ -59,10 +59,10 @@ def read_sheet(package: Package, part: str, values: Values) -> Sheet:
 
 
 def read_strings(package: Package, part: str) -> list[str]:
-    """The strings that cells share. Raises DocumentError."""
+    """The shared strings. Raises DocumentError."""
     strings: list[str] = []
     parts: list[str] = []
-    inside: list[str] = []  # elements that are open, by their local names
+    inside: list[str] = []  # open elements, by local name
 
     def start(tag: str, _: Attributes) -> None:
         inside.append(tag.rpartition("}")[2])
@@ -75,7 +75,7 @@ def read_strings(package: Package, part: str) -> list[str]:
                 raise UnpackedTooLarge(source=package.source, part=part, limit=MOST_CELLS, unit="strings")
 
     def characters(text: str) -> None:
-        if inside[-1] == "t" and "rPh" not in inside:  # not how a word is pronounced
+        if inside[-1] == "t" and "rPh" not in inside:  # not the reading of a ruby
             parts.append(text)
 
     _parse(package, part, start, end, characters)
@@ -83,14 +83,14 @@ def read_strings(package: Package, part: str) -> list[str]:
 
 
 def unescaped(text: str) -> str:
-    """`a_x000D_b` -> `a`, line feed, `b`: how Office writes what XML cannot hold."""
+    """`a_x000D_b` -> `a`, line feed, `b`: Office's escape for characters that XML does not allow."""
     if "_x" in text:
         text = ESCAPE.sub(lambda found: chr(code) if not 0xD800 <= (code := int(found[1], 16)) < 0xE000 else "", text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def area(reference: str) -> Area | None:
-    """`B2:D4` -> rows 1 to 3, columns 1 to 3; None where it is no reference inside a sheet."""
+    """`B2:D4` -> rows 1 to 3, columns 1 to 3; None if it is not a reference inside the sheet."""
     found = RANGE.fullmatch(reference)
     if found is None:
         return None
@@ -118,7 +118,7 @@ class _SheetReader:
         self.kind, self.style = "", ""  # of the cell
         self.text: list[str] = []
         self.captures = self.is_formula = False
-        self.is_pronunciation = False  # which stands behind all that a cell says
+        self.is_pronunciation = False  # which comes after all other children of a cell
         self.columns: dict[str, int] = {}  # by letters
         self.starts = {
             "c": self._cell,

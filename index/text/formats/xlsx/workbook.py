@@ -21,8 +21,8 @@ from index.types import BlockKind, Extracted
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAIN = "xl/workbook.xml"
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-MOST_FROZEN = 5  # rows; where more stay in sight they are no header
-REPEATED = 100  # code points; a merged cell with more text is not said again in each row
+MOST_FROZEN = 5  # rows; more frozen rows are not a header
+REPEATED = 100  # code points; the text of a larger merged cell is not repeated in each row
 ON = frozenset({"1", "true"})
 
 Row = tuple[int, dict[int, str]]  # its number and its cells
@@ -87,7 +87,7 @@ class _Workbook:
             self.notices.append(f"{name}: {len(rows)} hidden rows and {len(hidden)} hidden columns are left out")
 
     def _spread_merged(self, sheet: Sheet, part: str) -> dict[tuple[int, int], int]:
-        """Say a cell that is merged downwards in each of its rows: row and column -> the row where it stands."""
+        """Repeat a vertically merged cell in each of its rows: row and column -> the row of the cell."""
         repeated: dict[tuple[int, int], int] = {}
         looked_at = 0
         for each in sheet.merged:
@@ -104,7 +104,7 @@ class _Workbook:
         return repeated
 
     def _headers(self, sheet: Sheet, part: str) -> set[int]:
-        """Rows of which the file says that they are headers: of tables, of filters, and those that stay in sight."""
+        """Rows declared as headers: of tables, of filters, and frozen rows."""
         headers = {sheet.filtered.top} if sheet.filtered else set()
         if 0 < sheet.frozen <= MOST_FROZEN:
             headers |= {at for at in range(sheet.frozen) if len(sheet.rows.get(at, {})) > 1}
@@ -127,7 +127,7 @@ class _Rows:
         self.columns: set[int] = set()  # of the table above
 
     def write(self, region: list[Row], headers: set[int]) -> None:
-        """Rows without a blank one between: titles above a table, its header, its rows."""
+        """Rows without a blank row in between: titles above a table, its header, its rows."""
         used = sorted({column for _, cells in region for column in cells})
         if len(used) > 1:
             while len(region) > 1 and len(region[0][1]) == 1 and region[0][0] not in headers:
@@ -172,14 +172,14 @@ class _Rows:
 
 
 def _regions(sheet: Sheet) -> Iterator[list[Row]]:
-    """Runs of rows without a blank one between."""
+    """Runs of rows without a blank one in between."""
     filled = [number for number in sorted(sheet.rows) if sheet.rows[number]]
     for _, run in groupby(enumerate(filled), key=lambda each: each[1] - each[0]):
         yield [(number, sheet.rows[number]) for _, number in run]
 
 
 def _shows(styles: Element, *, since_1904: bool) -> list[Show]:
-    """How the numbers of each cell style show."""
+    """The number format of each cell style."""
     codes = {each.get("numFmtId", ""): each.get("formatCode", "") for each in styles.iterfind(f"{S}numFmts/{S}numFmt")}
     identifiers: Sequence[str] = [each.get("numFmtId", "0") for each in styles.iterfind(f"{S}cellXfs/{S}xf")]
     known = {
