@@ -37,5 +37,5 @@ VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health', timeout=4)"]
-# Anyone who reaches the port may ask. Publish it on 127.0.0.1 only, or create keys and remove the last option.
+# Anyone who reaches the port may ask and read. Writing needs a key: `pincite keys make --scope write --index /data`.
 CMD ["pincite", "serve", "/seeds", "--index", "/data", "--host", "0.0.0.0", "--port", "8000", "--allow-anonymous"]

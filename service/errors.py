@@ -237,7 +237,7 @@ class BadSetting(PinciteError):
 class OpenToOthers(PinciteError):
     message = (
         "{host} is reachable from other machines, and there are no keys. Create one (pincite keys make), "
-        "listen on this machine only (--host 127.0.0.1), or disable authentication: --allow-anonymous"
+        "listen on this machine only (--host 127.0.0.1), or let anyone ask and read: --allow-anonymous"
     )
 
 

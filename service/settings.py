@@ -49,11 +49,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     Compaction runs every `compact_s` seconds; the second run after a deletion erases the document.
     """
 
-    allow_anonymous: bool = False
-    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, in addition to those with tokens
-    rate_limit: Rate | None = None  # per key
-    address_limit: Rate | None = None  # per address, for requests without a key of their own
-    otlp: str | None = None  # OTLP collector of traces
+    allow_anonymous: bool = False  # to ask and read
+    allow_anonymous_writes: bool = False  # and to do everything else
+    cors_origins: tuple[str, ...] = ()  # of pages that may use the service, besides those that tokens are for
+    rate_limit: Rate | None = None  # for each key
+    address_limit: Rate | None = None  # for each address that comes without a key of its own
+    otlp: str | None = None  # the collector that traces are sent to
     chooser: ChooserSettings | None = None
     threads: int
     waiting: int
@@ -72,6 +73,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         environ: Mapping[str, str],
         *,
         allow_anonymous: bool = False,
+        allow_anonymous_writes: bool = False,
         processes: int = 1,
         cors_origins: Sequence[str] = (),
         rate_limit: str | None = None,
@@ -89,7 +91,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         """
         number = partial(_number, environ)
         return cls(
-            allow_anonymous=allow_anonymous,
+            allow_anonymous=allow_anonymous or allow_anonymous_writes,
+            allow_anonymous_writes=allow_anonymous_writes,
             otlp=None if otlp is None else _collector(otlp),
             chooser=chooser_settings(environ, chooser, chooser_model),
             cors_origins=tuple(origin_of(origin, "--cors-origin") for origin in cors_origins),

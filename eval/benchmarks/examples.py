@@ -24,7 +24,7 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 
 def recorded(index: Path) -> dict[str, object]:
     """The response to each example, from an index of seeds/."""
-    settings = Settings.from_env({}, allow_anonymous=True)
+    settings = Settings.from_env({}, allow_anonymous_writes=True)
     answers = {}
     with TestClient(create_app(Answering.open(index), settings)) as client:
         for name, call in CALLS.items():

@@ -46,8 +46,8 @@ class Caller(Struct, frozen=True):
 
 
 NOBODY = Caller(frozenset(), frozenset())
-EVERYONE = Caller(frozenset(SCOPES))  # no key was ever created
-ANONYMOUS = Caller(frozenset(READ_ONLY))  # keys exist, but anonymous access is allowed
+EVERYTHING = Caller(frozenset(SCOPES))
+READER = Caller(frozenset(READ_ONLY))
 
 
 class Authentication(AbstractAuthenticationMiddleware):
@@ -56,10 +56,11 @@ class Authentication(AbstractAuthenticationMiddleware):
     It rejects nothing itself, because rejected requests count towards rate limits, and some routes are open to all.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keyring, *, allow_anonymous: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: Keyring, anonymous: Caller | None) -> None:
+        """`anonymous`: who comes without a key. None: this machine may do everything until there is a key."""
         super().__init__(app)
         self._keys = keys
-        self._allow_anonymous = allow_anonymous
+        self._anonymous = anonymous
 
     async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
         try:
@@ -70,11 +71,11 @@ class Authentication(AbstractAuthenticationMiddleware):
     def caller(self, connection: Connection) -> Caller:
         """The caller of a request. Raises KeyMissing, KeyUnknown, KeyExpired, OriginForbidden or KeysUnusable."""
         if not self._keys.configured:
-            return EVERYONE
+            return self._anonymous or EVERYTHING
         self._keys.present()  # while the key file is unreadable, anonymous callers are rejected too
         headers = connection.headers.getall("authorization", [])
-        if not headers and self._allow_anonymous:
-            return ANONYMOUS
+        if not headers and self._anonymous is not None:
+            return self._anonymous
         if not headers:
             raise KeyMissing
         matched = BEARER.fullmatch(headers[0])

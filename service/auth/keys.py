@@ -77,6 +77,11 @@ class Keyring:
             return True
         return self._read is not None
 
+    def usable(self) -> bool:
+        """Whether there is a key, other than a token of a page, that has not expired. Raises KeysUnusable."""
+        now = datetime.now(UTC)
+        return any(key.origin is None and not key.expired(now) for key in self.present().values())
+
     def find(self, text: str) -> Key:
         """The key with this text. Raises KeyUnknown, KeyExpired or KeysUnusable."""
         matched = KEY.fullmatch(text)

@@ -19,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 LONGEST_TOKEN = timedelta(days=7)
+WAY_BACK = "To make one, here or on any machine that can write to the index folder: pincite keys make --scope admin"
 
 
 def collections_option(command: F) -> F:
@@ -43,7 +44,9 @@ def name_option(command: F) -> F:
 def keys_command() -> None:
     """Create, list and revoke the API keys of an index.
 
-    Once a key exists, every request needs one, also from this machine.
+    Once there is a key, the service rejects every call without one, from this machine too. That stays so when the last
+    key is revoked or has expired. Whoever can write to the index folder can then make another, which is good at once:
+    pincite keys make --scope admin
     """
 
 
@@ -135,6 +138,8 @@ def revoke_keys(ids: tuple[str, ...], index: Path) -> None:
     for number in ids:
         ring.revoke(number)
         click.echo(f"Revoked: {number}")
+    if not ring.usable():
+        click.echo(f"No key is left, so the service rejects every call that needs one. {WAY_BACK}", err=True)
 
 
 def keyring(index: Path) -> Keyring:

@@ -13,13 +13,14 @@ import click
 
 from index.cli.options import collection_option, encoder_option, index_option, replace_option, store_option
 from service.cli.first_build import build_first, build_options, make_default
-from service.cli.keys import keyring
+from service.cli.keys import WAY_BACK, keyring
 from service.cli.options import chooser_options, opened, reader_option
 from service.errors import NothingToServe
 
 if TYPE_CHECKING:
     from index.collections.addresses import Address
     from service.answering.answering import Answering
+    from service.auth.keys import Keyring
     from service.settings import Settings
 
 ENVIRONMENT = """\
@@ -77,7 +78,14 @@ Limits; a request that exceeds one gets an error that names it:
     envvar="PINCITE_ALLOW_ANONYMOUS",
     show_envvar=True,
     is_flag=True,
-    help="Allow anyone to ask and read without a key; once there is a key, everything else requires one.",
+    help="Let anyone who can reach the service ask and read without a key. Writing needs a key.",
+)
+@click.option(
+    "--allow-anonymous-writes",
+    envvar="PINCITE_ALLOW_ANONYMOUS_WRITES",
+    show_envvar=True,
+    is_flag=True,
+    help="Let anyone who can reach the service do everything without a key, also delete documents and collections.",
 )
 @click.option(
     "--cors-origin",
@@ -146,6 +154,7 @@ def serve_command(
     host: str,
     port: int,
     allow_anonymous: bool,
+    allow_anonymous_writes: bool,
     processes: int,
     cors_origins: tuple[str, ...],
     rate_limit: str | None,
@@ -171,6 +180,7 @@ def serve_command(
     settings = Settings.from_env(
         os.environ,
         allow_anonymous=allow_anonymous,
+        allow_anonymous_writes=allow_anonymous_writes,
         processes=processes,
         cors_origins=cors_origins,
         rate_limit=rate_limit,
@@ -180,8 +190,8 @@ def serve_command(
         chooser_model=chooser_model,
     )
     keys = keyring(index)
-    keys.listed()  # read now, so that a damaged file is reported
-    check_address(host, allow_anonymous=allow_anonymous or keys.configured)
+    keys.listed()  # read now, so that damaged ones are heard of
+    check_address(host, allow_anonymous=settings.allow_anonymous or keys.configured)
     exit_on_sigterm()
     configure_logs(log_format)
     bound = bind(host, port)
@@ -189,7 +199,7 @@ def serve_command(
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)], store)
     make_default(index, store, program)
-    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys=keys.configured, anonymous=allow_anonymous)}"
+    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys, settings)}"
     announce: Callable[[], None] = partial(click.echo, told)
     if processes > 1:
         announce = in_processes(processes, announce)
@@ -220,14 +230,16 @@ def serve_command(
     serve_on(bound, create_app(answering, settings), settings.connection, tell)
 
 
-def who_may_ask(*, keys: bool, anonymous: bool) -> str:
-    if keys:
-        return "Asking and reading need no key; everything else does." if anonymous else "Every call needs a key."
-    return (
-        "Authentication is disabled: anyone who can reach it can read and write."
-        if anonymous
-        else "There are no keys: it answers this machine only."
-    )
+def who_may_ask(keys: Keyring, settings: Settings) -> str:
+    if settings.allow_anonymous_writes:
+        return "Anyone who can reach it may ask, read and write."
+    if settings.allow_anonymous:
+        return "Anyone who can reach it may ask and read. Writing needs a key."
+    if not keys.configured:
+        return "There are no keys, so it serves this machine only."
+    if keys.usable():
+        return "Every call needs a key."
+    return f"Every call needs a key, and none is left. {WAY_BACK}"
 
 
 def log_ready(answering: Answering, settings: Settings, address: str) -> None:

@@ -15,7 +15,7 @@ from litestar.types import ASGIApp
 
 from index.storage.layout import Layout
 from service.answering.answering import Answering
-from service.auth.callers import Authentication, allowed, scope_of
+from service.auth.callers import EVERYTHING, READER, Authentication, Caller, allowed, scope_of
 from service.auth.cors import Pages
 from service.auth.keys import Keyring
 from service.auth.rates import STORE, limits
@@ -71,6 +71,13 @@ async def forget_counts(counts: MemoryStore) -> None:
     while True:
         await asyncio.sleep(FORGET_S)
         await counts.delete_expired()
+
+
+def anonymous(settings: Settings) -> Caller | None:
+    """What callers without a key may do on any machine; None: nothing."""
+    if settings.allow_anonymous_writes:
+        return EVERYTHING
+    return READER if settings.allow_anonymous else None
 
 
 def always(value: object) -> Provide:
@@ -129,7 +136,7 @@ def create_app(answering: Answering, settings: Settings) -> ASGIApp:
             **{name: always(workers) for name, workers in lanes.items()},
         },
         middleware=[
-            DefineMiddleware(Authentication, keys=keys, allow_anonymous=settings.allow_anonymous),
+            DefineMiddleware(Authentication, keys=keys, anonymous=anonymous(settings)),
             *limits(settings.rate_limit, settings.address_limit),
         ],
         guards=[allowed],

@@ -90,6 +90,9 @@ def test_the_index_lies_in_a_named_volume_that_the_image_declares() -> None:
 def test_image_and_compose_file_start_the_same_command() -> None:
     assert json.loads(last("CMD")) == PINCITE["command"]
     assert PINCITE["command"][-1] == "--allow-anonymous"
+    for service in SERVICES.values():
+        assert "--allow-anonymous-writes" not in service.get("command", ())
+        assert "PINCITE_ALLOW_ANONYMOUS_WRITES" not in service.get("environment", ())
 
 
 def test_image_and_compose_file_ask_for_health_in_the_same_way() -> None:

@@ -40,6 +40,6 @@ def served(folder: Path, exported: Path, store: Address | None) -> Iterator[Serv
     with backend.build_writer() as writer:
         build(writer, [SEEDS])
     answering = Answering(Catalogue({"default": backend.open("default")}, backend), open_reader(None, folder))
-    settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous=True)
+    settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous_writes=True)
     with TestClient(create_app(answering, settings)) as client:
         yield Served(backend, answering, client)

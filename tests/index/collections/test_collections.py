@@ -28,7 +28,7 @@ def client(index_folder: Path, tmp_path: Path) -> Iterator[TestClient[Any]]:
     folder = tmp_path / "index"
     shutil.copytree(index_folder, folder, symlinks=True)
     answering = Answering.open(folder, program=PROGRAM)
-    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous=True))) as client:
+    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))) as client:
         yield client
 
 

@@ -341,7 +341,7 @@ def test_a_service_says_so_while_the_engine_is_away_and_answers_when_it_is_back(
     backend = MilvusBackend(address, tmp_path / "index")
     backend.make("default")
     answering = Answering(Catalogue({"default": backend.open("default")}, backend), FittedReader())
-    settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous=True)
+    settings = Settings.from_env({"PINCITE_COMPACT_S": "3600"}, allow_anonymous_writes=True)
     with TestClient(create_app(answering, settings)) as client:
         assert client.put("/v1/documents/a.txt", content=b"The ferry leaves at noon.").status_code == 201
         asked = {"question": "When does the ferry leave?", "min_confidence": 0}

@@ -24,7 +24,9 @@ MINIMAL = {"source": "a.txt", "sha256": "0" * 64, "range": {"codepoint": [0, 3]}
 
 @pytest.fixture(scope="module")
 def client(index_folder: Path) -> Iterator[TestClient[Any]]:
-    with TestClient(create_app(Answering.open(index_folder), Settings.from_env({}, allow_anonymous=True))) as client:
+    with TestClient(
+        create_app(Answering.open(index_folder), Settings.from_env({}, allow_anonymous_writes=True))
+    ) as client:
         yield client
 
 

@@ -81,6 +81,7 @@ def opened(index: Path, **options: Unpack[Options]) -> TestClient[Any]:
 
 class Options(TypedDict, total=False):
     allow_anonymous: bool
+    allow_anonymous_writes: bool
     cors_origins: Sequence[str]
     rate_limit: str
     address_limit: str
@@ -244,6 +245,52 @@ def test_without_keys_only_this_machine_is_answered_whatever_its_headers_say(ind
         assert told.status_code == status
         if status == 403:
             assert told.json()["type"] == "urn:pincite:problem:foreign-address"
+
+
+def test_without_keys_and_with_allow_anonymous_all_may_ask_and_read_and_nobody_writes(
+    index: Path, ring: Keyring
+) -> None:
+    writes = [
+        ("PUT", "/v1/documents/new.txt"),
+        ("DELETE", "/v1/documents/metals.md"),
+        ("PUT", "/v1/collections/new"),
+        ("DELETE", "/v1/collections/new"),
+    ]
+    with opened(index, allow_anonymous=True) as client:
+        assert client.post("/v1/ask", json={"question": "When does the ferry leave?"}).status_code == 200
+        assert client.get("/v1/files/metals.md").status_code == 200
+        for headers in ({}, LOCAL, bearer("x")):
+            for method, path in writes:
+                told = client.request(method, path, headers=headers)
+                assert (told.status_code, told.json()["type"]) == (403, "urn:pincite:problem:scope-missing")
+        text, _ = ring.make(["write"])
+        assert client.put("/v1/documents/new.txt", content=b"New.", headers=bearer(text)).status_code == 201
+        assert client.put("/v1/documents/new.txt", content=b"Newer.").status_code == 403
+
+
+def test_anonymous_callers_write_only_where_that_is_said_explicitly(index: Path, ring: Keyring) -> None:
+    with opened(index, allow_anonymous_writes=True) as client:
+        assert client.put("/v1/documents/new.txt", content=b"New.").status_code == 201
+        ring.make(["ask"])
+        assert client.delete("/v1/documents/new.txt").status_code == 204
+        assert client.put("/v1/documents/new.txt", content=b"New.", headers=bearer("x")).status_code == 401
+
+
+def test_after_the_last_key_is_revoked_the_commands_name_the_way_back_and_it_works(
+    client: TestClient[Any], index: Path, ring: Keyring
+) -> None:
+    _, key = ring.make(["admin"])
+    revoked = pincite("keys", "revoke", key.id, "--index", index)
+    assert (revoked.returncode, revoked.stdout) == (0, f"Revoked: {key.id}\n")
+    command = "pincite keys make --scope admin"
+    assert command in revoked.stderr
+    assert command in pincite("keys", "--help").stdout
+    with serving("--index", index) as (process, _):
+        assert process.stdout
+        assert command in process.stdout.readline()
+    assert client.get("/v1/documents", headers=LOCAL).status_code == 401
+    made = pincite(*command.split()[1:], "--index", index)
+    assert client.put("/v1/documents/new.txt", content=b"New.", headers=bearer(made.stdout.strip())).status_code == 201
 
 
 def test_with_keys_and_allow_anonymous_all_may_ask_and_read_and_only_keys_write(index: Path, ring: Keyring) -> None:

@@ -32,7 +32,7 @@ SMALL = {
     "PINCITE_MAX_DOCUMENT_BYTES": "1000",
     "PINCITE_MAX_UPLOADS": "1",
 }
-SETTINGS = Settings.from_env(SMALL, allow_anonymous=True)
+SETTINGS = Settings.from_env(SMALL, allow_anonymous_writes=True)
 LONG = "Who sold the yellow bicycle?"
 
 

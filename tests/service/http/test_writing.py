@@ -20,7 +20,7 @@ from service.settings import Settings
 def client(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Any]]:
     folder = tmp_path_factory.mktemp("written") / "index"
     shutil.copytree(index_folder, folder, symlinks=True)
-    with TestClient(create_app(Answering.open(folder), Settings.from_env({}, allow_anonymous=True))) as client:
+    with TestClient(create_app(Answering.open(folder), Settings.from_env({}, allow_anonymous_writes=True))) as client:
         yield client
 
 

@@ -48,7 +48,7 @@ def answering(index_folder: Path) -> Iterator[Answering]:
 
 @pytest.fixture
 def client(answering: Answering) -> Iterator[TestClient[Any]]:
-    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous=True))) as made:
+    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))) as made:
         yield made
 
 
@@ -279,7 +279,7 @@ def test_a_search_stops_when_the_client_hangs_up(
 
     async def send(_: object) -> None: ...
 
-    app = create_app(answering, Settings.from_env({}, allow_anonymous=True))
+    app = create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))
     asyncio.run(app({"type": "http", "headers": headers, **target}, receive, send))  # type: ignore[arg-type]
     assert answering.ended.wait(30)
     assert isinstance(answering.error, HungUp)
@@ -290,7 +290,7 @@ def test_an_answer_given_is_kept_until_the_index_changes(tmp_path: Path, index_f
     folder = tmp_path / "index"
     shutil.copytree(index_folder, folder)
     answering = Answering.open(folder, cache_bytes=100_000)
-    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous=True))) as client:
+    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))) as client:
 
         def ask(**more: object) -> dict[str, Any]:
             told: dict[str, Any] = client.post("/v1/ask", json={"question": QUESTION, **more}).json()

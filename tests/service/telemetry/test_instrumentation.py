@@ -34,7 +34,7 @@ QUESTION = "When does the ferry leave Aldhaven?"
 
 @pytest.fixture(scope="module")
 def client(index_folder: Path) -> Iterator[TestClient[Any]]:
-    settings = Settings.from_env({}, allow_anonymous=True)
+    settings = Settings.from_env({}, allow_anonymous_writes=True)
     with TestClient(create_app(Answering.open(index_folder), settings)) as client:
         yield client
 
@@ -119,7 +119,7 @@ class Failing(Answering):
 
 
 def test_every_metric_is_documented_and_every_documented_one_is_there(index_folder: Path) -> None:
-    settings = Settings.from_env({}, allow_anonymous=True)
+    settings = Settings.from_env({}, allow_anonymous_writes=True)
     with TestClient(create_app(Failing.open(index_folder), settings)) as client:
         assert client.get("/ready").status_code == 500
         told = client.get("/metrics").text
@@ -135,7 +135,7 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(index_fold
 
 def test_an_answer_that_was_kept_is_a_hit(index_folder: Path) -> None:
     answering = Answering.open(index_folder, cache_bytes=1_000_000)
-    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous=True))) as client:
+    with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))) as client:
         before = metrics(client)
         for _ in range(3):
             client.post("/v1/ask", json={"question": QUESTION})
@@ -345,7 +345,7 @@ from service.http.app import create_app
 from service.telemetry.logs import configure_logs
 from service.settings import Settings
 configure_logs("console")
-create_app(Answering.open(Path({str(index_folder)!r})), Settings.from_env({{}}, allow_anonymous=True))
+create_app(Answering.open(Path({str(index_folder)!r})), Settings.from_env({{}}, allow_anonymous_writes=True))
 print([name for name in sys.modules if name.startswith(("opentelemetry", "rich", "pygments"))])
 """
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
