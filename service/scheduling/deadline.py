@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 from service.errors import HungUp
 
@@ -15,16 +16,26 @@ RESERVE_SHARE = 0.1  # and its upper limit
 SENDING_SHARE = 0.5  # upper limit of the share reserved for sending it
 
 
+Clock = Callable[[], float]  # seconds, from any start
+
+
 class Deadline:
     """The time since a question arrived and until its answer must be sent. Thread-safe."""
 
-    def __init__(self, deadline_ms: int | None = None, started: float | None = None, sending: float = 0.0) -> None:
-        """Without `deadline_ms` there is no deadline, but the client can still disconnect.
+    def __init__(
+        self,
+        deadline_ms: int | None = None,
+        started: float | None = None,
+        sending: float = 0.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Without a `deadline_ms` there is none, and the client may still hang up.
 
-        `started`: when the question arrived, by `time.monotonic`; by default, now. `sending`: seconds reserved for
-        sending the answer.
+        `started`: when the question arrived, by the clock; by default, now. `sending`: seconds that sending the
+        answer takes.
         """
-        self._started = time.monotonic() if started is None else started
+        self._clock = clock
+        self._started = clock() if started is None else started
         seconds = math.inf if deadline_ms is None else deadline_ms / 1000
         reserve = min(RESERVE_S, RESERVE_SHARE * seconds) + min(sending, SENDING_SHARE * seconds)
         self._expires = self._started + seconds - reserve
@@ -32,11 +43,11 @@ class Deadline:
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the question arrived."""
-        return round((time.monotonic() - self._started) * 1000, 3)
+        return round((self._clock() - self._started) * 1000, 3)
 
     def remaining(self) -> float:
         """Seconds left for further work; infinite without a deadline."""
-        return self._expires - time.monotonic()
+        return self._expires - self._clock()
 
     def hang_up(self) -> None:
         self._hung_up = True
@@ -55,10 +66,11 @@ class Deadline:
 class DurationEstimate:
     """Estimates the duration of an operation from past ones: exponentially weighted mean and deviation."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._mean = 0.0
         self._deviation = 0.0
-        self._recorded = 0.0  # time of the latest measurement
+        self._recorded: float | None = None  # when the latest time was
 
     @property
     def mean(self) -> float:
@@ -71,13 +83,13 @@ class DurationEstimate:
         return (self._mean + DEVIATIONS * self._deviation) * self._decay()
 
     def record(self, seconds: float) -> None:
-        if self._recorded:
+        if self._recorded is not None:
             self._deviation += LEARNING * (abs(seconds - self._mean) - self._deviation)
             self._mean += LEARNING * (seconds - self._mean)
         else:
             self._mean = seconds
-        self._recorded = time.monotonic()
+        self._recorded = self._clock()
 
     def _decay(self) -> float:
-        age = time.monotonic() - self._recorded
+        age = 0.0 if self._recorded is None else self._clock() - self._recorded
         return float(0.5 ** (age / HALF_LIFE_S))

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from msgspec import Struct
 
-from service.scheduling.deadline import Deadline, DurationEstimate
+from service.scheduling.deadline import Clock, Deadline, DurationEstimate
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -44,7 +44,11 @@ class FairScheduler:
     """
 
     def __init__(
-        self, threads: int, order: Callable[[Flow], tuple[int, int]] | None = None, batches: Batches | None = None
+        self,
+        threads: int,
+        order: Callable[[Flow], tuple[int, int]] | None = None,
+        batches: Batches | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         """`order`: the sort key that selects the next run, smallest first; by default, `fewest_runs`."""
         self.runs = 0  # runs started so far
@@ -55,7 +59,8 @@ class FairScheduler:
         self._changed = threading.Condition()
         self._waiting: list[Flow] = []
         self._numbers = count()
-        self._duration = DurationEstimate()  # per unit of cost
+        self._clock = clock
+        self._duration = DurationEstimate(clock)  # per unit of cost
         self._closed = False
         self._running = [
             threading.Thread(target=self._work, name=f"scheduler-{n}", daemon=True) for n in range(threads)
@@ -63,9 +68,14 @@ class FairScheduler:
         for thread in self._running:
             thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Questions that have something to run now."""
+        return len(self._waiting)
+
     def flow(self, deadline: Deadline | None = None) -> Flow:
         """A place in the schedule, for the duration of a question's reading."""
-        return Flow(self, next(self._numbers), deadline or Deadline())
+        return Flow(self, next(self._numbers), deadline or Deadline(clock=self._clock))
 
     def run(self, flow: Flow, job: Job[Any, Any]) -> None:
         """Run all parts of a job; returns when the last one has ended."""
@@ -95,7 +105,7 @@ class FairScheduler:
     def _work(self) -> None:
         while run_items := self._next():
             job, longest = run_items[0].job, max(each.cost for each in run_items)
-            begun = time.monotonic()
+            begun = self._clock()
             error: Exception | None = None
             results: Sequence[Any] = ()
             try:
@@ -103,7 +113,7 @@ class FairScheduler:
             except Exception as caught:  # noqa: BLE001  # it is raised again where the work was asked for
                 error = caught
             with self._changed:
-                self._duration.record((time.monotonic() - begun) / longest)
+                self._duration.record((self._clock() - begun) / longest)
                 for number, each in enumerate(run_items):
                     if error is None:
                         each.job.results[each.place] = results[number]
@@ -135,7 +145,7 @@ class FairScheduler:
 
     def _fill(self, run_items: list[ScheduledItem]) -> None:
         """Add items of similar length until the run is full or no question can add more."""
-        until = time.monotonic() + self._batches.wait_s
+        until = self._clock() + self._batches.wait_s
         while len(run_items) < self._batches.rows and not self._closed:
             fitting = [flow for flow in self._waiting if self._fitting(flow, run_items[0]) is not None]
             if fitting:
@@ -143,7 +153,7 @@ class FairScheduler:
                 run_items.append(self._schedule(flow, self._fitting(flow, run_items[0]) or 0))
                 continue
             accounted = {each.flow.number for each in run_items} | {flow.number for flow in self._waiting}
-            remaining = until - time.monotonic()
+            remaining = until - self._clock()
             if remaining <= 0 or self.in_flight <= len(accounted):
                 return
             self._changed.wait(remaining)

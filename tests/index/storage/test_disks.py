@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from index.maintenance.checking import check
 from tests.support.commands import ROOT, pincite, serving
 from tests.support.disks import Disk, compiled
+from tests.support.waiting import until
 
 QUESTION = {"question": "When does the ferry leave?", "min_confidence": 0}
 STATES = ("full 0", "full 3000", "full 20000", "read-only")
@@ -30,13 +31,21 @@ def disk(index_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFa
     return Disk(compiled(tmp_path_factory.mktemp("shim")), folder, tmp_path / "state")
 
 
+class Client(httpx.Client):
+    """Of a service, with its log."""
+
+    log: IO[str]
+
+
 @pytest.fixture
-def service(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
-    """A service on that index, compacting every second."""
+def service(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A service of that index, which compacts every second."""
     for variable, value in (disk.environment | {"PINCITE_COMPACT_S": "1"}).items():
         monkeypatch.setenv(variable, value)
-    with serving("--index", disk.folder / "index") as (_, address), httpx.Client(base_url=address, timeout=30) as http:
-        monkeypatch.undo()  # only the service sees that disk
+    with serving("--index", disk.folder / "index") as (process, address), Client(base_url=address, timeout=30) as http:
+        monkeypatch.undo()  # only the service is to have that disk
+        assert process.stderr
+        http.log = process.stderr
         yield http
 
 
@@ -79,6 +88,7 @@ def test_a_service_answers_whatever_the_disk_refuses_and_goes_on_when_it_does_no
 SQUEEZED = """
 import sys
 from pathlib import Path
+from typing import IO
 from index.errors import StorageFull
 from index.text.preparation import NO_METADATA
 from tests.support.damage import found, made
@@ -114,18 +124,15 @@ def test_a_change_is_made_and_seen_or_refused_and_not_wherever_the_room_ends(dis
     assert [each.findings for each in check(disk.folder / "small")] == [[]]
 
 
-def test_compaction_waits_for_room_and_is_then_done(service: httpx.Client, disk: Disk) -> None:
+def test_compaction_waits_for_room_and_is_then_done(service: Client, disk: Disk) -> None:
     assert service.put("/v1/documents/secret.txt", content=b"The xylophagous beetle is secret.").status_code == 201
     assert service.delete("/v1/documents/secret.txt").status_code == 204
     disk.state = "full 0"
-    time.sleep(3)  # compaction runs meanwhile
+    until(lambda: "compaction failed" in service.log.read())
     assert any(b"xylophag" in path.read_bytes() for path in files_of(disk.folder))
     before = answers(service)
     disk.state = ""
-    until = time.monotonic() + 60
-    while any(b"xylophag" in path.read_bytes() for path in files_of(disk.folder)):
-        assert time.monotonic() < until, "it is not compacted"
-        time.sleep(0.2)
+    until(lambda: not any(b"xylophag" in path.read_bytes() for path in files_of(disk.folder)))
     assert answers(service) == before
     assert [each.findings for each in check(disk.folder / "index")] == [[]]
 
@@ -185,7 +192,7 @@ def test_a_service_of_a_read_only_index_answers_and_refuses_changes(
     disk.state = "read-only"
     for variable, value in disk.environment.items():
         monkeypatch.setenv(variable, value)
-    with serving("--index", disk.folder / "index") as (_, address), httpx.Client(base_url=address, timeout=30) as http:
+    with serving("--index", disk.folder / "index") as (process, address), Client(base_url=address, timeout=30) as http:
         assert len(sources(http)) == 5
         assert answers(http)
         assert http.put("/v1/documents/a.txt", content=b"Cats sleep.").status_code == 503

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from service.errors import HungUp
 from service.scheduling.deadline import Deadline
 from service.scheduling.fair_scheduler import Batches, FairScheduler, first_come_first_served
+from tests.support.waiting import ManualClock, until
 
 
 @pytest.fixture
@@ -46,8 +46,7 @@ def order_of(scheduler: FairScheduler, asked: dict[str, int]) -> str:
             pool.submit(scheduler.flow().map, gate, [name] * runs, [1] * runs)
             if place == 0:
                 gate.begun.wait(10)
-            else:
-                time.sleep(0.05)  # so that they arrive in order
+            until(lambda: scheduler.waiting == place + 1)  # noqa: B023  # it is called at once
         gate.opened.set()
     return "".join(gate.order)
 
@@ -89,37 +88,53 @@ def test_a_failure_reaches_who_asked_and_nobody_else(scheduler: FairScheduler) -
     assert scheduler.flow().map(invert, [1, 2], [1, 1]) == [1.0, 0.5]
 
 
-def test_what_would_end_after_the_deadline_is_not_begun(scheduler: FairScheduler) -> None:
-    def read(seconds: list[float]) -> list[str]:
-        time.sleep(max(seconds))
+class Timed:
+    """A scheduler of one thread, whose clock moves by what its work is said to take."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.scheduler = FairScheduler(1, clock=self.clock)
+
+    def read(self, seconds: list[float]) -> list[str]:
+        self.clock.advance(max(seconds))
         return ["read"] * len(seconds)
 
-    scheduler.flow().map(read, [0.1], [100])  # teaches the duration of a unit
-    in_a_hurry = scheduler.flow(Deadline(deadline_ms=250))
-    results = in_a_hurry.map(read, [0.1] * 5, [100] * 5)
-    assert results[0] == "read"
-    assert results[-1] is None
-    assert scheduler.flow(Deadline(deadline_ms=1)).map(read, [0.1], [100]) == [None]
+    def deadline(self, milliseconds: int) -> Deadline:
+        return Deadline(milliseconds, clock=self.clock)
 
 
-def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_them(scheduler: FairScheduler) -> None:
-    def read(seconds: list[float]) -> list[str]:
-        time.sleep(max(seconds))
-        return ["read"] * len(seconds)
+@pytest.fixture
+def timed() -> Iterator[Timed]:
+    made = Timed()
+    yield made
+    made.scheduler.close()
 
+
+def test_what_would_end_after_the_deadline_is_not_begun(timed: Timed) -> None:
+    timed.scheduler.flow().map(timed.read, [0.1], [100])  # teaches what a unit takes
+    in_a_hurry = timed.scheduler.flow(timed.deadline(250))
+    assert in_a_hurry.map(timed.read, [0.1] * 5, [100] * 5) == ["read", "read", None, None, None]
+    assert timed.scheduler.flow(timed.deadline(1)).map(timed.read, [0.1], [100]) == [None]
+
+
+def test_who_is_in_a_hurry_is_let_go_in_time_though_others_are_always_before_them(timed: Timed) -> None:
     def newcomers() -> None:
         while not over.is_set():
-            scheduler.flow().map(read, [0.02], [1])
+            timed.scheduler.flow().map(timed.read, [0.02], [1])
 
-    scheduler.flow().map(read, [0.02], [1])  # teaches the duration of a unit
-    over = threading.Event()
-    with ThreadPoolExecutor(4) as pool:
+    timed.scheduler.flow().map(timed.read, [0.02], [1])  # teaches what a unit takes
+    over, gate = threading.Event(), Gate()
+    with ThreadPoolExecutor(5) as pool:
+        pool.submit(timed.scheduler.flow().map, gate, ["f"], [1])  # holds the thread until the others have come
+        gate.begun.wait(10)
+        hurried = pool.submit(timed.scheduler.flow(timed.deadline(200)).map, timed.read, [0.02] * 50, [1] * 50)
+        until(lambda: timed.scheduler.waiting == 1)
         for _ in range(3):
             pool.submit(newcomers)
-        deadline = Deadline(deadline_ms=200)
-        hurried = pool.submit(scheduler.flow(deadline).map, read, [0.02] * 50, [1] * 50)
+        until(lambda: timed.scheduler.waiting == 4)
+        gate.opened.set()
         try:
-            results = hurried.result(20)  # while newcomers arrive
+            results = hurried.result(60)  # with newcomers still coming
         finally:
             over.set()
     assert "read" in results
@@ -174,7 +189,7 @@ def test_what_is_of_like_length_shares_a_run_in_turn(batches: FairScheduler) -> 
         waiting = []
         for name, each in costs.items():
             waiting.append(pool.submit(batches.flow().map, gate, [name] * len(each), each))
-            time.sleep(0.05)
+        until(lambda: batches.waiting == len(costs))
         gate.opened.set()
         assert [each.result(10) for each in [first, *waiting]] == [["F"], ["A"] * 4, ["B"] * 2, ["C"] * 2]
     assert gate.order == ["f", "abab", "cca", "a"]
@@ -195,7 +210,7 @@ def test_a_run_that_is_not_full_waits_for_the_questions_in_flight_and_for_no_oth
     with ThreadPoolExecutor(2) as pool, batches.flow() as thinking:
         with batches.flow() as flow:
             first = pool.submit(flow.map, gate, ["a"], [1])
-            time.sleep(0.1)
+            until(lambda: hasattr(flow, "job"))  # it waits for the question that thinks
             assert gate.order == []
             assert thinking.map(gate, ["b"], [2]) == ["B"]
             assert first.result(10) == ["A"]

@@ -35,6 +35,7 @@ from service.schema import (
     SearchResponse,
 )
 from service.settings import Settings
+from tests.support.waiting import ManualClock
 
 QUESTION = "When does the ferry leave?"
 
@@ -93,7 +94,7 @@ def test_a_call_whose_deadline_comes_while_it_waits_is_answered_then() -> None:
 
 
 def test_an_estimate_is_what_was_measured_and_how_much_it_varied() -> None:
-    estimate = DurationEstimate()
+    estimate = DurationEstimate(ManualClock())
     assert (estimate.mean, estimate.upper_bound) == (0, 0)
     estimate.record(1.0)
     assert estimate.upper_bound == pytest.approx(1.0, rel=0.01)
@@ -102,11 +103,11 @@ def test_an_estimate_is_what_was_measured_and_how_much_it_varied() -> None:
     assert estimate.upper_bound == pytest.approx(1.1 + 4 * 0.1, rel=0.01)
 
 
-def test_what_was_too_slow_is_tried_again_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    estimate = DurationEstimate()
+def test_what_was_too_slow_is_tried_again_some_time() -> None:
+    clock = ManualClock()
+    estimate = DurationEstimate(clock)
     estimate.record(8.0)
-    later = time.monotonic() + 3 * HALF_LIFE_S
-    monkeypatch.setattr("service.scheduling.deadline.time.monotonic", lambda: later)
+    clock.advance(3 * HALF_LIFE_S)
     assert estimate.upper_bound == pytest.approx(1.0, rel=0.01)
 
 
@@ -121,7 +122,13 @@ def test_time_is_kept_for_an_answer_to_get_out() -> None:
         workers.close()
         return left
 
-    assert 0.1 < asyncio.run(kept()) < 0.305  # of the 500 ms left, 5 for composing and some 190 for this
+    assert asyncio.run(kept()) < 0.305  # of the 500 ms that are left, 5 for composing and 190 at least for this
+
+
+def test_no_more_than_half_of_the_time_is_kept_for_an_answer_to_get_out() -> None:
+    clock = ManualClock()
+    assert Deadline(1000, sending=0.2, clock=clock).remaining() == pytest.approx(0.795)
+    assert Deadline(1000, sending=10, clock=clock).remaining() == pytest.approx(0.495)
 
 
 def test_who_is_refused_is_told_when_to_come_again() -> None:
