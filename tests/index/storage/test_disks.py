@@ -192,7 +192,7 @@ def test_a_service_of_a_read_only_index_answers_and_refuses_changes(
     disk.state = "read-only"
     for variable, value in disk.environment.items():
         monkeypatch.setenv(variable, value)
-    with serving("--index", disk.folder / "index") as (process, address), Client(base_url=address, timeout=30) as http:
+    with serving("--index", disk.folder / "index") as (_, address), httpx.Client(base_url=address, timeout=30) as http:
         assert len(sources(http)) == 5
         assert answers(http)
         assert http.put("/v1/documents/a.txt", content=b"Cats sleep.").status_code == 503
