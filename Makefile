@@ -40,11 +40,12 @@ serve: install  ## install, index seeds/ and serve on http://127.0.0.1:8000
 test: $(VENV)/installed-dev  ## run the tests
 	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/installed-dev  ## lint, format, types, import order
+check: $(VENV)/installed-dev  ## lint, format, types, direction of imports, modules without a test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.imported
 
 fuzz: $(VENV)/installed-dev  ## send valid and invalid requests from the OpenAPI document (FUZZ_SECONDS, 20 minutes)
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m tests.support.fuzzing

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import click
-import msgspec
 from msgspec import Struct
 
 from eval.benchmarks.systems import passages_of
@@ -25,7 +24,7 @@ from eval.errors import DatasetNotFound
 from eval.metrics.table import METRICS
 from eval.runs.evaluation import evaluate_and_report
 from eval.runs.latency import TimeSummary, summary
-from eval.runs.results import markdown_table, provenance, write_part
+from eval.runs.results import markdown_table, provenance, reader_line, write_part
 from eval.runs.run import ALL, Group, RunFolder
 from eval.runs.target import InProcess
 from index.collections.build import BuildReport, build
@@ -33,9 +32,9 @@ from index.collections.writer import build_writer
 from index.embedding import models
 from index.embedding.encoder import make_encoder
 from index.storage.layout import Layout
+from service.schema import ModelInfo, Ready
 
 OWN = Path(__file__).parents[1] / "data"
-FIT = Path(__file__).parents[2] / "service" / "weights" / "fitted.json"
 DATA = Path("../shared/data/dev")
 T = TypeVar("T")
 
@@ -60,6 +59,7 @@ class Measured(Struct, frozen=True):
     built: Built
     group: Group
     times: TimeSummary
+    reader: ModelInfo
 
 
 @click.command()
@@ -79,10 +79,17 @@ def main(out: Path, data: Path, only: tuple[str, ...]) -> None:
             continue
         click.echo(f"{dataset.name}: {len(dataset.questions)} questions, {len(dataset.dropped)} dropped")
         measured.append(measure(dataset, out))
-    text = f"## Pincite\n\n{table(measured)}\n\n{left_out()}\n\n{provenance('make bench')}"
+    if not measured:
+        raise click.ClickException(f"There is no test set in {OWN} or {data}.")
+    text = section(measured)
     click.echo(text)
     if not only:
         write_part("bench", text)
+
+
+def section(measured: Sequence[Measured]) -> str:
+    """The table, the reader that gave the answers, and where they were measured."""
+    return f"## Pincite\n\n{table(measured)}\n\n{reader_line(measured[0].reader)}\n\n{provenance('make bench')}"
 
 
 def sets_in(*folders: Path) -> Iterator[Path]:
@@ -94,15 +101,23 @@ def sets_in(*folders: Path) -> Iterator[Path]:
 
 
 def measure(dataset: Dataset, out: Path) -> Measured:
-    built = fresh_index(dataset, out / "indexes" / dataset.name)
+    return ask_all(dataset, fresh_index(dataset, out / "indexes" / dataset.name), out)
+
+
+def ask_all(dataset: Dataset, built: Built, out: Path) -> Measured:
     target = InProcess.open(built.index)
-    folder = out / f"{dataset.name}-{target.ready().index_version}"
+    ready = target.ready()
+    folder = out / f"{dataset.name}-{ready.index_version}"
     try:
         groups = evaluate_and_report(dataset, target, folder)
     finally:
         target.close()
     click.echo(f"  {folder / 'report.html'}")
-    return Measured(dataset, built, groups[ALL], summary(RunFolder(folder).read_times(), 1))
+    return Measured(dataset, built, groups[ALL], summary(RunFolder(folder).read_times(), 1), reader_of(ready))
+
+
+def reader_of(ready: Ready) -> ModelInfo:
+    return next(model for model in ready.models if model.role == "reader")
 
 
 def fresh_index(dataset: Dataset, index: Path) -> Built:
@@ -144,13 +159,6 @@ def table(measured: Sequence[Measured]) -> str:
         ["built again, unchanged, s", *(f"{each.built.again:.2f}" for each in measured)],
     ]
     return markdown_table(["", *(each.dataset.name for each in measured)], rows)
-
-
-def left_out() -> str:
-    """The packaged reader's results on documents it was not fitted on, if the table shows it fitted on all."""
-    figures = msgspec.json.decode(FIT.read_bytes())["provenance"]["figures_on_documents_left_out"]
-    found = ", ".join(f"{each['hit@1']:.3f} on {name}" for name, each in figures.items() if name != "all")
-    return f"The reader was fitted on some of these sets; cross-fitted, on documents left out, its hit@1 is {found}."
 
 
 def cell(group: Group, name: str) -> str:

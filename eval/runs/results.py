@@ -10,6 +10,7 @@ from pathlib import Path
 
 from eval.runs.environment import commit
 from eval.runs.run import replace
+from service.schema import ModelInfo
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 PARTS = (
@@ -46,6 +47,26 @@ def provenance(command: str) -> str:
     """`make bench`, commit, date, machine, in one line."""
     machine = f"{_processor()}, Python {platform.python_version()}"
     return f"`{command}`, commit {commit() or 'none'}, {datetime.now(UTC):%Y-%m-%d}; {machine}."
+
+
+def reader_line(reader: ModelInfo) -> str:
+    """Names the reader that answered: figures say nothing about another one."""
+    return f"Reader: `{reader.name}`, SHA-256 `{reader.sha256}`."
+
+
+def readers_named(path: Path = RESULTS) -> dict[str, tuple[str, str]]:
+    """The name and the SHA-256 of the reader of each part that names one."""
+    text = path.read_text(encoding="utf-8")
+    lines = {
+        part: re.search(r"^Reader: `(.+?)`, SHA-256 `([0-9a-f]{64})`\.$", _part(part, text), re.MULTILINE)
+        for part in PARTS
+    }
+    return {part: (line[1], line[2]) for part, line in lines.items() if line}
+
+
+def parts_written(path: Path = RESULTS) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    return [part for part in PARTS if _part(part, text)]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
