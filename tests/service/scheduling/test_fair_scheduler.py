@@ -210,7 +210,7 @@ def test_a_run_that_is_not_full_waits_for_the_questions_in_flight_and_for_no_oth
     with ThreadPoolExecutor(2) as pool, batches.flow() as thinking:
         with batches.flow() as flow:
             first = pool.submit(flow.map, gate, ["a"], [1])
-            until(lambda: hasattr(flow, "job"))  # it waits for the question that thinks
+            until(lambda: flow.runs == 1)  # its run waits for the question that thinks
             assert gate.order == []
             assert thinking.map(gate, ["b"], [2]) == ["B"]
             assert first.result(10) == ["A"]
