@@ -1,7 +1,7 @@
-"""From the order in which a line is seen, left to right, to the order in which it is read.
+"""Reorders a line from visual order, left to right, to reading order.
 
-The Unicode Bidirectional Algorithm goes the other way; this undoes its usual outcome: two levels, numbers from left to
-right in either.
+The Unicode Bidirectional Algorithm converts the other way; this reverses its usual result: two levels, numbers always
+left to right.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ OPENING, CLOSING = frozenset("([{"), frozenset(")]}")
 
 
 def is_rtl(text: str) -> bool:
-    """Whether a line as a whole reads from right to left."""
+    """Whether a line as a whole is right to left."""
     return not text.isascii() and 2 * len(RTL.findall(text)) > len(LETTER.findall(text))
 
 
 def logical(parts: Sequence[str]) -> list[int]:
-    """The numbers of the parts of a line, given from left to right, in the order of reading."""
+    """The indices of a line's parts, given left to right, in reading order."""
     kinds = [_kind(part) for part in parts]
     order = list(range(len(parts)))
     if is_rtl("".join(parts)):
@@ -33,13 +33,13 @@ def logical(parts: Sequence[str]) -> list[int]:
 
 
 def mirrored(text: str) -> str:
-    """Brackets turned round where as they stand they close before they open."""
+    """Mirror brackets that would close before they open."""
     first = next((character for character in text if character in OPENING | CLOSING), "")
     return text.translate(BRACKETS) if first in CLOSING and OPENING & set(text) else text
 
 
 def _kind(part: str) -> str:
-    """R and L for letters, N for numbers, space for what goes along with its neighbours."""
+    """R and L for letters, N for numbers, space for neutral characters."""
     if RTL.search(part):
         return "R"
     if LETTER.search(part):

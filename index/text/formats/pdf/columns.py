@@ -1,8 +1,8 @@
-"""The order in which the parts of a page are read: a page is cut at the gutters between its columns.
+"""Determines the reading order of a page by cutting it at the gutters between columns.
 
-A gutter is an upright strip without text that has lines of text on both sides. The page is looked at as a grid of small
-cells, on which the strip with most lines beside it is found at once; what lies above, left, right and below of it is
-cut in the same way. Strips between the cells of a table or after the marks of a list are none: columns are filled with
+A gutter is a vertical strip without text, with lines of text on both sides. The page is divided into a grid of small
+cells, on which the strip with the most lines beside it is found in one step; the regions above, left, right and below
+are cut the same way. Strips between the cells of a table or after list markers do not count: columns are filled with
 words.
 """
 
@@ -21,14 +21,14 @@ from index.text.formats.pdf.words import RTL, Word, rows
 from index.text.maps import Box
 
 CELL = 2.0  # points
-NARROWEST = 0.7  # em: the narrowest gutter
-LARGE = 1.2  # of the size of the text: headings
-DEEPEST = 12  # cuts below each other, for a page made to be cut without end
-TRIES = 6  # strips of one region that are looked at
+NARROWEST = 0.7  # em; the narrowest gutter
+LARGE = 1.2  # relative to the text size: headings
+DEEPEST = 12  # nested cuts; a limit for hostile pages
+TRIES = 6  # strips examined per region
 
 
 class Region(Struct, frozen=True):
-    """Words that are read together, from top to bottom. Beside the text stands what is no part of its course."""
+    """Words read together, from top to bottom. Text beside them is not part of the main flow."""
 
     words: list[Word]
     beside: bool = False  # a note in the margin
@@ -42,11 +42,11 @@ class Strip(Struct, frozen=True):
 
 
 class Side(Struct, frozen=True):
-    """What is measured of the text on one side of a strip."""
+    """Measurements of the text on one side of a strip."""
 
     rows: list[list[Word]]
     words_in_row: float
-    fill: float  # the share of the width that the rows take
+    fill: float  # the share of the width filled by rows
     size: float
 
     @property
@@ -55,7 +55,7 @@ class Side(Struct, frozen=True):
 
 
 def regions(words: Sequence[Word], obstacles: Sequence[Box] = ()) -> list[Region]:
-    """The regions of a page in the order of reading. No gutter crosses an obstacle (left, top, right, bottom)."""
+    """The regions of a page in reading order. No gutter crosses an obstacle (left, top, right, bottom)."""
     if not words:
         return []
     is_rtl = 2 * sum(1 for word in words if RTL.search(word.text)) > len(words)
@@ -99,7 +99,7 @@ def _width(words: Sequence[Word]) -> float:
 
 
 def _gutter(words: list[Word], obstacles: Sequence[Box]) -> Strip | None:
-    """The strip with most text on both sides that parts columns; None where there is none."""
+    """The strip that separates columns with the most text on both sides; None if there is none."""
     size = median(word.size for word in words)
     grid = _Grid(words, obstacles, max(2, int(NARROWEST * size / CELL)))
     for _ in range(TRIES):
@@ -114,7 +114,7 @@ def _gutter(words: list[Word], obstacles: Sequence[Box]) -> Strip | None:
 
 
 class _Grid:
-    """Which cells of a region have text."""
+    """Which cells of a region contain text."""
 
     def __init__(self, words: Sequence[Word], obstacles: Sequence[Box], narrowest: int) -> None:
         boxes = np.asarray([(word.left, word.base - 0.65 * word.size, word.right, word.base) for word in words])
@@ -128,7 +128,7 @@ class _Grid:
             self._fill(np.asarray([obstacle]))
 
     def _fill(self, boxes: Floats) -> None:
-        """Mark the cells that boxes touch: +1 where each starts, -1 where it ends, and sums of that."""
+        """Mark the cells covered by boxes: +1 at each start, -1 at each end, then cumulative sums."""
         rows, columns = self.filled.shape
         first = np.clip(((boxes[:, :2] - (self.left, self.top)) / CELL).astype(np.int64), 0, (columns, rows))
         last = np.clip(((boxes[:, 2:] - (self.left, self.top)) / CELL).astype(np.int64) + 1, 0, (columns, rows))
@@ -140,7 +140,7 @@ class _Grid:
         self.filled |= steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
 
     def fill(self, strip: Strip) -> None:
-        """Take a strip out of the search."""
+        """Exclude a strip from the search."""
         self._fill(np.asarray([(strip.left + CELL, strip.top, strip.right - CELL, strip.bottom)]))
 
     def best(self, least: float) -> Strip | None:
@@ -158,7 +158,7 @@ class _Grid:
         on_right = text[:, -1:] > text[:, self.narrowest : self.narrowest + columns]
         between = ~blocked & on_left & on_right
         if between.any(axis=1).sum() * CELL < least:
-            return None  # no rows with a gap in them, so no gutter: most pages
+            return None  # no row has a gap, so there is no gutter: most pages
         score = np.minimum(_since(blocked, on_left), _since(blocked, on_right))
         row, column = divmod(int(score.argmax()), columns)
         if score[row, column] * CELL < least:
@@ -166,7 +166,7 @@ class _Grid:
         return self._strip(blocked[:, column], row, column)
 
     def _strip(self, blocked: Flags, row: int, column: int) -> Strip:
-        """The strip through a cell, as high and as wide as it is empty."""
+        """The empty strip through a cell, with its full height and width."""
         above = np.flatnonzero(blocked[:row])
         below = np.flatnonzero(blocked[row:])
         first = int(above[-1]) + 1 if len(above) else 0
@@ -222,9 +222,9 @@ def _end(alone: Sequence[float], beyond: float, bases: Sequence[float]) -> float
 
 
 def _until_divider(strip: Strip, words: Sequence[Word], size: float) -> Strip:
-    """A strip as far as a heading across the page that is too short to reach over it.
+    """A strip up to a heading across the page that is too short to cross it.
 
-    Such a heading has nothing beside it, and the columns start again together below it.
+    Such a heading has nothing beside it, and the columns below it start together.
     """
     inside = [word for word in words if strip.top <= word.base <= strip.bottom]
     middle = (strip.left + strip.right) / 2
@@ -275,7 +275,7 @@ def _side(words: list[Word]) -> Side | None:
 
 
 def _is_level(small: Side, main: Side) -> bool:
-    """Whether most rows of the smaller side stand on a baseline of the other, as those of a table do."""
+    """Whether most rows of the smaller side share a baseline with the other, as in a table."""
     bases = np.asarray([row[0].base for row in main.rows])
     level = sum(1 for row in small.rows if np.abs(bases - row[0].base).min() < 0.15 * small.size)
     return level > 0.7 * len(small.rows)

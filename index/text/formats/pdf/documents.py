@@ -1,4 +1,4 @@
-"""Opening a PDF, with an error that names the fact where it cannot be read, and the limits for all of them."""
+"""Opens PDFs: clear errors for unreadable files, and the limits for all of them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/pdf"
 MOST_PAGES = 5_000
-MOST_CHARACTERS = 20_000_000  # of a whole document
+MOST_CHARACTERS = 20_000_000  # for a whole document
 MOST_ON_A_PAGE = 200_000
-LONGEST_READING = 300.0  # seconds for a whole document; looked at between pages
-PDFIUM = threading.RLock()  # PDFium keeps state of its own for the whole process: one caller at a time
+LONGEST_READING = 300.0  # seconds for a whole document; checked between pages
+PDFIUM = threading.RLock()  # PDFium has process-wide state: one caller at a time
 
 
 @contextmanager
 def opened(data: bytes, source: str) -> Iterator[PdfDocument]:
-    """A document of at least one page, for this caller alone. Raises DocumentError."""
+    """Open a document with at least one page, exclusively. Raises DocumentError."""
     import pypdfium2
     from pypdfium2 import raw
 

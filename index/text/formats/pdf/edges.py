@@ -1,4 +1,4 @@
-"""Where code points begin and end along their lines: runs of text in one direction, and the edges between them."""
+"""The start and end of code points along their lines: runs of text in one direction, and the edges between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from index.text.formats.pdf.words import RTL, Frame
 
 
 class Runs:
-    """Collects runs, and works out the edges of all of them at once."""
+    """Collects runs, and computes the edges of all at once."""
 
     def __init__(self, frames: Sequence[Frame]) -> None:
         counts = [0, *np.cumsum([len(frame.text) for frame in frames]).tolist()]
@@ -22,7 +22,7 @@ class Runs:
         self._right = np.concatenate([frame.right for frame in frames])
         self.starts, self.lengths, self.lines = array("I"), array("I"), array("I")
         self._backward = array("b")  # 1 for a run from right to left
-        self._numbers = array("i")  # of the characters among all those of the document
+        self._numbers = array("i")  # indices among all characters of the document
         self._last = array("i")  # the character at which each run ends
 
     def add(self, line: Line, length: int, start: int, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The parts of all pages in one course: a paragraph goes on over columns and pages, and notes follow its end."""
+"""Joins the parts of all pages: paragraphs continue across columns and pages, and notes follow their end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from index.types import BlockKind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-FLOATS = frozenset({"row", "header", "caption"})  # what may stand in the midst of a paragraph
+FLOATS = frozenset({"row", "header", "caption"})  # what may interrupt a paragraph
 
 
 class Flow:
-    """Takes the columns of page after page."""
+    """Processes the columns of page after page."""
 
     def __init__(self, body: float, leading: Mapping[int, float]) -> None:
         self.parts: list[Part] = []
         self._body, self._leading = body, leading
-        self._pending: list[Part] = []  # notes that wait for the end of the paragraph that goes on
+        self._pending: list[Part] = []  # notes that wait for the end of the open paragraph
         self._groups = 0
 
     def add(self, page: int, columns: Sequence[Column]) -> None:
@@ -49,7 +49,7 @@ class Flow:
         return self.parts
 
     def _append(self, found: list[Part]) -> None:
-        """A column's parts; the first may continue the last paragraph of the column before."""
+        """Append a column's parts; the first may continue the last paragraph of the previous column."""
         if found and (last := self._unfinished(found[0])):
             last.lines += found[0].lines
             found = found[1:]
@@ -59,7 +59,7 @@ class Flow:
         self.parts += found
 
     def _unfinished(self, first: Part) -> Part | None:
-        """The paragraph that goes on with `first`, if one does; tables and pictures may stand between."""
+        """The open paragraph that `first` continues, if any; tables and pictures may be in between."""
         if first.kind != "paragraph":
             return None
         last = next((part for part in reversed(self.parts) if not part.beside and part.kind not in FLOATS), None)

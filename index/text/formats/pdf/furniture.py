@@ -1,7 +1,7 @@
-"""Page headers, page footers and page numbers: what stands at the same place at the edge of several pages.
+"""Page headers, footers and page numbers: text at the same position at the edge of several pages.
 
-Digits count as equal, and a page number has to go up with the pages. A page is looked at from its edge inwards, and the
-first row that is none of these ends the search.
+Digits count as equal, and page numbers must increase with the pages. Each page is searched from its edge inwards, up to
+the first row that is none of these.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from index.text.formats.pdf.words import Word, rows
 
 EDGE = 0.16  # of the height of a page, at its top and at its bottom
 DEEPEST = 5  # rows from the edge
-NEAR = 6.0  # points: rows of two pages at one place
+NEAR = 6.0  # points; tolerance for the same position on two pages
 DIGITS = re.compile(r"\d+")
 PAGE_NUMBER = re.compile(r"\W*(?:(?:page|p\.|seite|página|pagina|стр\.)\s*)?(\d{1,4}|[ivxlc]{1,7})\W*", re.IGNORECASE)
 PAGE_OF = re.compile(
@@ -26,7 +26,7 @@ ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 
 
 class Edge(Struct, frozen=True):
-    """A row near the top or the bottom of a page."""
+    """A row near the top or bottom of a page."""
 
     page: int
     at_top: bool
@@ -71,7 +71,7 @@ def _edges(page: int, words: Sequence[Word], bounds: tuple[float, float]) -> Ite
 
 
 def _repeated(edges: Sequence[Sequence[Edge]], pages: int, body: float) -> Mapping[tuple[bool, str], list[float]]:
-    """Patterns with letters that stand on several pages, and where: the baselines that come more than once."""
+    """Patterns with letters that occur on several pages, and their repeated baselines."""
     places: dict[tuple[bool, str], list[float]] = defaultdict(list)
     for page in edges:
         for edge in page:
@@ -83,12 +83,12 @@ def _repeated(edges: Sequence[Sequence[Edge]], pages: int, body: float) -> Mappi
 
 
 def _is_at(edge: Edge, repeated: Mapping[tuple[bool, str], list[float]]) -> bool:
-    """Whether a row has its place on another page as well."""
+    """Whether a row has the same position on another page."""
     return sum(1 for base in repeated.get(edge.pattern, ()) if abs(base - edge.base) <= NEAR) >= 2
 
 
 def _offsets(edges: Sequence[Sequence[Edge]]) -> Counter[tuple[bool, int]]:
-    """How often a number at the top or bottom of a page differs by how much from the number of the page."""
+    """For each number at the top or bottom of pages, the counts of its difference to the page's own number."""
     seen: Counter[tuple[bool, int]] = Counter()
     for page in edges:
         for edge in page:

@@ -1,7 +1,7 @@
-"""The characters of a page as PDFium gives them, one by one, with their places on the page as it is displayed.
+"""The characters of a page from PDFium, one by one, with their positions on the displayed page.
 
-Range text is never read: it leaves out characters that have no Unicode, and then no index fits any longer. What PDFium
-made up itself (spaces and line ends) is left out here; words and lines are found from the places alone.
+Range text is never read: it omits characters without Unicode, and then indices no longer match. Characters that PDFium
+generated itself (spaces and line ends) are left out; words and lines are found from positions alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from index.text.formats.pdf import native
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
-HYPHEN = 0x02  # what PDFium makes of a hyphen at the end of a line
+HYPHEN = 0x02  # PDFium's code for a hyphen at the end of a line
 UNREADABLE = 0xFFFD
 # Bullets of the fonts Symbol and Wingdings, which have private code points.
 BULLETS = {0xF0B7: 0x2022, 0xF0A7: 0x25AA, 0xF0D8: 0x2023, 0xF076: 0x2022, 0xF0FC: 0x2713}
@@ -48,7 +48,7 @@ class View(Struct, frozen=True):
         return (height, width) if self.quarters % 2 else (width, height)
 
     def displayed(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Points of the page, y upwards, as points from the top left of the displayed page, y downwards."""
+        """Convert page points, y upwards, to points from the top left of the displayed page, y downwards."""
         return (
             (x - self.left, self.top - y),
             (y - self.bottom, x - self.left),
@@ -64,7 +64,7 @@ class View(Struct, frozen=True):
 
 
 class Glyphs(Struct, frozen=True):
-    """Characters of one page in the order of drawing, white space left out; n of each."""
+    """The n characters of a page in drawing order, without white space."""
 
     text: str
     boxes: Floats  # [n, 4] x0, y0, x1, y1 as displayed; across the line as the font has it
@@ -72,13 +72,13 @@ class Glyphs(Struct, frozen=True):
     sizes: Floats  # font size as displayed, in points
     angles: Ints  # degrees clockwise as displayed: 0 reads to the right, 90 downwards
     bold: Flags
-    mono: Flags  # in a font whose characters all have one width
-    objects: Ints  # which of the page's text objects drew it
+    mono: Flags  # in a monospaced font
+    objects: Ints  # the text object that drew it
     spaced: Flags  # white space was drawn before it
 
 
 class Style(Struct, frozen=True):
-    """What the characters of a text object have in common."""
+    """What all characters of a text object share."""
 
     size: float
     angle: int
@@ -92,7 +92,7 @@ def view(page: PdfPage) -> View:
 
 
 def read(page: PdfPage, view: View, most: int) -> Glyphs:
-    """The first `most` characters of a page, those outside the crop box left out."""
+    """The first `most` characters of a page, without those outside the crop box."""
     from pypdfium2 import raw
 
     handle = raw.FPDFText_LoadPage(page.raw)
@@ -131,7 +131,7 @@ def _read(page: int, count: int, view: View) -> Glyphs:
 
 
 def _visible(boxes: Floats, view: View) -> Flags:
-    """Whether the middle of a character lies on the page as displayed."""
+    """Whether the centre of a character is on the displayed page."""
     x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     width, height = view.size
     return (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
@@ -169,7 +169,7 @@ def _is_bold_and_mono(font: int) -> tuple[bool, bool]:
 
 
 def _text(codes: Ints) -> str:
-    """One code point for each: what cannot stand in a text is U+FFFD."""
+    """One code point each; characters not allowed in a text become U+FFFD."""
     for private, public in BULLETS.items():
         codes[codes == private] = public
     bad = (codes == 0) | (codes > 0x10FFFF) | (codes >= 0xD800) & (codes < 0xE000) | (codes & 0xFFFE == 0xFFFE)

@@ -1,4 +1,4 @@
-"""Which parts belong together: the items of a list, the rows of a table, and the line that introduces them."""
+"""Groups parts: the items of a list, the rows of a table, and the line that introduces them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def number(found: Sequence[Part]) -> None:
 
 
 def _without_single_steps(found: Sequence[Part]) -> None:
-    """A number at the start of a single paragraph makes no list."""
+    """A number before a single paragraph is not a list."""
     for before, part, after in zip([None, *found[:-1]], found, [*found[1:], None], strict=True):
         alone = all(each is None or each.kind not in LISTED for each in (before, after))
         if part.kind == "step" and alone and not FIRST.match(part.text):
@@ -36,7 +36,7 @@ def _without_single_steps(found: Sequence[Part]) -> None:
 
 
 def _groups(found: Sequence[Part]) -> Iterator[tuple[Part | None, list[Part]]]:
-    """What stands before each list or table, and its parts."""
+    """The part before each list or table, and its parts."""
     before: Part | None = None
     members: list[Part] = []
     for part in found:
@@ -52,7 +52,7 @@ def _groups(found: Sequence[Part]) -> Iterator[tuple[Part | None, list[Part]]]:
 
 
 def _is_same(last: Part, part: Part) -> bool:
-    """Whether two neighbours are of one list or of one table; a table has its own number so far."""
+    """Whether two neighbours belong to one list or one table; each table already has its number."""
     if part.beside != last.beside:
         return False
     return (part.kind in LISTED and last.kind in LISTED) or (part.kind in ROWS and part.group == last.group)

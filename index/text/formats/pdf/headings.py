@@ -1,4 +1,4 @@
-"""Headings: parts in larger or bolder letters than most of the text, or that the outline of the file names."""
+"""Headings: parts in larger or bolder letters than most text, or listed in the file's outline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from index.text.formats.pdf.parts import ENDS, Part
 
-LARGER = 1.12  # of the size of the text
+LARGER = 1.12  # relative to the text size
 LONGEST = 200  # code points
 NUMBERED = re.compile(
     r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|(?:Chapter|Section|Kapitel|Part)\s+\w+[.:]?)\s+\S"
@@ -18,7 +18,7 @@ Key = tuple[float, bool, int]  # size, in steps of 4 %; whether it is not bold; 
 
 
 def mark(parts: list[Part], body: float, outline: Iterable[str], *, bold_text: bool) -> list[Part]:
-    """`parts` with headings as such, lines of one heading joined, and above every part its path of headings."""
+    """`parts` with headings marked, lines of one heading joined, and the path of headings for each part."""
     named = {_plain(title) for title in outline}
     for part, following in zip(parts, [*parts[1:], None], strict=True):
         if _is_heading(part, following, body, named, bold_text=bold_text):
@@ -58,7 +58,7 @@ def _is_heading(part: Part, following: Part | None, body: float, named: set[str]
 
 
 def _may_be(part: Part, text: str) -> bool:
-    """Whether a part is short, of words, and no item of a list or cell of a table."""
+    """Whether a part could be a heading: short, with words, not a list item or table cell."""
     is_text = part.kind == "paragraph" or (part.kind == "step" and NUMBERED.match(text) is not None)
     is_short = len(text) <= LONGEST and len(part.lines) <= 3
     return is_text and is_short and not part.beside and sum(character.isalpha() for character in text) >= 2
@@ -96,7 +96,7 @@ def _key(part: Part) -> Key:
 
 
 def _levels(parts: Sequence[Part]) -> Mapping[Key, int]:
-    """A level for each style of headings: the larger, then the bolder, then the less deeply numbered comes first."""
+    """A level for each heading style: first the larger, then the bolder, then the less deeply numbered."""
     keys = sorted({_key(part) for part in parts if part.kind == "heading"}, key=lambda key: (-key[0], *key[1:]))
     levels: dict[Key, int] = {}
     last: Key | None = None

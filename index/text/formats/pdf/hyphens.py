@@ -1,7 +1,7 @@
-"""Joining the lines of a paragraph: words parted at the end of a line are put together again.
+"""Joins the lines of a paragraph, and words hyphenated at the end of a line.
 
-PDFium gives the same character for a hyphen that a program put there and for one that belongs to the word, so the rest
-of the document decides: "well-" and "known" are "well-known" where that stands in it elsewhere, and not "wellknown".
+PDFium returns the same character for an inserted hyphen and one that belongs to the word, so the rest of the document
+decides: "well-" and "known" become "well-known" if that occurs elsewhere and "wellknown" does not.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 LAST_WORD = re.compile(r"([^\W_]+(?:[-\u2010][^\W_]+)*)[-\u2010\xad]$")
 FIRST_WORD = re.compile(r"[^\W_]+")
 CJK = re.compile("[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uffef]")
-# First parts that seldom stand in a word without their hyphen.
+# First parts that are rarely written without their hyphen.
 ALWAYS = frozenset(
     {"well", "self", "non", "ex", "cross", "half", "long", "short", "high", "low", "state", "so", "twenty"}
 )
 
 
 class Join(NamedTuple):
-    drop: bool  # the last character of the first line goes
-    space: bool  # a space comes between the lines
+    drop: bool  # drop the last character of the first line
+    space: bool  # insert a space between the lines
 
 
 class Vocabulary:
-    """The words of a document, those at the ends of lines left out where they may be parts."""
+    """The words of a document, without those at line ends that may be fragments."""
 
     def __init__(self, columns: Iterable[Sequence[Line]]) -> None:
         self.words: set[str] = set()
@@ -41,7 +41,7 @@ class Vocabulary:
                 self.words.update(found[:-1] if line and line.is_hyphenated else found)
 
     def join(self, line: Line, following: Line) -> Join:
-        """How a line and the one that continues it come together."""
+        """How to join a line and its continuation."""
         if not line.is_hyphenated:
             last, first = line.text[-1:], following.text[:1]
             closed = "\u2014" in {last, first} or (CJK.match(last) and CJK.match(first))

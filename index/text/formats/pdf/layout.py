@@ -1,4 +1,4 @@
-"""The parts of one page in the order of reading: columns of lines and tables, then what stands beside the text."""
+"""The parts of a page in reading order: columns of lines and tables, then text beside the main flow."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from index.text.formats.pdf.rules import Rule
 from index.text.formats.pdf.tables import Table
 from index.text.formats.pdf.words import Frame, Word, rows
 
-Row = list[Line]  # the lines of one cell each
+Row = list[Line]  # the lines of each cell
 
 
 class Sheet(Struct, frozen=True):
-    """What was read of one direction of a page."""
+    """The content of a page in one text direction."""
 
     frame: Frame
     words: list[Word]
@@ -31,7 +31,7 @@ class Grid(Struct, frozen=True):
 
 
 class Column(Struct, frozen=True):
-    """Lines and tables that follow each other."""
+    """Consecutive lines and tables."""
 
     items: list[Line | Grid]
     beside: bool
@@ -43,7 +43,7 @@ class Column(Struct, frozen=True):
 
     @property
     def all_lines(self) -> Iterator[Line]:
-        """Those of tables as well."""
+        """Including those of tables."""
         for item in self.items:
             if isinstance(item, Line):
                 yield item
@@ -52,7 +52,7 @@ class Column(Struct, frozen=True):
 
 
 def layout(sheets: Sequence[Sheet]) -> list[Column]:
-    """The columns of a page; text in another direction than most stands beside it."""
+    """The columns of a page; text in another direction counts as beside the main flow."""
     return [column for number, sheet in enumerate(sheets) for column in _columns(sheet, beside=number > 0)]
 
 
@@ -63,7 +63,7 @@ def as_prose(sheet: Sheet) -> Sheet:
 
 def _columns(sheet: Sheet, *, beside: bool) -> Iterator[Column]:
     ruled, words = tables.ruled(sheet.words, sheet.rules)
-    # A table takes its place among the words as one of them, as wide as it is.
+    # A table replaces its words by a single one of its width.
     places = [_place(table, number) for number, table in enumerate(ruled)]
     boxes = [(table.left, table.top, table.right, table.bottom) for table in ruled]
     for region in columns.regions([*words, *places], boxes):

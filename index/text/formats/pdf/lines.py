@@ -1,4 +1,4 @@
-"""Rows of words to lines of text, each code point with the character of the page that it is, or none for a space."""
+"""Joins rows of words to lines of text, with the page's character for each code point, or none for a space."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHAPES = (("\ufb00", "\ufb06"), ("\ufb50", "\ufdff"), ("\ufe70", "\ufefc"))
 
 
 class Line(Struct, frozen=True, gc=False):
-    """A line of a column; places are in its frame."""
+    """A line of a column; positions are in its frame."""
 
     text: str
     glyphs: list[int]  # one for each code point of the text
@@ -77,7 +77,7 @@ def line(words: Sequence[Word], frame: Frame) -> Line:
 
 
 def _once(words: Sequence[Word]) -> Sequence[Word]:
-    """Without words drawn a second time a hair aside, as some programs make text bold."""
+    """Without words drawn twice with a tiny offset, which some programs use for bold text."""
     kept: list[Word] = []
     for word in words:
         last = kept[-1] if kept else None
@@ -95,9 +95,9 @@ def _usual(words: Iterable[Word]) -> float:
 
 
 def _parts(words: Sequence[Word], base: float, size: float, *, mono: bool) -> tuple[list[str], list[Sequence[int]]]:
-    """Texts and glyphs of the words and of the spaces between them, from left to right.
+    """Texts and glyphs of the words and of the spaces between them, left to right.
 
-    In a font whose characters have one width, a gap is as many spaces as fit.
+    In a monospaced font, a gap becomes as many spaces as fit.
     """
     parts: list[str] = []
     glyphs: list[Sequence[int]] = []
@@ -116,7 +116,7 @@ def _parts(words: Sequence[Word], base: float, size: float, *, mono: bool) -> tu
 
 
 def _readable(text: str, glyphs: list[int]) -> tuple[str, list[int]]:
-    """Hyphens as hyphens, and letters instead of their shapes."""
+    """Normalise hyphens, and replace presentation forms by letters."""
     if chr(HYPHEN) in text:
         text = text.replace(chr(HYPHEN), "-")
     if text.isascii() or not any(first <= character <= last for character in text for first, last in SHAPES):

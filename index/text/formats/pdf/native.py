@@ -1,7 +1,7 @@
-"""PDFium's functions on characters, called for thousands of characters at a time.
+"""PDFium's character functions, fast enough for thousands of calls.
 
-The bindings of pypdfium2 build objects for each call. A character takes two calls here, which get numbers and
-addresses in numpy arrays, and what all characters of a text object share is asked for once.
+pypdfium2's bindings create objects for each call. Here a character takes two calls with plain numbers and addresses in
+numpy arrays, and properties of a text object are read once for all its characters.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 Call = Callable[..., Any]
-FONT_NAME = 128  # bytes of a font's name that are looked at
+FONT_NAME = 128  # bytes of a font's name that are read
 
 
 class Native(Struct, frozen=True):
-    """Functions of PDFium that take and give plain numbers; a `page` is the address of a text page."""
+    """PDFium functions with plain numbers; a `page` is the address of a text page."""
 
     unicode: Call  # (page, character) -> code
     loose_box: Call  # (page, character, address of 4 float32: left, top, right, bottom)
@@ -98,8 +98,8 @@ def matrix(page: int, character: int) -> NDArray[np.float32]:
 def owners(page: int, characters: list[int]) -> list[int]:
     """The text object of each character.
 
-    The characters of an object stand together, so where the first and the last of a stretch have the same one, all
-    between have it as well; that takes far fewer calls than one a character.
+    The characters of an object are consecutive. So if the first and the last of a stretch belong to the same object, so
+    do all in between, which takes far fewer calls than one per character.
     """
     owner = native().owner
     result = [0] * len(characters)

@@ -1,4 +1,4 @@
-"""Footnotes: the last lines of a column, in smaller letters or below a short rule, the first of them with its mark."""
+"""Footnotes: the last lines of a column, in smaller letters or below a short rule, the first one with a mark."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from index.text.formats.pdf.rules import Rule
 MARK = re.compile(r"(\d{1,3}|[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}|[*†‡§¶]{1,3}|[a-z](?=[.)]))[.)]?\s*(?=\S)")
 RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 PLAIN = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
-SMALLER = 0.93  # of the size of the text
+SMALLER = 0.93  # relative to the text size
 
 
 def split(lines: Sequence[Line], rules: Sequence[Rule], body: float, bottom: float) -> tuple[list[Line], list[Line]]:
-    """The lines of a column without its footnotes, and those; `bottom` is where the text of the page ends."""
+    """The lines of a column without footnotes, and the footnotes; `bottom` is the end of the page's text."""
     start = _start(lines, rules, body)
     is_low = bool(lines) and lines[-1].base > bottom - 4 * body
     if start is None or not is_low:
@@ -24,7 +24,7 @@ def split(lines: Sequence[Line], rules: Sequence[Rule], body: float, bottom: flo
 
 
 def _start(lines: Sequence[Line], rules: Sequence[Rule], body: float) -> int | None:
-    """Where the footnotes of a column start: after a rule, else where the small letters do."""
+    """The start of a column's footnotes: after a rule, or else where the small letters start."""
     small = len(lines)
     while small > 0 and lines[small - 1].size <= SMALLER * body:
         small -= 1
@@ -60,13 +60,13 @@ def _is_next(line: Line, before: Line) -> bool:
 
 
 def marks(lines: Sequence[Line]) -> set[str]:
-    """The numbers that the footnotes have."""
+    """The numbers of the footnotes."""
     found = (MARK.match(lines[number].text) for number in starts(lines))
     return {match[1].translate(PLAIN) for match in found if match}
 
 
 def without_marks(line: Line, numbers: set[str]) -> Line:
-    """A line without the raised numbers that lead to footnotes: they are no words of its sentences."""
+    """A line without the raised numbers of footnotes, which are not part of its sentences."""
     for match in reversed(list(RAISED.finditer(line.text))):
         before = line.text[match.start() - 1 : match.start()]
         if match[0].translate(PLAIN) in numbers and match.start() > 0 and not before.isdigit():

@@ -1,4 +1,4 @@
-"""Lines of a column to the parts of a text: paragraphs, items and steps of lists, captions, lines of contents."""
+"""Groups the lines of a column into parts: paragraphs, list items and steps, captions, lines of contents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WIDE = 1.2  # of the usual distance of lines: a new part starts
 
 
 class Part(Struct):
-    """A block in the making."""
+    """A block under construction."""
 
     kind: BlockKind
     page: int
@@ -53,7 +53,7 @@ class Part(Struct):
 
 
 def leading(columns: Sequence[Sequence[Line]]) -> dict[int, float]:
-    """The usual distance of lines for each size, which is rounded: the smallest that is not rare."""
+    """The usual line distance for each font size (rounded): the smallest that is not rare."""
     seen: dict[int, Counter[float]] = defaultdict(Counter)
     for lines in columns:
         for before, line in pairwise(lines):
@@ -112,14 +112,14 @@ def _is_near(before: Line, line: Line, usual: Mapping[int, float]) -> bool:
 
 
 def _runs_on(before: Line, line: Line) -> bool:
-    """Whether a sentence goes on in a line of another size or font, as names of files do."""
+    """Whether a sentence continues in a line of another size or font, as file names do."""
     similar = abs(before.size - line.size) <= 0.2 * line.size
     is_open = before.text.count(" ") > 5 and not ENDS.search(before.text)
     return similar and is_open and not line.text[:1].isupper() and not _marker(line)
 
 
 def _is_short(line: Line) -> bool:
-    """Too short for its weight to mean anything: the last word of a paragraph."""
+    """Too short to infer anything from its weight: the last word of a paragraph."""
     return len(line.text) < 12 and not line.text[:1].isupper()
 
 
@@ -152,12 +152,12 @@ def _marker(line: Line) -> re.Match[str] | None:
 
 
 def _goes_on(before: Line, line: Line) -> bool:
-    """Whether a line can only continue the one before."""
+    """Whether a line can only continue the previous one."""
     return before.is_hyphenated or (line.text[:1].islower() and not ENDS.search(before.text))
 
 
 def _first_word(line: Line) -> float:
-    """How wide a space and the first word of a line are."""
+    """The width of a space and the first word of a line."""
     end = line.text.find(" ")
     glyphs = [glyph for glyph in line.glyphs[: end if end > 0 else None] if glyph != NO_GLYPH]
     if not glyphs:
@@ -168,7 +168,7 @@ def _first_word(line: Line) -> float:
 
 
 def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int]:
-    """Lines that start a paragraph by where they start: further in than most, or where most are further in, not."""
+    """Lines that start a paragraph by indentation: further in than most, or, if most are indented, not."""
     left = min(near)
     inner = [number for number, place in enumerate(near) if place > left + INDENT * run[number].size]
     if not inner or len({round(near[number] / 3) for number in inner}) > 3:
@@ -179,7 +179,7 @@ def _indented(run: Sequence[Line], near: Sequence[float]) -> set[int]:
 
 
 def _is_code(lines: Sequence[Line]) -> bool:
-    """Whether lines are code: all in a font of one width, and more than a word that is explained."""
+    """Whether lines are code: all in a monospaced font, and more than a word with an explanation."""
     return all(line.mono for line in lines) and (len(lines) > 1 or CODE.search(lines[0].text) is not None)
 
 

@@ -1,4 +1,4 @@
-"""Reading a PDF: its pages one by one, then what only the whole document tells, then its text.
+"""Reads a PDF: first page by page, then what depends on the whole document, then its text.
 
 pages -> characters -> words -> without furniture -> columns, tables, lines -> parts in one course -> text and map.
 """
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DATE = re.compile(r"D:(\d{4})(\d{2})(\d{2})")
 FILE_NAME = re.compile(r"^microsoft word - |\.\w{2,4}$|^untitled|^document\d*$", re.IGNORECASE)
 META = ("Author", "Subject", "Keywords")
-UNREADABLE = 0.3  # the share of characters without Unicode from which a page counts as one without text
+UNREADABLE = 0.3  # share of characters without Unicode from which a page counts as one without text
 
 
 class Page(Struct, frozen=True):
@@ -74,7 +74,7 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted: 
 
 
 def _pages(document: PdfDocument, source: str) -> Iterator[Page]:
-    """Page by page, within the limits."""
+    """The pages, within the limits."""
     if len(document) > documents.MOST_PAGES:
         raise TooManyPages(source=source, pages=len(document), limit=documents.MOST_PAGES)
     started, characters = time.monotonic(), 0
@@ -160,7 +160,7 @@ def _without_furniture(pages: Sequence[Page], body: float) -> Iterator[list[Shee
 
 
 def _bounds(page: Page) -> tuple[float, float]:
-    """The top and the bottom of a page in the frame of its main direction."""
+    """The top and bottom of a page in the frame of its main direction."""
     width, height = page.size
     cos, sin = direction(page.sheets[0].frame.angle) if page.sheets else (1.0, 0.0)
     across = [y * cos - x * sin for x in (0.0, width) for y in (0.0, height)]
@@ -168,7 +168,7 @@ def _bounds(page: Page) -> tuple[float, float]:
 
 
 def _title(named: str, found: Sequence[Part]) -> str | None:
-    """The title that the file names, if it is one; else the first heading of the highest level on the first page."""
+    """The title in the file's metadata if it is plausible; else the first top-level heading on the first page."""
     heads = [part for part in found if part.kind == "heading" and part.page == 0]
     first = min(heads, key=lambda part: part.level).text if heads else None
     named = " ".join(named.split())

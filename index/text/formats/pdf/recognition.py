@@ -1,6 +1,6 @@
-"""Text in pictures of pages, with RapidOCR where the extra `ocr` is installed: its wheel carries the models.
+"""Recognises text in page images with RapidOCR, if the extra `ocr` is installed; its wheel includes the models.
 
-Lines come with their places; characters share the width of their line evenly.
+Lines have positions; the characters of a line share its width evenly.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from pypdfium2 import PdfPage
 
-DOTS = 200 / 72  # pixels a point
+DOTS = 200 / 72  # pixels per point
 MOST_PIXELS = 40_000_000
-SURE = 0.5  # the score of a line from which on it counts as read
+SURE = 0.5  # least score of an accepted line
 BOX_HEIGHT, BOX_MARGIN = 1.2, 0.14  # em: the height of the box that is found around a line, and its margin
 
 
@@ -30,7 +30,7 @@ def is_installed() -> bool:
 
 
 def read(page: PdfPage, size: tuple[float, float]) -> tuple[Frame, list[Word]] | None:
-    """The text in a picture of a page, None where there is none or nothing to recognise it with."""
+    """The text in a page image; None if there is none, or OCR is not installed."""
     if not is_installed():
         return None
     scale = min(DOTS, (MOST_PIXELS / max(1.0, size[0] * size[1])) ** 0.5)
@@ -50,7 +50,7 @@ def read(page: PdfPage, size: tuple[float, float]) -> tuple[Frame, list[Word]] |
 def _engine() -> Any:  # noqa: ANN401 - it has no types
     from rapidocr import RapidOCR
 
-    # The classifier for lines upside down takes some that are not for such, and then they are read as nonsense.
+    # The classifier for upside-down lines has false positives, which would be read as nonsense.
     return RapidOCR(params={"Global.use_cls": False, "Global.log_level": "error"})
 
 

@@ -1,4 +1,4 @@
-"""A page as a picture, from the same library that reads it: boxes fit by construction."""
+"""Renders a page as an image, with the library that also reads it, so boxes fit by construction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from index.types import Picture, PictureFormat
 
 WIDEST, NARROWEST = 3_000, 16  # pixels
 MOST_PIXELS = 24_000_000
-LONGEST = 12_000  # pixels of a side; WebP has a limit
+LONGEST = 12_000  # pixels per side; a limit of WebP
 
 
 def render(data: bytes, page: int, width: int, format: PictureFormat = "webp", source: str = "") -> Picture:  # noqa: A002
@@ -36,6 +36,6 @@ def render(data: bytes, page: int, width: int, format: PictureFormat = "webp", s
 
 
 def _scale(across: float, down: float, width: int) -> float:
-    """Pixels a point."""
+    """Pixels per point."""
     wanted = max(NARROWEST, min(width, WIDEST)) / max(across, 1)
     return min(wanted, LONGEST / max(across, down, 1), math.sqrt(MOST_PIXELS / max(across * down, 1)))

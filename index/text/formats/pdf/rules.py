@@ -1,4 +1,4 @@
-"""The straight lines drawn on a page: rules between the rows and columns of tables, and above footnotes."""
+"""The straight lines on a page: rules of tables and above footnotes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from index.text.maps import direction
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
-MOST_OBJECTS = 20_000  # of a page that are looked at; a map can have millions of lines
+MOST_OBJECTS = 20_000  # examined per page; a map can have millions of lines
 MOST_SEGMENTS = 400  # of one path
 MOST_RULES = 3_000
 THICKEST = 3.0  # points; a thicker bar is a box
@@ -24,7 +24,7 @@ Point = tuple[float, float]
 
 
 class Rule(Struct, frozen=True):
-    """A line along or across the text: `start` to `stop` at the height or the distance `at`, in points of a frame."""
+    """A horizontal or vertical line: `start` to `stop` at the position `at`, in points of a frame."""
 
     upright: bool
     at: float
@@ -33,7 +33,7 @@ class Rule(Struct, frozen=True):
 
 
 def read(page: PdfPage, view: View) -> list[tuple[Point, Point]]:
-    """The upright and level lines of a page, as displayed, each with its two ends."""
+    """The vertical and horizontal lines of the displayed page, each with its two ends."""
     from pypdfium2 import raw
 
     found: list[tuple[Point, Point]] = []
@@ -52,14 +52,14 @@ def read(page: PdfPage, view: View) -> list[tuple[Point, Point]]:
 
 
 def has_content(page: PdfPage) -> bool:
-    """Whether anything at all is drawn on a page."""
+    """Whether anything is drawn on a page."""
     from pypdfium2 import raw
 
     return bool(raw.FPDFPage_CountObjects(page.raw) > 0)
 
 
 def in_frame(lines: Sequence[tuple[Point, Point]], angle: int) -> list[Rule]:
-    """Lines of the displayed page as those of a frame turned by `angle`."""
+    """Convert lines of the displayed page to a frame rotated by `angle`."""
     cos, sin = direction(angle)
     found = []
     for (x0, y0), (x1, y1) in lines:

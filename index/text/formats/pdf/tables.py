@@ -1,7 +1,7 @@
-"""Tables: rows of cells, parted by rules or, where there are none, by standing below each other.
+"""Tables: rows of cells, separated by rules, or aligned without rules.
 
-A cell belongs to the rules that really part it from its neighbours in its own row, so that a cell across two columns
-stays whole.
+A cell is bounded by the rules that separate it from its neighbours in its own row, so a cell across two columns stays
+whole.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from index.text.formats.pdf.rules import Rule
 from index.text.formats.pdf.words import Word, rows, segments
 
 Cells = list[list[Word]]
-TOUCH = 3.0  # points: rules this near to each other meet
-LONGEST_CELL = 150  # words; with more in a cell it is a page in a frame
+TOUCH = 3.0  # points; rules closer than this touch
+LONGEST_CELL = 150  # words; a cell with more is a framed page
 MARK = re.compile(r"\(?(?:[•‣◦▪·*–—-]|\d{1,3}|[A-Za-z]|[ivxIVX]+)[.)]?")
 NUMBER = re.compile(r"[^\w\s]*\s?\d[\d.,'\s]*\W*[A-Za-z]{0,3}\W*")  # "1,200.50", "€ 12", "40 kg", "(3 %)"
 LEADER = re.compile(r"(?:\.\s?){4,}|…{2,}")
 
 
 class Table(Struct, frozen=True):
-    """The rows of a table with the words of each cell; empty cells are there, empty."""
+    """The rows of a table with the words of each cell; empty cells are kept."""
 
     rows: list[Cells]
-    headers: int  # how many rows at the top name the columns
+    headers: int  # number of rows at the top that name the columns
     left: float
     top: float
     right: float
@@ -39,7 +39,7 @@ class Table(Struct, frozen=True):
 
 
 def ruled(words: Sequence[Word], rules: Sequence[Rule]) -> tuple[list[Table], list[Word]]:
-    """Tables whose cells are parted by rules, and the words that are in none."""
+    """Tables whose cells are separated by rules, and the words outside of them."""
     tables = []
     rest = list(words)
     for grid in _grids(rules):
@@ -51,7 +51,7 @@ def ruled(words: Sequence[Word], rules: Sequence[Rule]) -> tuple[list[Table], li
 
 
 def _grids(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
-    """Sets of rules that meet each other: at least two level ones and one upright one, the largest first."""
+    """Sets of connected rules: at least two horizontal and one vertical, the largest first."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -101,7 +101,7 @@ def _middle(word: Word) -> float:
 
 
 def _clusters(values: Iterable[float]) -> list[float]:
-    """Values that lie near each other as one."""
+    """Groups of nearby values."""
     found: list[float] = []
     for value in sorted(values):
         if not found or value - found[-1] > TOUCH:
@@ -110,19 +110,19 @@ def _clusters(values: Iterable[float]) -> list[float]:
 
 
 def _band(above: float, below: float, words: Sequence[Word], upright: Sequence[Rule]) -> Cells:
-    """The cells between two level rules."""
+    """The cells between two horizontal rules."""
     middle = (above + below) / 2
     inside = [word for word in words if above <= _middle(word) < below]
     bounds = _clusters(rule.at for rule in upright if rule.start - TOUCH <= middle <= rule.stop + TOUCH)
     cells: Cells = [[] for _ in range(len(bounds) + 1)]
     for word in inside:
         cells[bisect_right(bounds, (word.left + word.right) / 2)].append(word)
-    # Outside of the outermost rules is no cell, unless the table is open on that side.
+    # No cell is outside the outermost rules, unless the table is open on that side.
     return [cell for number, cell in enumerate(cells) if cell or 0 < number < len(bounds)]
 
 
 def _band_rows(cells: Cells, number: int, bands: int) -> list[Cells]:
-    """A band is a row, but where there are no rules between rows it holds all of them."""
+    """A band is a row; without rules between rows it contains all of them."""
     lines = [rows(cell) for cell in cells]
     counts = {len(cell) for cell in lines if cell}
     filled = sum(1 for cell in lines if cell)
@@ -154,7 +154,7 @@ def _headers(found: Sequence[Cells]) -> int:
 
 
 def _numbers(cells: Sequence[Sequence[Word]]) -> float:
-    """The share of the cells, those that are not empty, that are numbers."""
+    """The share of numbers among non-empty cells."""
     filled = [cell for cell in cells if cell]
     return sum(_is_number(cell) for cell in filled) / max(1, len(filled))
 
@@ -164,7 +164,7 @@ def _is_number(cell: Sequence[Word]) -> bool:
 
 
 def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
-    """Tables without upright rules among rows of words: from which row, to which one, and the table."""
+    """Tables without vertical rules: first row, last row, and the table."""
     parts = [[row] if _is_code(row) else list(segments(row, 1.1 * _largest(row))) for row in found]
     start = 0
     while start < len(found):
@@ -210,7 +210,7 @@ def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> i
 
 
 def _follows(found: Sequence[list[Word]], number: int) -> bool:
-    """Whether a row stands close below the one before it."""
+    """Whether a row is close below the previous one."""
     return found[number][0].base - found[number - 1][0].base < 1.35 * _largest(found[number])
 
 
@@ -263,7 +263,7 @@ def _is_list(parts: Sequence[Cells], columns: Sequence[tuple[float, float]]) -> 
 
 
 def _runs_on(row: Cells, cells: Cells) -> bool:
-    """Whether a sentence of one row goes on in the next, in any column."""
+    """Whether a sentence continues from one row to the next, in any column."""
     return any(
         len(before) > 3 and before[-1].text[-1:] not in ".!?:;" and after and after[0].text[:1].islower()
         for before, after in zip(row, cells, strict=True)
@@ -273,7 +273,7 @@ def _runs_on(row: Cells, cells: Cells) -> bool:
 def _merged(
     found: Sequence[list[Word]], parts: Sequence[Cells], columns: Sequence[tuple[float, float]]
 ) -> Iterator[Cells]:
-    """The rows of a table, with lines that continue a cell in the row that they continue."""
+    """The rows of a table, with continuation lines merged into the row they continue."""
     starts = [left for left, _ in columns]
     bases = [words[0].base for words in found]
     steps = [

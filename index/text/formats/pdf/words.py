@@ -1,6 +1,6 @@
-"""Characters to words: what was drawn side by side, in one direction, on one baseline and in one style.
+"""Joins characters to words: adjacent, in one direction, on one baseline and in one style.
 
-All places are in a frame: a page turned so that the text of one direction reads to the right. `u` runs along the lines
+All positions are in a frame: the page rotated so that text of one direction runs to the right. `u` runs along the lines
 and `v` downwards across them, in points.
 """
 
@@ -19,7 +19,7 @@ from index.text.maps import direction
 ASCENT, DESCENT = 0.78, 0.22  # em: a line is as high as its font size, whatever the font says of itself
 SPACE = 0.15  # em: a wider gap is a space even where none was drawn
 BACK = 0.4  # em: what starts so far to the left of the end of the last character does not follow it
-RAISED = 0.85  # of the size of its neighbours: an exponent, an index or the mark of a note is smaller
+RAISED = 0.85  # relative to its neighbours: exponents, indices and note marks are smaller
 TRACKING = 0.08  # em: letters with wider gaps between all of them are spaced out
 RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 RTL_RANGES = ((0x590, 0x8FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
@@ -28,7 +28,7 @@ MARK_RANGES = ((0x300, 0x36F), (0x591, 0x5C7), (0x610, 0x61A), (0x64B, 0x65F), (
 
 
 class Frame(Struct, frozen=True):
-    """The characters of one direction of a page, in the order of drawing; n of each."""
+    """The n characters of a page in one direction, in drawing order."""
 
     angle: int  # degrees clockwise as displayed
     text: str
@@ -38,7 +38,7 @@ class Frame(Struct, frozen=True):
 
 
 class Word(Struct, frozen=True, gc=False):
-    """A run of characters with nothing between them; `start` and `stop` number them in their frame."""
+    """A run of characters without gaps; `start` and `stop` are indices in their frame."""
 
     start: int
     stop: int
@@ -54,7 +54,7 @@ class Word(Struct, frozen=True, gc=False):
 
     @property
     def width(self) -> float:
-        """Of a character, on average; above 0."""
+        """The average width of a character; above 0."""
         return max((self.right - self.left) / max(1, self.stop - self.start), 0.1)
 
     @property
@@ -67,7 +67,7 @@ class Word(Struct, frozen=True, gc=False):
 
 
 def split(glyphs: Glyphs) -> list[tuple[Frame, list[Word]]]:
-    """The words of each direction, the direction with most characters first."""
+    """The words of each direction, the most frequent direction first."""
     angles, counts = np.unique(glyphs.angles, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return [_split(glyphs, int(angle)) for angle in angles[order]]
@@ -150,7 +150,7 @@ def _among(codes: Ints, ranges: Sequence[tuple[int, int]]) -> Flags:
 
 
 def rows(words: Sequence[Word]) -> list[list[Word]]:
-    """Words on one baseline, from top to bottom, each row from left to right; raised and lowered words join theirs."""
+    """Words on one baseline, rows top to bottom, each left to right; raised and lowered words join theirs."""
     found: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.base):
         row = found[-1] if found else None
@@ -184,7 +184,7 @@ def _without_raised(found: list[list[Word]]) -> tuple[list[list[Word]], list[Wor
 
 
 def _carries(word: Word, raised: Word) -> bool:
-    """Whether `raised` is an exponent, an index or the mark of a note at `word`."""
+    """Whether `raised` is an exponent, an index or a note mark at `word`."""
     return (
         raised.size < RAISED * word.size
         and word.base - 0.7 * word.size <= raised.base <= word.base + 0.3 * word.size
@@ -203,7 +203,7 @@ def _nearest(found: list[list[Word]], raised: Word) -> list[Word]:
 
 
 def segments(row: Sequence[Word], widest: float) -> Iterator[list[Word]]:
-    """A row cut at gaps of more than `widest` points."""
+    """Split a row at gaps of more than `widest` points."""
     part: list[Word] = []
     right = -math.inf
     for word in row:

@@ -1,4 +1,4 @@
-"""Parts to the text of a document, its blocks, and the map from each code point to its place on a page."""
+"""Writes parts as the document's text, its blocks, and the map from code points to page positions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ CLOSE = frozenset({"item", "step", "row", "header", "contents"})  # a line feed 
 
 
 class Writer:
-    """Writes parts one after the other."""
+    """Writes parts in sequence."""
 
     def __init__(self, vocabulary: Vocabulary, builder: PageMapBuilder, frames: Sequence[tuple[int, Frame]]) -> None:
-        """`frames`: each with the number of its page, since a paragraph can go on over pages."""
+        """`frames`: each with its page number, because a paragraph can span pages."""
         self._vocabulary, self._builder = vocabulary, builder
         self._pages = {id(frame): page for page, frame in frames}
         self._runs = Runs([frame for _, frame in frames])
@@ -73,7 +73,7 @@ class Writer:
             self._line(lines[-1], len(lines[-1].text), levels)
 
     def _code(self, lines: Sequence[Line]) -> None:
-        """Lines as they are, indented by as many spaces as would fit."""
+        """Lines as they are, indented by as many spaces as fit."""
         left = min(line.left for line in lines)
         for number, line in enumerate(lines):
             width = max((line.right - line.left) / max(1, len(line.text)), 0.1)
@@ -81,7 +81,7 @@ class Writer:
             self._line(line, len(line.text), None)
 
     def _line(self, line: Line, length: int, levels: dict[float, int] | None) -> None:
-        """The first `length` code points of a line, with their places."""
+        """The first `length` code points of a line, with their positions."""
         level = round(line.base)
         number = levels.get(level) if levels is not None else None
         if number is None:
