@@ -24,12 +24,12 @@ from index.types import Block, Extracted
 MEDIA_TYPE = "text/html"
 XHTML = "application/xhtml+xml"
 IS_XML = re.compile(r"\s*<\?xml\b")
-# Elements that an XHTML file closes at once; read as HTML they would swallow what follows.
+# Elements that an XHTML file closes at once; parsed as HTML they would swallow what follows.
 CLOSED = re.compile(r"<(?:title|script|style|textarea|iframe|noscript|noembed|noframes|xmp)\b[^<>]*/>", re.IGNORECASE)
 
 
 class Rendered(Struct, frozen=True):
-    """A page's text with the code points of the source that each character comes from."""
+    """A page's text, with the source code points of each character."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -39,7 +39,7 @@ class Rendered(Struct, frozen=True):
 
 
 def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
-    """Read a page; `charset` is what a header said. Raises DocumentError."""
+    """Read a page. `charset`: from a header. Raises DocumentError."""
     decoded = charsets.decode(data, source, charset)
     is_xml = source.lower().endswith((".xhtml", ".xht")) or bool(IS_XML.match(decoded.text))
     page = render(decoded.text, is_xml=is_xml)
@@ -63,7 +63,7 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 
 
 def render(text: str, *, is_xml: bool = False) -> Rendered:
-    """A page's text. XHTML that is not well-formed is read as HTML, as is HTML that says it is XML."""
+    """A page's text. XHTML that is not well-formed is parsed as HTML, as is HTML that claims to be XML."""
     from index.text.formats.html import parsing, xhtml
 
     page = xhtml.parse(text) if is_xml else None
@@ -71,19 +71,19 @@ def render(text: str, *, is_xml: bool = False) -> Rendered:
         page = parsing.parse(CLOSED.sub(lambda found: " " * len(found[0]), text) if is_xml else text)
     laid = lay_out(page, select(page))
     starts, ends = laid.starts, laid.ends
-    if len(page.source) != len(text):  # places count normalized newlines
+    if len(page.source) != len(text):  # positions count normalised newlines
         starts, ends = _unnormalized(text, starts, ends)
     return Rendered(text=laid.text, blocks=laid.blocks, starts=starts, ends=ends, head=head.read(page))
 
 
 def in_bytes(page: Rendered, offsets: Places) -> tuple[Places, Places]:
-    """Where each character's bytes start and end; `offsets`: where each code point of the source begins."""
+    """The start and end of each character's bytes; `offsets`: the byte offset of each code point of the source."""
     known = page.starts >= 0
     return np.where(known, offsets[page.starts], -1), np.where(known, offsets[page.ends], -1)
 
 
 def _unnormalized(text: str, starts: Places, ends: Places) -> tuple[Places, Places]:
-    """Places in a text whose CRLFs count as one, as places in the text itself."""
+    """Convert positions in a text with normalised newlines to positions in the original."""
     kept = np.ones(len(text) + 1, np.bool_)
     kept[[found.start() + 1 for found in re.finditer("\r\n", text)]] = False
     origin = np.flatnonzero(kept)

@@ -1,4 +1,4 @@
-"""Which encoding a page has: as its header, its byte-order mark, its XML declaration or a <meta> says, else a guess."""
+"""The encoding of a page: from the header, the byte-order mark, the XML declaration or a <meta>; else a guess."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from index.errors import UndecodableFile, UnknownEncoding
 from index.text.decoding import BOMS, Decoded, canonical
 from index.text.decoding import decode as decode_text
 
-PRESCAN = 1 << 14  # bytes; browsers look at 1,024, and pages put it later
+PRESCAN = 1 << 14  # bytes; browsers look at 1,024, but some pages declare it later
 DECLARATION = re.compile(rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]{1,40})""")
 IN_CONTENT = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';]+)""", re.IGNORECASE)
-# The Encoding Standard reads these labels as other encodings than their names say: https://encoding.spec.whatwg.org
+# The Encoding Standard maps these labels to other encodings than their names: https://encoding.spec.whatwg.org
 READ_AS = {
     **dict.fromkeys(("ascii", "iso-8859-1"), "cp1252"),
     "iso-8859-9": "cp1254",
@@ -23,9 +23,9 @@ READ_AS = {
 
 
 def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
-    """Decode a page; `charset` is what a header said. Raises DocumentError.
+    """Decode a page. `charset`: from a header. Raises DocumentError.
 
-    A declaration within the file that the file does not keep to counts for nothing.
+    A declaration inside the file is ignored if the file does not decode with it.
     """
     if charset is not None:
         return decode_text(data, source, _as_read(charset, source))
@@ -33,7 +33,7 @@ def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
     if declared:
         try:
             encoding = _as_read(declared, source)
-            # Whoever can read the declaration byte by byte does not read UTF-16.
+            # If the declaration is readable byte by byte, the encoding is not UTF-16.
             return decode_text(data, source, "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding)
         except (UndecodableFile, UnknownEncoding):
             pass
@@ -41,7 +41,7 @@ def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
 
 
 def declaration(data: bytes) -> str | None:
-    """What the XML declaration or the first <meta> that names an encoding says."""
+    """The encoding named in the XML declaration or the first <meta>."""
     if found := DECLARATION.match(data):
         return found[1].decode("ascii")
     from turbohtml import TokenType, tokenize

@@ -1,4 +1,4 @@
-"""What an element says about the text in it: heading, item, row, code."""
+"""What an element implies for its text: heading, list item, table row, code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IN_LISTS = frozenset({"item", "step"})
 
 
 class DataTable:
-    """A table while it is laid out."""
+    """A table during layout."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -28,26 +28,26 @@ class DataTable:
 
 
 class Context(Struct, frozen=True):
-    """What the open elements say together."""
+    """The combined effect of the open elements."""
 
     kind: BlockKind = "paragraph"
     level: int = 0
     group: int | None = None
-    is_row: bool = False  # all of it is one block
+    is_row: bool = False  # its contents are one block
     is_preformatted: bool = False
     is_definition: bool = False
     table: DataTable | None = None
 
 
 class Contexts:
-    """Derives the context of an element from that around it, and numbers the groups."""
+    """Derives the context of an element from its parent's, and numbers the groups."""
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._groups = 0
 
     def within(self, element: Element, around: Context, depth: int) -> Context:
-        """The context in a block element; `depth`: the level of the heading above it."""
+        """The context inside a block element; `depth`: the level of the heading above it."""
         if level := _heading_level(element, depth):
             return replace(around, kind="heading", level=level)
         if element.tag in LISTS:
@@ -89,7 +89,7 @@ def _plain(element: Element, around: Context) -> Context:
 
 
 def _heading_level(element: Element, depth: int) -> int:
-    """The level of a heading, 0 for what is none."""
+    """The level of a heading, 0 for other elements."""
     if HEADING.fullmatch(element.tag):
         return int(element.tag[1])
     if element.get("role") == "heading":

@@ -1,4 +1,4 @@
-"""The tree of a page, as far as its text needs it: one list, in the order of the tree."""
+"""The tree of a page, as far as its text needs it, as a flat list in tree order."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ NEWLINE = re.compile("\r\n?")
 
 
 def names(of: str) -> frozenset[str]:
-    """Tags, roles or classes, set down as words."""
+    """Tags, roles or classes, from a string of words."""
     return frozenset(of.split())
 
 
 def normalized(text: str) -> str:
-    """A text with every newline a line feed, as HTML and XML read it."""
+    """A text with all newlines as line feeds, as HTML and XML define it."""
     return NEWLINE.sub("\n", text)
 
 
 class Piece(NamedTuple):
-    """A run of text of one token: where it stands in the source, and its value where that is a character reference."""
+    """A run of text from one token: its source position, and its value if it is a character reference."""
 
-    start: int  # code points of the source, its newlines normalized
+    start: int  # code points of the source, with normalised newlines
     end: int
     value: str | None = None
 
 
 class Element:
-    """An element; in the page's list of events it stands at `start`, where it opens, and at `end`, where it closes."""
+    """An element; in the page's events, it opens at `start` and closes at `end`."""
 
     __slots__ = ("attributes", "end", "start", "tag")
 
@@ -46,15 +46,15 @@ Event = Element | Piece
 
 
 class Page:
-    """A page's source, its newlines normalized, and the tree that a browser makes of it.
+    """A page's source with normalised newlines, and the tree that a browser builds from it.
 
-    A flat list is walked without recursion, and what is left out of it is skipped in one step.
+    A flat list needs no recursion, and excluded elements are skipped in one step.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.events: list[Event] = []
-        self.elements: list[Element] = []  # in the order of the tree
+        self.elements: list[Element] = []  # in tree order
         self.tags: dict[str, list[Element]] = {}
         self._open: list[Element] = []
         self.root = self.open("#document", {})
@@ -73,11 +73,11 @@ class Page:
         self.events.append(element)
 
     def named(self, *tags: str) -> list[Element]:
-        """The elements of these tags."""
+        """The elements with these tags."""
         return [element for tag in tags for element in self.tags.get(tag, ())]
 
     def within(self, element: Element) -> Iterator[Event]:
-        """What is in an element: its elements twice, where they open and where they close, and its text."""
+        """The contents of an element: its elements twice, on opening and closing, and its text."""
         events = self.events
         return (events[place] for place in range(element.start + 1, element.end))
 

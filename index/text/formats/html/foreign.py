@@ -1,11 +1,10 @@
-"""Where in an HTML document SVG and MathML are, as far as its tokens tell."""
+"""Tracks where SVG and MathML are in an HTML document, from its tokens alone."""
 
 from __future__ import annotations
 
 from index.text.formats.html.elements import names
 
-# Elements within which HTML goes on, and start tags that end SVG and MathML:
-# https://html.spec.whatwg.org/multipage/parsing.html#parsing-main-inforeign
+# Elements inside which HTML resumes, and start tags that end SVG and MathML:
 INTEGRATION = {
     "svg": frozenset({"desc", "foreignobject", "title"}),
     "math": frozenset({"annotation-xml", "mi", "mn", "mo", "ms", "mtext"}),
@@ -16,22 +15,22 @@ BREAKOUT = names(
 )
 SHELL = frozenset({"body", "head", "html"})  # their end tags close nothing else
 RAW = names("iframe noembed noframes noscript plaintext script style textarea title xmp")
-DEEPEST = 512  # how far up an end tag is matched
+DEEPEST = 512  # levels searched for a matching start tag
 
 
 class Foreign:
-    """Follows the tags of a document. It need not be right: what it gets wrong costs text, and makes none up."""
+    """Follows the tags of a document. It may be wrong: mistakes can lose text, but never invent any."""
 
     def __init__(self) -> None:
         self._open: list[tuple[str, str]] = []  # elements of SVG and MathML: root, name
-        self._html: dict[str, int] = {}  # how many elements of HTML are open, roughly
+        self._html: dict[str, int] = {}  # approximate number of open HTML elements
 
     def is_here(self) -> bool:
-        """Whether text that follows stands in SVG or MathML itself, not in HTML within them."""
+        """Whether text that follows is in SVG or MathML itself, not in HTML inside it."""
         return bool(self._open) and self._open[-1][1] not in INTEGRATION[self._open[-1][0]]
 
     def start(self, tag: str, *, is_closed: bool) -> str | None:
-        """Follow a start tag. What to call it where its name means something else here than to the tokenizer."""
+        """Process a start tag. Returns another name for it if its own means something else to the tokenizer."""
         if not self._open and tag not in INTEGRATION:
             self._html[tag] = self._html.get(tag, 0) + 1
             return None
@@ -47,7 +46,7 @@ class Foreign:
         return _other(root, tag)
 
     def end(self, tag: str) -> str | None:
-        """Follow an end tag. What to call it where its start tag had another name."""
+        """Process an end tag. Returns the name that its start tag was given."""
         for place in range(len(self._open) - 1, max(-1, len(self._open) - DEEPEST), -1):
             root, name = self._open[place]
             if name == tag:
@@ -62,7 +61,7 @@ class Foreign:
 
 
 def _other(root: str, tag: str) -> str | None:
-    """A name that is as good to the tree builder but never holds raw text."""
+    """An equivalent name for the tree builder that never contains raw text."""
     if tag not in RAW:
         return None
     return "desc" if (root, tag) == ("svg", "title") else f"x-{tag}"

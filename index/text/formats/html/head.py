@@ -1,4 +1,4 @@
-"""What the head of a page says about it: title, address, date, language, description."""
+"""Metadata from the head of a page: title, address, date, language, description."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read(page: Page) -> Head:
 
 
 def _named(page: Page) -> dict[str, str]:
-    """What each <meta> says, by its name in small letters; the first counts."""
+    """The content of each <meta> by lower-case name; the first one counts."""
     named: dict[str, str] = {}
     for element in page.named("meta"):
         name = element.get("property") or element.get("name") or element.get("itemprop") or element.get("http-equiv")
@@ -107,7 +107,7 @@ def _first_date(page: Page, named: dict[str, str]) -> str | None:
 
 
 def _date(value: str) -> str | None:
-    """The date as ISO 8601 where it is one, or one as mail has it."""
+    """The date in ISO 8601, from ISO or e-mail format."""
     value = value.strip()
     try:
         parsed = datetime.fromisoformat(value) if DATE.match(value) else parsedate_to_datetime(value)

@@ -1,4 +1,4 @@
-"""The tree of a page to text and blocks, laid out as a browser does: blocks, lists, tables, line breaks."""
+"""Lays out the tree of a page as text and blocks, as a browser does: blocks, lists, tables, line breaks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_HEADING = 1000  # code points
 
 
 class Laid(Struct, frozen=True):
-    """A page's text, its blocks, and where each character stands in the source."""
+    """A page's text, its blocks, and the source position of each character."""
 
     text: str
     blocks: tuple[Block, ...]
@@ -36,7 +36,7 @@ class Laid(Struct, frozen=True):
 
 
 def lay_out(page: Page, selection: Selection) -> Laid:
-    """The text of what was selected."""
+    """The text of the selected elements."""
     layout = _Layout(page, selection)
     for root in selection.roots:
         layout.add(root)
@@ -52,13 +52,13 @@ class _Layout:
         self._skipped = selection.skipped
         self._derive = Contexts(Tables(page, selection.skipped))
         self._contexts = [Context()]
-        self._block: tuple[int, Context] | None = None  # where the block that is open starts
-        self._solid = 0  # where the last character that is not white space ends
+        self._block: tuple[int, Context] | None = None  # start of the open block
+        self._solid = 0  # end of the last non-space character
         self._breaks = 0
         self._is_cell = False  # the next text starts a cell
-        self._margin = (0, 0)  # white space in front of the first line of <pre>
+        self._margin = (0, 0)  # white space before the first line of <pre>
         self._headings: list[tuple[int, str]] = []
-        self._outside: list[list[tuple[int, str]]] = []  # the headings outside of each <details> that is open
+        self._outside: list[list[tuple[int, str]]] = []  # the headings outside each open <details>
         self._term: str | None = None
 
     def add(self, root: Element) -> None:
@@ -111,7 +111,7 @@ class _Layout:
             self._breaks += 1
 
     def _gap(self, element: Element) -> None:
-        """Between two paragraphs of one cell, a space."""
+        """A space between two paragraphs of one cell."""
         if self._block and element.tag not in ("td", "th"):
             self._breaks += 1
 
@@ -144,7 +144,7 @@ class _Layout:
         start, end, value = piece
         shown = value or self._page.source[start:end]
         if not self._block:
-            if not value:  # the indentation of the first line is part of it
+            if not value:  # the indentation of the first line belongs to it
                 lead = len(shown) - len(shown.lstrip(BLANK))
                 margin = start + shown.rfind("\n", 0, lead) + 1
                 start = self._margin[0] if self._margin[1] == start == margin else margin
@@ -161,7 +161,7 @@ class _Layout:
             self._solid = self.writer.length - trailing if trailing < end - start else self._solid
 
     def _prepare(self, shown: str) -> None:
-        """Write what stands between the last text and the next."""
+        """Write the separator between the last text and the next."""
         if self._block is None:
             self._open()
         elif self._is_cell:
@@ -215,7 +215,7 @@ class _Layout:
         self._headings = [*(above for above in self._headings if above[0] < level), (level, title)]
 
     def _introduce(self, context: Context) -> None:
-        """The paragraph in front of a list, a table or code that ends in a colon belongs to it."""
+        """A paragraph ending in a colon belongs to the list, table or code after it."""
         if not self.blocks or context.group is None:
             return
         block = self.blocks[-1]

@@ -1,7 +1,8 @@
-"""Marks that stand for the text of a document while the tree builder works on it.
+"""Placeholders for the text of a document while the tree builder runs.
 
-A mark holds the number of its piece: in white space if the piece is white space, else in two characters for private
-use. To the tree builder that makes no difference, and no text of the document itself is left to be taken for a mark.
+A mark encodes the number of its piece: as white space if the piece is white space, otherwise as two private-use
+characters. The tree builder treats both alike, and since all original text is replaced, nothing can be mistaken for a
+mark.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from index.text.formats.html.elements import Piece
 
 SPACE = re.compile("[ \t\n\f]*")
-DIGITS = " \t\f"  # base 3, the lowest first; a line feed ends the number
+DIGITS = " \t\f"  # base 3, lowest digit first; a line feed ends the number
 DIGIT = {ord(space): str(digit) for digit, space in enumerate(DIGITS)}
 TRIPLETS = [a + b + c for c in DIGITS for b in DIGITS for a in DIGITS]
 MARK = re.compile("(\n?)([ \t\f]+)\n|([\U000f0000-\U000fffff])([\U00100000-\U0010ffff])")
@@ -19,7 +20,7 @@ HIGH, LOW, BASE = 0xF0000, 0x100000, 0xFFFE
 
 
 class Marks:
-    """The pieces of a document's text by number, and the document as it is written with marks."""
+    """The pieces of a document's text by number, and the document with marks."""
 
     def __init__(self, source: str) -> None:
         self.document: list[str] = []
@@ -27,14 +28,14 @@ class Marks:
         self._pieces: list[Piece] = []
 
     def add(self, start: int, end: int, value: str | None) -> None:
-        """Write marks for a run of text: one for the white space in front, one for the rest."""
+        """Write the marks of a run of text: one for leading white space, one for the rest."""
         source, pieces = self._source, self._pieces
         solid = start
         first = value or source[start : start + 1]
         if first in " \t\n\f" and first:
             found = SPACE.match(source, start, end)
             solid = end if value or found is None else found.end()
-            # The tree builder drops a line feed that comes first in <pre>.
+            # The tree builder drops a leading line feed in <pre>.
             self.document.append(("\n" if first == "\n" else "") + _in_spaces(len(pieces)) + "\n")
             pieces.append(Piece(start, solid, value))
         if solid < end:
@@ -43,7 +44,7 @@ class Marks:
             pieces.append(Piece(solid, end, value))
 
     def read(self, data: str) -> list[Piece]:
-        """The pieces whose marks these are."""
+        """The pieces of these marks."""
         found: list[Piece] = []
         for kept, digits, high, low in MARK.findall(data):
             if high:

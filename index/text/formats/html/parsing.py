@@ -1,9 +1,8 @@
-"""HTML to a tree whose every piece of text knows its place in the source.
+"""Parses HTML to a tree in which every piece of text has its source position.
 
-turbohtml's tokenizer tells where each run of text starts, its tree builder mends broken mark-up as the HTML standard
-says, but merges and moves text without telling whence. So each run is replaced by a mark that the tree builder treats
-alike, and what it made of the marks is read back: white space by other white space, anything else by two characters for
-private use. Marks carry the run's number, hence no text is ever searched for.
+turbohtml's tokenizer reports the start of each run of text. Its tree builder repairs broken markup as the HTML standard
+requires, but merges and moves text without positions. So each run is replaced by a mark that the tree builder treats
+alike, and the marks are read back from the tree. Marks contain the run's number, so text is never searched for.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from index.text.formats.html.tokens import Tokens
 
 
 def parse(text: str) -> Page:
-    """The tree of an HTML document; broken mark-up is an error nowhere."""
+    """The tree of an HTML document; broken markup is never an error."""
     source = normalized(text)
     tokens = Tokens(source)
     builder = _Builder(source, tokens.marks)
@@ -26,7 +25,7 @@ def parse(text: str) -> Page:
 
 
 class _Builder(SaxHandler):
-    """Makes a page of the tree builder's events and the marks in its text."""
+    """Builds a page from the tree builder's events and the marks in its text."""
 
     def __init__(self, source: str, marks: Marks) -> None:
         self.page = Page(source)

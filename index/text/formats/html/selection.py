@@ -1,6 +1,6 @@
-"""Which part of a page is its text: <main> or <article> where there is one, else what is not around it.
+"""Selects the main text of a page: <main> or <article> if present, else everything but navigation and the like.
 
-Every step takes time linear in the page, however it is nested.
+Every step is linear in the size of the page, at any nesting.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from index.text.formats.html.elements import Element, Page, Piece, names
 
 LABELS = names("h1 h2 h3 h4 h5 h6 summary dt legend")
 CONTAINERS = names("div ul ol section table dl tr td form center p")
-SHORT_LINK = 40  # letters; links of navigation are short, those of text stand in sentences
+SHORT_LINK = 40  # letters; navigation links are short, and links in text are part of sentences
 FEWEST_LINKS = 3
 LINKED = 0.7  # of the letters
-MOST = 0.5  # of the letters: what holds so much of a page is not around it
+MOST = 0.5  # share of the letters; an element with more of the page is main text
 LEAST = 40  # letters
 FEW = 200  # letters
 RIGHTS = re.compile(r"\s*(?:©|\(c\)|copyright\b|all rights reserved)", re.IGNORECASE)
 COLONS = (":", "：")
-MAIN_SHARE = 0.1  # of the letters; an <article> must hold more, it may be a teaser
+MAIN_SHARE = 0.1  # share of the letters; an <article> must have more, because it may be a teaser
 
 
 class Selection(NamedTuple):
-    """The elements whose text is the text of the page, in order, and what in them is left out."""
+    """The selected elements, in order, and what is excluded inside them."""
 
     roots: list[Element]
     skipped: set[Element]
 
 
 def select(page: Page) -> Selection:
-    """The text of a page; where that would be nothing, first what its names call furniture is text, then all of it."""
+    """The text of a page. If nothing is left, elements excluded by name are included, and then everything."""
     body = next(iter(page.named("body")), page.root)
     hidden = _hidden(page, body)
     counts = _Counts(page, body, hidden)
@@ -51,7 +51,7 @@ def select(page: Page) -> Selection:
 
 
 class _Counts:
-    """How many letters, letters in links, links and <h1> there are in each element, by sums over the page's events."""
+    """The letters, letters in links, links and <h1> of each element, from cumulative sums over the page's events."""
 
     def __init__(self, page: Page, body: Element, hidden: set[Element]) -> None:
         size = len(page.events) + 1
@@ -81,7 +81,7 @@ class _Counts:
         self._solid: list[int] = np.flatnonzero(letters).tolist()
 
     def without(self, skipped: set[Element]) -> _Counts:
-        """The counts where these elements count for nothing."""
+        """The counts without these elements."""
         left = object.__new__(_Counts)
         left._page, left._solid = self._page, self._solid
         left._columns = tuple(column.copy() for column in self._columns)  # type: ignore[assignment]
@@ -101,15 +101,15 @@ class _Counts:
         return self._sum(2, element)
 
     def titles(self, element: Element) -> int:
-        """<h1> in it, itself included."""
+        """The number of <h1> in it, including itself."""
         return self._sum(3, element)
 
     def first_text(self, element: Element) -> str:
-        """The first piece of text from where the element opens."""
+        """The first piece of text after the element opens."""
         return self._shown(bisect_left(self._solid, element.start))
 
     def text_before(self, element: Element) -> str:
-        """The last piece of text in front of the element."""
+        """The last piece of text before the element."""
         return self._shown(bisect_left(self._solid, element.start) - 1)
 
     def _sum(self, column: int, element: Element) -> int:
@@ -122,7 +122,7 @@ class _Counts:
 
 
 def _before(column: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The sum of what is in front of each place."""
+    """Cumulative sums before each position."""
     return np.concatenate([[0], np.cumsum(column)])
 
 
@@ -142,7 +142,7 @@ def _hidden(page: Page, body: Element) -> set[Element]:
 
 
 def _open(elements: Sequence[Element], body: Element, skipped: set[Element]) -> Iterator[Element]:
-    """The elements in the body that are in none that is skipped, however late it is put there."""
+    """The elements of the body that are in no skipped element, however late they are moved there."""
     end = -1
     for element in elements:
         if element.start > end and element.start > body.start and element.end < body.end:
@@ -152,11 +152,11 @@ def _open(elements: Sequence[Element], body: Element, skipped: set[Element]) -> 
 
 
 def _around(page: Page, body: Element, hidden: set[Element], counts: _Counts, *, named: bool) -> set[Element]:
-    """Navigation, footers and their like: by mark-up, by name, by links."""
+    """Navigation, footers and similar, by markup, by name, or by links."""
     around: set[Element] = set()
     skipped = set(hidden)
     most = MOST * counts.letters(body)
-    text_end = header_end = -1  # of the <main> or <article>, and the header of the page, that is open
+    text_end = header_end = -1  # of the open <main> or <article>, and the page header
     for element in _open(page.elements, body, skipped):
         inside = element.start < text_end
         if is_text(element):
@@ -180,7 +180,7 @@ def _around(page: Page, body: Element, hidden: set[Element], counts: _Counts, *,
 
 
 def is_text(element: Element) -> bool:
-    """Whether mark-up says that the element is the text of the page."""
+    """Whether markup declares the element as the text of the page."""
     return element.tag in ("main", "article") or element.attributes.get("role") in ("main", "article")
 
 
@@ -189,7 +189,7 @@ def _is_in_title(page: Page, element: Element) -> bool:
 
 
 def _is_links(element: Element, counts: _Counts) -> bool:
-    """Whether it is a block of short links, and not a list that a sentence introduces."""
+    """Whether it is a block of short links that is not introduced by a sentence."""
     if element.tag not in CONTAINERS or (links := counts.links(element)) < FEWEST_LINKS:
         return False
     letters, linked = counts.letters(element), counts.linked(element)
@@ -203,7 +203,7 @@ def _is_rights(element: Element, counts: _Counts) -> bool:
 
 
 def _roots(page: Page, body: Element, skipped: set[Element], counts: _Counts) -> list[Element]:
-    """<main>, or the articles, where they hold enough of the text; else the body."""
+    """<main>, or the articles, if they contain enough of the text; else the body."""
     text = [each for each in _open(page.elements, body, skipped) if is_text(each) and each not in skipped]
     for name, share in (("main", MAIN_SHARE), ("article", MOST)):
         roots: list[Element] = []
@@ -217,7 +217,7 @@ def _roots(page: Page, body: Element, skipped: set[Element], counts: _Counts) ->
 
 
 def _with_title(page: Page, body: Element, roots: list[Element], counts: _Counts) -> list[Element]:
-    """The heading of the page belongs to its text, where it stands in front of it."""
+    """Include the page's heading if it is before the text."""
     if any(counts.titles(root) for root in roots):
         return roots
     titles = (each for each in _open(page.named("h1"), body, set()) if each.start < roots[0].start)

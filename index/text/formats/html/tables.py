@@ -1,4 +1,4 @@
-"""Which tables hold data, and which only lay out a page."""
+"""Distinguishes data tables from layout tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from index.text.formats.html.elements import Element, Page, Piece, names
 
 SECTIONS = names("h1 h2 h3 h4 h5 h6 article section form pre blockquote")
 HEADERS = names("th thead caption")
-LONG = 300  # characters of a cell; longer ones hold text of a page
+LONG = 300  # characters per cell; longer ones contain page text
 FEWEST = 2  # rows and columns
 
 
 class Tables:
-    """The tables that hold data, and the rows of header cells; found in one pass over the page."""
+    """The data tables and rows of header cells, found in one pass over the page."""
 
     def __init__(self, page: Page, skipped: set[Element]) -> None:
         self.data: set[Element] = set()
@@ -50,7 +50,7 @@ class Tables:
 class _Table:
     def __init__(self) -> None:
         self.rows = self.columns = self.sections = self.headers = self.long = 0
-        self.cells = self.header_cells = 0  # of the row that is open
+        self.cells = self.header_cells = 0  # of the open row
         self.cell = 0  # characters
 
     def enter(self, element: Element) -> None:
@@ -60,7 +60,7 @@ class _Table:
         elif element.tag in ("td", "th"):
             self.long += self.cell > LONG
             self.cell = 0
-            if element.end > element.start + 1:  # an empty corner says nothing
+            if element.end > element.start + 1:  # an empty corner is neutral
                 self.header_cells += element.tag == "th"
                 self.cells += 1
             self.columns = max(self.columns, self.cells)

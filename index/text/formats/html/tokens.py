@@ -1,7 +1,7 @@
-"""The tokens of an HTML document with their places, as the HTML standard cuts them.
+"""The tokens of an HTML document with their positions, as the HTML standard defines them.
 
-turbohtml's tokenizer runs without a tree builder, so it does not know that <title>, <style> or CDATA mean something
-else within SVG and MathML. There it is started again behind the tag.
+turbohtml's tokenizer runs without a tree builder, so it does not know that <title>, <style> and CDATA have another
+meaning inside SVG and MathML. There it is restarted after the tag.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from index.text.formats.html.marks import Marks
 
 UNPARSED = frozenset(
     {"noscript"}
-)  # raw text to the tokenizer, as in a browser with scripts; mark-up to the tree builder
+)  # raw text for the tokenizer, as in a browser with scripts; markup for the tree builder
 NAME = re.compile("[a-zA-Z][^\t\n\f />]*")
 CDATA = "<![CDATA["
 COMMENT = "<!---->"
-COPIES = 20  # times the size of the document may be copied to start again
-SMALL = 1 << 26  # code points that may be copied in any case
+COPIES = 20  # limit of text copied for restarts, in document sizes
+SMALL = 1 << 26  # code points that may always be copied
 TEXT, REFERENCE = TokenType.TEXT, TokenType.CHARACTER_REFERENCE
 START, END = TokenType.START_TAG, TokenType.END_TAG
 
 
 class Tokens:
-    """Reads a document whose newlines are normalized, and writes it again with marks in place of its text.
+    """Reads a document with normalised newlines, and writes it again with marks instead of text.
 
-    Of its mark-up, comments are written empty, and elements of SVG and MathML under names that never hold raw text.
+    Comments are written empty, and SVG and MathML elements under names that never contain raw text.
     """
 
     def __init__(self, source: str) -> None:
         self.marks = Marks(source)
-        # "</>" is nothing at all, but joins the text around it to one token; an empty comment of that length splits it.
+        # "</>" is nothing, but merges the text around it into one token; an empty comment of that length splits it.
         self._source = source.replace("</>", "<!>")
         self._lines = [0, *(found.end() for found in re.finditer("\n", source))]
         self._foreign = Foreign()
@@ -49,7 +49,7 @@ class Tokens:
         return "".join(self.marks.document)
 
     def _read(self, begin: int) -> int:
-        """Read from `begin` on. Where to begin again, -1 at the end."""
+        """Read from `begin`. Returns where to restart, -1 at the end."""
         source, write, mark, foreign = self._source, self.marks.document.append, self.marks.add, self._foreign
         is_unparsed = False
         for start, token in self._scan(begin):
@@ -77,7 +77,7 @@ class Tokens:
         return -1
 
     def _cdata(self, start: int) -> int:
-        """Text of SVG or MathML in which nothing is mark-up."""
+        """CDATA text of SVG or MathML, without markup."""
         end = self._source.find("]]>", start)
         self.marks.document.append(CDATA)
         self.marks.add(start, end if end >= 0 else len(self._source), None)
@@ -85,7 +85,7 @@ class Tokens:
         return end + 3 if end >= 0 else -1
 
     def _scan(self, begin: int) -> Iterator[tuple[int, Token]]:
-        """The tokens from `begin` on and where each starts."""
+        """The tokens from `begin` and their starts."""
         first = bisect_right(self._lines, begin) - 1
         rest = self._source[begin:] if begin else self._source
         for token in tokenize(rest, resolve_references=False, capture_source=True):
@@ -93,6 +93,6 @@ class Tokens:
             yield (self._lines[first + line] if line else begin) + token.col, token
 
     def _may_copy(self, end: int) -> bool:
-        """Whether to start again; a document made to be slow is read as if it had no SVG."""
+        """Whether to restart; a document made to be slow is read as if it had no SVG."""
         self._copied += len(self._source) - end
         return self._copied <= max(SMALL, COPIES * len(self._source))

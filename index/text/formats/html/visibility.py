@@ -1,4 +1,4 @@
-"""What a browser doesn't show, and what stands around the text of a page: navigation, footers, cookie banners."""
+"""Invisible elements, and elements around the main text: navigation, footers, cookie banners."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNSHOWN = names(
     "meter noembed noframes noscript object optgroup option param picture progress rp rt rtc script select style svg "
     "template textarea title video"
 )
-WITHDRAWN = frozenset({"del", "s", "strike"})  # shown, but struck out: the author no longer says so
+WITHDRAWN = frozenset({"del", "s", "strike"})  # displayed, but struck out: retracted by the author
 STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
-UNSEEN = names(  # classes of the usual frameworks for what only a screen reader reads
+UNSEEN = names(  # classes of common frameworks for text that only screen readers use
     "screen-reader-text screen-reader-only sr-only visually-hidden visuallyhidden assistive-text a11y-hidden element- "
     "invisible hidden is-hidden d-none hide"
 )
@@ -46,7 +46,7 @@ RAISED = re.compile(r"\d{1,3}|[a-z]|[ivx]{1,5}", re.IGNORECASE)
 
 
 def is_hidden(element: Element, *, in_label: bool = False) -> bool:
-    """Whether a browser leaves the element out; `in_label`: in a heading or a term, whose buttons fold what follows."""
+    """Whether a browser hides the element; `in_label`: in a heading or a term, whose buttons collapse what follows."""
     tag, attributes = element.tag, element.attributes
     if tag in UNSHOWN or tag in WITHDRAWN or (tag == "button" and not in_label):
         return True
@@ -64,20 +64,20 @@ def is_hidden(element: Element, *, in_label: bool = False) -> bool:
 
 
 def is_around(element: Element) -> bool:
-    """Whether mark-up itself says that the element stands around the text. A note beside it is part of the text."""
+    """Whether markup puts the element outside the main text. A note beside it is part of the text."""
     if element.attributes.get("role", "").lower() in ROLES:
         return True
     return element.tag in AROUND and not (element.tag == "aside" and NOTES.search(element.get("class")))
 
 
 def is_named_furniture(element: Element) -> bool:
-    """Whether one of its class names or its id says so: `site-nav`, `cookie-banner`, `toc`."""
+    """Whether one of its class names or its id identifies furniture: `site-nav`, `cookie-banner`, `toc`."""
     names = [*element.get("class").split(), *element.get("id").split()]
     return any(len(name) < LONGEST_NAME and FURNITURE.fullmatch(name) for name in names)
 
 
 def is_marker(page: Page, element: Element, *, raised: bool) -> bool:
-    """Whether it only leads to a note or to its own heading: `[1]`, `*`, `¶`; `raised`, in <sup>, a bare number too."""
+    """Whether it only links to a note or to its heading: `[1]`, `*`, `¶`; `raised`, in <sup>, also a bare number."""
     if element.tag != "a" or element.end - element.start > FEW or not element.get("href").startswith("#"):
         return False
     shown = "".join(page.shown(each) for each in page.within(element) if type(each) is Piece)

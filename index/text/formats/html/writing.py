@@ -1,4 +1,4 @@
-"""Text as a browser shows it, white space collapsed, each character with its place in the source."""
+"""Writes text as a browser displays it, with collapsed white space and the source position of each character."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HANGUL = ("\uac00", "\ud7af")  # written with spaces
 
 
 class Writer:
-    """Collects text; white space is written once something follows it, so that none is left at an end."""
+    """Collects text; white space is written only before other text, so none is left at the end."""
 
     def __init__(self, source: str) -> None:
         self.length = 0  # code points written
@@ -34,7 +34,7 @@ class Writer:
         return "".join(self._parts)
 
     def slice(self, span: Span) -> str:
-        """A stretch of what was written, near its end."""
+        """A range of the recently written text."""
         parts: list[str] = []
         end = self.length
         for part in reversed(self._parts):
@@ -46,7 +46,7 @@ class Writer:
         return shown[span.start - end : span.end - end]
 
     def places(self) -> tuple[Places, Places]:
-        """Where each character starts and ends in the source, -1 for those that we put in."""
+        """The source start and end of each character, -1 for inserted ones."""
         sizes, firsts, ends = (np.frombuffer(each, np.int64) for each in (self._sizes, self._starts, self._ends))
         if not len(sizes):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -62,16 +62,17 @@ class Writer:
         self._has_newline = self._has_newline or "\n" in self._source[start:end]
 
     def separate(self, separator: str) -> None:
-        """End what was written with white space of ours; the first of it stands for white space of the source."""
+        """End the text with our white space, the first of which represents white space of the source."""
         start, end = self._space or (-1, -1)
         self._write(separator[:1], start, end)
         self._write(separator[1:], -1, -1)
         self._space = None
 
     def solid(self, value: str, start: int, end: int) -> None:
-        """Write what is not white space, after the white space before it.
+        """Write non-space text, after the white space before it.
 
-        A newline between two wide characters of East Asia is no space: https://www.w3.org/TR/css-text-3/#line-break-transform
+        A newline between two wide East Asian characters is not a space:
+        https://www.w3.org/TR/css-text-3/#line-break-transform
         """
         if self._space is not None:
             if not (self._has_newline and _is_wide(self._last) and _is_wide(value[0])):
@@ -84,7 +85,7 @@ class Writer:
         self._space = None
 
     def verbatim(self, start: int, end: int) -> None:
-        """Write a stretch of the source as it stands, as in <pre>."""
+        """Write a range of the source unchanged, as in <pre>."""
         self._space = None
         self._write(self._source[start:end], start, end)
 

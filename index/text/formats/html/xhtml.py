@@ -1,4 +1,4 @@
-"""XHTML to the same tree as HTML, read as XML by expat: no entity of a file's own, nothing fetched."""
+"""Parses XHTML with expat to the same tree as HTML; no custom entities, nothing fetched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IS_FINAL = True
 
 
 def parse(text: str) -> Page | None:
-    """The tree of an XHTML document, None where it is not well-formed or declares entities."""
+    """The tree of an XHTML document; None if it is not well-formed or declares entities."""
     source = normalized(text)
     try:
         return _Builder(source).read()
@@ -31,8 +31,8 @@ class _Builder:
         self._places = None if source.isascii() else _places(source)
         parser = expat.ParserCreate("utf-8")
         parser.ordered_attributes = True
-        parser.buffer_text = False  # each run by itself, so that it has a place of its own
-        parser.UseForeignDTD()  # so that entities of HTML are told, not refused; the DTD is not read
+        parser.buffer_text = False  # deliver each run separately, so that it has its own position
+        parser.UseForeignDTD()  # report HTML entities instead of rejecting them; the DTD is not read
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -84,6 +84,6 @@ class _Builder:
 
 
 def _places(source: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The code point that begins at each byte of UTF-8."""
+    """The code point that starts at each byte of UTF-8."""
     leads = (np.frombuffer(source.encode(), np.uint8) & 0xC0) != 0x80
     return np.cumsum(leads) - 1
