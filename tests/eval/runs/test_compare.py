@@ -104,4 +104,4 @@ def test_what_is_no_finished_run_is_said_to_be_none(
     shutil.copytree(good, half)
     (half / "metrics.json").unlink()
     assert pincite(["compare", str(good), str(half)]) == 1
-    assert "was not finished" in capsys.readouterr().err
+    assert "is incomplete" in capsys.readouterr().err

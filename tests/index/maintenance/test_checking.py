@@ -42,20 +42,20 @@ def test_a_sound_index_has_no_findings(tmp_path: Path, index_folder: Path) -> No
     [
         ("UPDATE content SET file = CAST(x'00' || substr(file, 2) AS BLOB) WHERE document = 1", "SHA-256"),
         ("UPDATE content SET file = CAST(file || 'x' AS BLOB) WHERE document = 1", "SHA-256"),
-        ("UPDATE content SET spans = substr(spans, 1, 8) WHERE document = 1", "slice"),
+        ("UPDATE content SET spans = substr(spans, 1, 8) WHERE document = 1", "sentence offsets do not match"),
         ("UPDATE content SET spans = x'0000000005000000' WHERE document = 1", "checksum"),
         ("UPDATE content SET file = 'text' WHERE document = 1", "missing"),
         ("DELETE FROM content WHERE document = 1", "missing"),
         ("UPDATE document SET title = 'Other' WHERE number = 1", "checksum"),
         ("UPDATE document SET encoding = 'utf-32' WHERE number = 1", "decoded"),
-        ("UPDATE passage SET last = 9 WHERE document = 1", "not there"),
+        ("UPDATE passage SET last = 9 WHERE document = 1", "do not exist"),
         ("UPDATE passage SET end = end - 1 WHERE document = 1", "begin and end"),
         ("UPDATE passage SET key = x'00' WHERE document = 1", "checksum"),
         ("UPDATE passage SET vector = zeroblob(128) WHERE document = 1", "unit length"),
         ("UPDATE passage SET vector = CAST(x'ff7f' || substr(vector, 3) AS BLOB) WHERE document = 1", "unit length"),
         ("UPDATE passage SET vector = substr(vector, 3) WHERE document = 1", "unit length"),
         ("DELETE FROM passage WHERE document = 1", "checksum"),
-        ("INSERT INTO passage SELECT 99, 99, first, last, start, end, headings, key, vector FROM passage", "belongs"),
+        ("INSERT INTO passage SELECT 99, 99, first, last, start, end, headings, key, vector FROM passage", "no parent row"),
     ],
 )
 def test_whatever_is_changed_in_the_store_is_found(tmp_path: Path, damage: str, told: str) -> None:
@@ -160,7 +160,7 @@ def test_the_command_tells_what_is_off_and_saves_what_can_be_read(
     )
     assert run(["check", "--index", str(tmp_path / "index"), "--save-to", str(tmp_path / "saved")]) == 1
     told = capsys.readouterr()
-    assert "cat.txt: its file has not the SHA-256" in told.err
+    assert "cat.txt: its file does not match its SHA-256" in told.err
     assert "2 documents written" in told.out
     assert (tmp_path / "saved/default/dog.txt").read_bytes() == TEXTS["dog.txt"].encode()
     assert run(["check", "--index", str(tmp_path / "none")]) == 1
