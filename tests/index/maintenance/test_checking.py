@@ -55,7 +55,7 @@ def test_a_sound_index_has_no_findings(tmp_path: Path, index_folder: Path) -> No
         ("UPDATE passage SET vector = CAST(x'ff7f' || substr(vector, 3) AS BLOB) WHERE document = 1", "unit length"),
         ("UPDATE passage SET vector = substr(vector, 3) WHERE document = 1", "unit length"),
         ("DELETE FROM passage WHERE document = 1", "checksum"),
-        ("INSERT INTO passage SELECT 99, 99, first, last, start, end, headings, key, vector FROM passage", "no parent row"),
+        ("INSERT INTO passage SELECT 99, 99, first, last, start, end, headings, key, vector FROM passage", "no parent"),
     ],
 )
 def test_whatever_is_changed_in_the_store_is_found(tmp_path: Path, damage: str, told: str) -> None:
