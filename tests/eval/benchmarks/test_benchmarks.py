@@ -17,6 +17,7 @@ from eval.benchmarks import (
     peers,
     ray_build,
     readers,
+    real_docs,
     servers,
     stores,
 )
@@ -37,6 +38,7 @@ MAINS = {
     "peers": peers.main,
     "ray_build": ray_build.main,
     "readers": readers.main,
+    "real_docs": real_docs.main,
     "servers": servers.main,
     "stores": stores.main,
     "ablation": ablation.main,
