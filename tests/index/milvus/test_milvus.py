@@ -146,7 +146,7 @@ def test_what_is_no_address_is_refused_without_quoting_it(given_: str) -> None:
 
 def test_a_secret_is_shown_nowhere(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(engine, "CONNECT_S", 1)
+    monkeypatch.setattr(milvus, "CONNECT_S", 1)
     address = Address.read("milvus+http://127.0.0.1:1/docs", SECRET)
     with pytest.raises(StoreUnavailable) as away:
         Engine(address)
@@ -241,7 +241,7 @@ def failing(engine: Engine, table: str, monkeypatch: pytest.MonkeyPatch) -> None
             raise StoreUnavailable(store=engine.address, reason="pulled")
         upsert(name, rows)
 
-    monkeypatch.setattr(engine, "upsert", stop)
+    monkeypatch.setattr(milvus, "upsert", stop)
 
 
 def test_a_change_that_was_cut_off_is_not_seen_and_leaves_nothing(
