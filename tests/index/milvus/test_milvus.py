@@ -241,7 +241,7 @@ def failing(engine: Engine, table: str, monkeypatch: pytest.MonkeyPatch) -> None
             raise StoreUnavailable(store=engine.address, reason="pulled")
         upsert(name, rows)
 
-    monkeypatch.setattr(milvus, "upsert", stop)
+    monkeypatch.setattr(engine, "upsert", stop)
 
 
 def test_a_change_that_was_cut_off_is_not_seen_and_leaves_nothing(

@@ -65,7 +65,7 @@ def test_counting_needs_no_network_no_cache_folder_and_loads_lazily() -> None:
 import socket, sys
 def refuse(*args, **kwargs): raise SystemExit("reached for the network")
 socket.socket.connect = socket.getaddrinfo = refuse
-from index import tokens
+from index.text import tokens
 if "tiktoken" in sys.modules: raise SystemExit("tiktoken is loaded too early")
 print(tokens.count("Canada holds the presidency."))
 """
