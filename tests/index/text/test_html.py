@@ -153,6 +153,39 @@ def test_hidden_elements_scripts_and_struck_out_text_are_left_out() -> None:
         ]
 
 
+def test_hidden_heading_is_left_out() -> None:
+    assert shown("<h1>Ferries</h1><h2 hidden>Feedback</h2><p>They go.") == ["Ferries", "They go."]
+
+
+def test_button_is_left_out_unless_it_folds_what_stands_below_a_heading() -> None:
+    assert shown("<h3><button>When?</button></h3><p>At noon.<button>Copy</button>") == ["When?", "At noon."]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        *("<div>", "<table>", "<ul><li>", "<header>", "<blockquote>:", "<svg><g>", "<h1>a<h2>b", "<pre>\n", "a<br>"),
+        *("<svg><title>a</title></svg>", "<svg><![CDATA[a]]></svg>", "<details><summary>a", "<dl><dt>a<dd>b"),
+        *(
+            "<a href='#x'>1",
+            "<footer>x",
+            "<p>a:<ul><li>x</ul>",
+            "&amp;",
+            "<",
+            "x",
+            "word ",
+            "<td>x",
+        ),
+    ],
+)
+def test_page_made_to_be_slow_is_read(markup: str) -> None:
+    page = read(
+        markup * (100_000 if markup == "<div>" else 5_000)
+        + "<meta http-equiv=refresh content='0; url=//x'></svg><p>hello there"
+    )
+    assert page.text.endswith("hello there")
+
+
 def test_lists_are_items_and_steps_with_what_introduces_them() -> None:
     markup = (
         "<p>Bring:<ul><li>a coat<li>a ticket<ul><li>printed</ul></ul><p>Then<ol><li>board<pre>\n  $ go\n</pre></ol>"

@@ -130,14 +130,14 @@ def _hidden(page: Page, body: Element) -> set[Element]:
     hidden: set[Element] = set()
     label_end = raised_end = -1
     for element in _open(page.elements, body, hidden):
-        if element.tag in LABELS:
-            label_end = max(label_end, element.end)
-        elif element.tag == "sup":
-            raised_end = max(raised_end, element.end)
-        elif visibility.is_hidden(element, in_label=element.start < label_end) or visibility.is_marker(
+        if visibility.is_hidden(element, in_label=element.start < label_end) or visibility.is_marker(
             page, element, raised=element.start < raised_end
         ):
             hidden.add(element)
+        elif element.tag in LABELS:
+            label_end = max(label_end, element.end)
+        elif element.tag == "sup":
+            raised_end = max(raised_end, element.end)
     return hidden
 
 
