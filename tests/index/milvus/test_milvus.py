@@ -414,7 +414,7 @@ def test_a_folder_needs_nothing_of_milvus(index_folder: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-import eval.cli
+import pincite
 from index.backends import open_backend
 backend = open_backend(Path({str(index_folder)!r}))
 backend.open("default").searcher().search("ferry", 3)
