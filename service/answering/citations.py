@@ -75,9 +75,9 @@ def places(span: Span, source_map: SourceMap | None) -> Places:
 
 
 def label(run: Run, content: Content) -> str:
-    """The place in words: "page 3" where the format knows, else the heading above it, else the line.
+    """The place in words: "page 3" where the format knows, else the heading above it, else the line or the title.
 
-    Lines are counted from 1, as editors do.
+    Lines are counted from 1, as editors do; a text that is not the file has none that a reader could go to.
     """
     block = content.structure.block(run.first)
     stated = (content.map and content.map.label(run.span)) or block.label
@@ -85,6 +85,8 @@ def label(run: Run, content: Content) -> str:
         return stated
     if block.headings:
         return f"§ {block.headings[-1]}"
+    if content.map is not None:
+        return content.document.title
     return f"line {len(LINE.findall(content.text, 0, run.span.start)) + 1}"
 
 

@@ -32,6 +32,8 @@ READERS = {
 PARSED = {
     "text/html": "index.text.formats.html",
     "application/xhtml+xml": "index.text.formats.html",
+    "application/epub+zip": "index.text.formats.epub",
+    "message/rfc822": "index.text.formats.eml",
     "application/pdf": "index.text.formats.pdf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "index.text.formats.docx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "index.text.formats.pptx",
@@ -48,6 +50,8 @@ EXTENSIONS = {
     ".vtt": subtitles.WEB_MEDIA_TYPE,
     **dict.fromkeys((".html", ".htm"), "text/html"),
     **dict.fromkeys((".xhtml", ".xht"), "application/xhtml+xml"),
+    ".epub": "application/epub+zip",
+    ".eml": "message/rfc822",
     ".pdf": "application/pdf",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -57,7 +61,6 @@ EXTENSIONS = {
     ".doc": "application/msword",
     ".ppt": "application/vnd.ms-powerpoint",
     ".xls": "application/vnd.ms-excel",
-    ".epub": "application/epub+zip",
     ".rtf": "application/rtf",
 }
 # The default of clients that do not know the type of the body.

@@ -81,12 +81,17 @@ HTML = """<!doctype html><html><head><meta charset="windows-1252"><title>Ferry</
 <main><h1>Timetable</h1><p>The café ferry <b>leaves</b> at&nbsp;7:40
    from pier&#32;4.</p><script>alert("no")</script></main></body></html>
 """.encode("cp1252")
+MAIL = (
+    b"From: Ada <ada@example.org>\r\nTo: Bo <bo@example.org>\r\nSubject: Moving day\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\n\r\nThe piano is carried out by Ole Brandt.\r\n"
+)
 FILES = {
     "lease.pdf": LEASE,
     "pets.docx": PETS,
     "moorings.xlsx": xlsx(),
     "launch.pptx": pptx(),
     "ferry.html": HTML,
+    "moving.eml": MAIL,
     "opening.csv": b"day,opens\nMonday,9:00\nSunday,11:00\n",
     "talk.srt": b"1\n00:00:01,000 --> 00:00:04,000\nThe captain of the Aurora\nis called Mira Voss.\n",
 }
@@ -98,6 +103,7 @@ ASKED = [
     ("moorings.xlsx", "What is the fee for a houseboat?", "480", "block", "Moorings, row 3"),
     ("launch.pptx", "When is the rocket launched?", "4 May", "block", "slide 1"),
     ("ferry.html", "When does the ferry leave?", "7:40", "mapped", "§ Timetable"),
+    ("moving.eml", "Who carries out the piano?", "Ole Brandt", "mapped", "Moving day"),
     ("opening.csv", "When does it open on Sunday?", "11:00", "exact", "row 3"),
     ("talk.srt", "Who is the captain of the Aurora?", "Mira Voss", "exact", "00:00:01"),
 ]
@@ -111,7 +117,7 @@ def client(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         (folder / "files" / name).write_bytes(data)
     (folder / "index").mkdir()
     index = built(folder / "files", exported, folder / "index")
-    with TestClient(create_app(Answering.open(index), Settings.from_env({}, allow_anonymous=True))) as opened:
+    with TestClient(create_app(Answering.open(index), Settings.from_env({}, allow_anonymous_writes=True))) as opened:
         yield opened
 
 
