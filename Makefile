@@ -6,10 +6,15 @@ HOST   ?= 127.0.0.1
 PORT   ?= 8000
 # Extra pip options for installing torch, for example the package index with torch's CPU builds.
 TORCH_OPTIONS ?=
-# For train-reader: training sets, the initial cross-encoder, test sets for calibration, the output folder.
+# For train-reader: training sets, the initial cross-encoder, weights to load over its own, the device (cuda or cpu), test
+# sets for calibration with the number of questions of each, the output folder. For bench-readers: NAME=FOLDER of a reader.
 DATA   ?= ../shared/data/train
 START  ?= reranker_en
-DEV    ?= ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa
+WEIGHTS ?=
+DEVICE ?= cpu
+DEV    ?= $(addprefix ../shared/data/dev/,squad2 fairytaleqa clapnq real_docs)
+BESIDE ?=
+MOST   ?= squad2=200 clapnq=200 fairytaleqa=100
 READER ?= runs/reader
 FUZZ_SECONDS ?= 1200
 # For torture.
@@ -56,8 +61,9 @@ bench: $(VENV)/installed-dev  ## measure speed and quality: eval/RESULTS.md, rep
 bench-peers: $(VENV)/installed-peers  ## compare with Haystack, txtai and a cross-encoder
 	$(BIN)/python -m eval.benchmarks.peers --out runs
 
-bench-readers: $(VENV)/installed-dev  ## compare the reader with the untrained one and START
-	$(BIN)/python -m eval.benchmarks.readers $(DEV) eval/data/seeds --cross-encoder $(START) --most 250 --out runs
+bench-readers: $(VENV)/installed-dev  ## compare the reader with others (BESIDE) and the textbook pipeline (START)
+	$(BIN)/python -m eval.benchmarks.readers $(DEV) eval/data/seeds --cross-encoder $(START) $(addprefix --reader ,$(BESIDE)) \
+		$(addprefix --most ,$(MOST)) --together clapnq --work runs/readers --record
 
 bench-servers: $(VENV)/installed-dev  ## compare HTTP servers: what each rejects, and its speed
 	$(BIN)/python -m eval.benchmarks.servers measure
@@ -95,10 +101,12 @@ capacity: $(VENV)/installed-dev  ## compute the tables of eval/CAPACITY.md from 
 torture: $(VENV)/installed-dev  ## kill the service and simulate power losses, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.support.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
-train-reader: $(VENV)/installed-dev  ## train a reader (DATA START DEV READER); continues an interrupted run
-	$(BIN)/python -m eval.training.train_reader --data $(DATA) --start $(START) --teacher $(START) --work $(READER)
+train-reader: $(VENV)/installed-dev  ## train a reader (DATA START WEIGHTS DEVICE DEV READER); broken off, it goes on where it was
+	$(BIN)/python -m eval.training.train_reader --data $(DATA) --start $(START) $(addprefix --weights ,$(WEIGHTS)) \
+		--teacher $(START) --work $(READER) --device $(DEVICE)
 	$(BIN)/python -m eval.training.export_reader $(READER)/checkpoint.pt --start $(START) --out $(READER)
-	$(BIN)/python -m eval.training.calibrate $(DEV) --reader $(READER)
+	$(BIN)/python -m eval.training.calibrate $(DEV) eval/data/seeds --half seeds --together clapnq --reader $(READER) \
+		$(addprefix --most ,$(MOST)) --work $(READER)/readings
 
 examples: $(VENV)/installed-dev  ## record the examples of the API documentation: service/examples.json
 	$(BIN)/python -m eval.benchmarks.examples

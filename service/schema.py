@@ -296,6 +296,8 @@ class Ready(Struct, frozen=True, omit_defaults=True):
     threshold: float  # minimum confidence of an answer
     models: list[ModelInfo]
     chooser: ChooserInfo | None = None  # only if one is configured
+    threshold_precision: float | None = None  # share of the answers that was right where it was fitted
+    threshold_coverage: float | None = None  # share of the questions that was answered there
 
 
 class Health(Struct, frozen=True):

@@ -52,6 +52,7 @@ class Remembering:
 
     def __init__(self, reader: Reader) -> None:
         self.name, self.sha256, self.threshold = reader.name, reader.sha256, reader.threshold
+        self.operation = reader.operation
         self._reader = reader
         self._read: dict[str, Reading] = {}
 

@@ -1,83 +1,221 @@
-"""Compares readers in one run on the same passages: the textbook pipeline, the untrained one, the trained one.
+"""Readers side by side: the same passages found, the same curves fitted to each, every set left out in turn.
 
-python -m eval.benchmarks.readers ../shared/data/dev/squad2 eval/data/seeds --cross-encoder FOLDER --most 250 --out runs
+    python -m eval.benchmarks.readers ../shared/data/dev/squad2 ../shared/data/dev/real_docs eval/data/seeds \
+        --reader "reader 2=FOLDER" --cross-encoder FOLDER --work runs/readers
+
+A reader's curves are fitted by cross-fitting over documents, so that what the weights are worth is compared, and not
+what each was calibrated on. The textbook pipeline has no curves: its confidence is the logistic function of its score.
+What was read is kept in --work, and a run that was broken off goes on there.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
+import msgspec
+import numpy as np
+from msgspec import Struct
+from rich.progress import track
 
-from eval.benchmarks.bench import cell, fresh_index
-from eval.datasets.dataset import Dataset
+from eval.datasets.dataset import Question
 from eval.datasets.loading import load
-from eval.runs.compare import compare
-from eval.runs.evaluation import evaluate_and_report
-from eval.runs.latency import summary
-from eval.runs.results import markdown_table, provenance
-from eval.runs.run import ALL, RunFolder
-from eval.runs.target import InProcess
-from eval.training.textbook import TextbookReader, open_cross_encoder
-from index.collections.collection import Collection
-from service.answering.answering import Answering
-from service.answering.catalogue import Catalogue
-from service.reader.reader import Reader
-from service.reader.selection import UNTRAINED, open_reader
+from eval.metrics.selective import auroc, calibration_error
+from eval.metrics.statistics import resamples
+from eval.runs.results import markdown_table, provenance, write_part
+from eval.training.calibration import DEPTH, cross_fit, key, needed_of, threshold_of, weights_of
+from eval.training.gathering import gathered, limits, opened, sampled, sets_in
+from eval.training.reading import Seen, touch
+from eval.training.textbook import CrossEncoder, TextbookReader, open_cross_encoder
+from index.search.searcher import Searcher
+from service.reader.network import Network
+from service.reader.neural import chosen_companions, packaged
+from service.reader.reader import Candidate
 
-METRICS = ("hit@1", "hit@3", "token F1", "AUROC", "coverage@90%", "ECE", "citation precision", "status accuracy")
-SEED = 20262
+SHIPPED, TEXTBOOK = "as shipped", "textbook"
+DRAWN = 1000  # resamples behind an interval
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a question. `recall` and `precision`: of what is cited, where several sentences are needed."""
+
+    dataset: str
+    answerable: bool
+    right: bool
+    confidence: float
+    overlap: float  # token F1 of the span; 0 where the sentence is wrong
+    shown: bool = False
+    recall: float | None = None
+    precision: float | None = None
 
 
 @click.command()
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--cross-encoder", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--reader", help="The folder of a reader.  [default: the packaged one]")
-@click.option("--most", type=int, help="The maximum number of questions per set (a fixed sample).")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"), show_default=True)
-def main(*, datasets: Sequence[Path], cross_encoder: Path, reader: str | None, most: int | None, out: Path) -> None:
-    """Ask each reader the questions of DATASETS, and print a table for each."""
-    for path in datasets:
-        dataset = sample(load(path), most)
-        index = fresh_index(dataset, out / "readers" / dataset.name / "index").index
-        readers: dict[str, Reader] = {
-            "textbook": TextbookReader(open_cross_encoder(cross_encoder)),
-            "untrained": open_reader(UNTRAINED, index),
-            "trained": open_reader(reader, index),
-        }
-        click.echo(side_by_side(dataset, index, readers, out / "readers" / dataset.name))
-    click.echo(provenance("make bench-readers"))
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--cross-encoder", type=click.Path(exists=True, path_type=Path), help="For the textbook pipeline.")
+@click.option("--reader", "readers", multiple=True, help="NAME=FOLDER of another reader; may come several times.")
+@click.option("--most", multiple=True, help="SET=COUNT: questions of a set, at most; always the same ones.")
+@click.option("--together", multiple=True, help="A set whose answers to a question are the sentences of one answer.")
+@click.option(
+    "--work", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/readers"), show_default=True
+)
+@click.option("--record/--no-record", help="Rewrite the part of RESULTS.md.")
+def main(
+    *,
+    folders: Sequence[Path],
+    cross_encoder: Path | None,
+    readers: tuple[str, ...],
+    most: tuple[str, ...],
+    together: tuple[str, ...],
+    work: Path,
+    record: bool,
+) -> None:
+    """Measure the packaged reader, and others, on the sets in FOLDERS."""
+    networks = {name: Path(folder) for name, _, folder in (each.partition("=") for each in readers)}
+    outcomes: dict[str, list[Outcome]] = {}
+    if cross_encoder:
+        outcomes[TEXTBOOK] = textbook(open_cross_encoder(cross_encoder), folders, limits(most), work)
+    for name, folder in (networks | {SHIPPED: packaged()}).items():
+        network = Network(folder)
+        seen, _ = gathered(network, folders, work, limits(most), together)
+        network.close()
+        outcomes[name] = outcomes_of([each.first(DEPTH) for each in seen])
+    text = f"## Readers\n\n{tables(outcomes)}\n\n{provenance('make bench-readers')}"
+    click.echo(text)
+    if record:
+        write_part("readers", text)
 
 
-def sample(dataset: Dataset, most: int | None) -> Dataset:
-    """A fixed sample of the questions, in their order."""
-    if most is None or len(dataset.questions) <= most:
-        return dataset
-    chosen = set(random.Random(SEED).sample(range(len(dataset.questions)), most))  # noqa: S311
-    return replace(dataset, questions=[each for place, each in enumerate(dataset.questions) if place in chosen])
+def outcomes_of(seen: Sequence[Seen]) -> list[Outcome]:
+    """By curves, a threshold and companions not fitted on the document of a question."""
+    found = cross_fit(seen)
+    threshold = threshold_of(found.confidence, found.right, weights_of(seen))
+    needed = needed_of(found)
+    outcomes = []
+    for place, each in enumerate(seen):
+        first, confidence = found.firsts[place], float(found.confidence[place])
+        numbers = chosen_companions(found.companions[place], needed)
+        cited = [first.place, *(found.beside[place].places[number - 1] for number in numbers)]
+        recall, precision = citation_values(each, cited) if first.place >= 0 else (0.0, 0.0)
+        several = any(len(pieces) > 1 for pieces in each.needed)
+        outcomes.append(
+            Outcome(
+                dataset=each.dataset,
+                answerable=each.answerable,
+                right=first.right,
+                confidence=confidence,
+                overlap=each.overlap[first.place] if first.place >= 0 else 0.0,
+                shown=confidence >= threshold,
+                recall=recall if several else None,
+                precision=precision if several else None,
+            )
+        )
+    return outcomes
 
 
-def side_by_side(dataset: Dataset, index: Path, readers: dict[str, Reader], folder: Path) -> str:
-    rows, runs = [], {}
-    for name, reader in readers.items():
-        target = InProcess(Answering(Catalogue({"default": Collection.open(index)}), reader), index, "default")
-        runs[name] = folder / f"run-{name}"
-        try:
-            group = evaluate_and_report(dataset, target, runs[name])[ALL]
-        finally:
-            target.close()
-        read = summary(RunFolder(runs[name]).read_times(), 1).stages["read"]
-        rows.append([name, *(cell(group, metric) for metric in METRICS), f"{read.p50:.0f}", f"{read.p95:.0f}"])
-    comparison = compare(runs["textbook"], runs["trained"])
-    words = [f"{each.difference.metric} {each.word} (p = {each.p:.3f})" for each in comparison.verdicts if each.word]
-    return (
-        f"### {dataset.name}, {len(dataset.questions)} questions\n\n"
-        f"{markdown_table(['', *METRICS, 'read p50, ms', 'read p95, ms'], rows)}\n\n"
-        f"Trained against textbook, Holm-corrected: {'; '.join(words) or 'no significant difference'}.\n"
+def citation_values(each: Seen, cited: Sequence[int]) -> tuple[float, float]:
+    """Of the best alternative's pieces, the share that is cited; of the citations, the share that is right."""
+    keys = {key(each.evidence[place]) for place in cited}
+    alternatives = [[{key(each.evidence[place]) for place in piece} for piece in pieces] for pieces in each.needed]
+    recall = max((np.mean([bool(piece & keys) for piece in pieces]) for pieces in alternatives), default=0.0)
+    right = {key(each.evidence[place]) for place, ok in enumerate(each.right) if ok}
+    right = right.union(*(piece for pieces in alternatives for piece in pieces))
+    return float(recall), len(keys & right) / len(keys)
+
+
+def textbook(model: CrossEncoder, folders: Sequence[Path], most: dict[str, int], work: Path) -> list[Outcome]:
+    """The pipeline of `eval.training.textbook` on the same passages."""
+    reader = TextbookReader(model)
+    outcomes: list[Outcome] = []
+    for name, path in sets_in(folders):
+        dataset = load(path)
+        file = work / f"{name}-{dataset.name}-{dataset.sha256[:8]}-textbook-{most.get(name, 'all')}.json"
+        if not file.is_file():
+            searcher = opened(dataset, work / "indexes" / dataset.name)
+            questions = [dataset.questions[place] for place in sampled(len(dataset.questions), most.get(name))]
+            answered = [textbook_outcome(reader, name, each, searcher) for each in track(questions, f"textbook {name}")]
+            searcher.close()
+            file.write_bytes(msgspec.json.encode(answered))
+        outcomes += msgspec.json.decode(file.read_bytes(), type=list[Outcome])
+    return outcomes
+
+
+def textbook_outcome(reader: TextbookReader, name: str, question: Question, searcher: Searcher) -> Outcome:
+    reading = reader.read(question.text, searcher.search(question.text, DEPTH), searcher)
+    first = reading.candidates[0] if reading.candidates else None
+    confidence = reading.confidence
+    right = first is not None and is_right(first, question, searcher)
+    shown = confidence >= reader.threshold
+    return Outcome(name, question.answerable, right, confidence, 0.0, shown)
+
+
+def is_right(candidate: Candidate, question: Question, searcher: Searcher) -> bool:
+    source = searcher.content(candidate.document).document.source
+    return any(source == gold.doc and touch(candidate.span, gold.start, gold.end) for gold in question.answers)
+
+
+def right_first(some: Sequence[Outcome]) -> float | None:
+    flags = [each.right for each in some if each.answerable]
+    return float(np.mean(flags)) if flags else None
+
+
+def span_f1(some: Sequence[Outcome]) -> float | None:
+    values = [each.overlap for each in some if each.answerable]
+    return float(np.mean(values)) if values else None
+
+
+def answered_here(some: Sequence[Outcome]) -> float | None:
+    return auroc(np.array([each.confidence for each in some]), np.array([each.answerable for each in some], bool))
+
+
+def being_right(some: Sequence[Outcome]) -> float | None:
+    return auroc(np.array([each.confidence for each in some]), np.array([each.right for each in some], bool))
+
+
+def miscalibration(some: Sequence[Outcome]) -> float:
+    return calibration_error(
+        np.array([each.confidence for each in some]), np.array([each.right for each in some], bool)
     )
+
+
+def mean_of(values: Sequence[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return float(np.mean(present)) if present else None
+
+
+METRICS: dict[str, Callable[[Sequence[Outcome]], float | None]] = {
+    "right first": right_first,
+    "span F1": span_f1,
+    "AUROC: answered here": answered_here,
+    "AUROC: first is right": being_right,
+    "ECE": miscalibration,
+    "right shown": lambda some: mean_of([float(each.right and each.shown) for each in some if each.answerable]),
+    "wrong shown": lambda some: mean_of([float(each.shown and not each.right) for each in some]),
+    "citation recall": lambda some: mean_of([each.recall for each in some]),
+    "citation precision": lambda some: mean_of([each.precision for each in some]),
+}
+
+
+def tables(outcomes: dict[str, list[Outcome]]) -> str:
+    """One for each set, one for all of them. Right shown: of the questions with an answer; wrong shown: of all."""
+    names = sorted({each.dataset for some in outcomes.values() for each in some})
+    parts = []
+    for name in [*names, "all"]:
+        chosen = {reader: [each for each in some if name in ("all", each.dataset)] for reader, some in outcomes.items()}
+        rows = [[reader, *(cell(some, metric) for metric in METRICS.values())] for reader, some in chosen.items()]
+        count = max(map(len, chosen.values()))
+        parts.append(f"### {name}, {count} questions\n\n{markdown_table(['', *METRICS], rows)}")
+    return "\n\n".join(parts)
+
+
+def cell(some: Sequence[Outcome], metric: Callable[[Sequence[Outcome]], float | None]) -> str:
+    """The value with its 95 % interval: .842 (.790–.891)."""
+    value = metric(some)
+    if value is None:
+        return "–"
+    drawn = [metric([some[row] for row in rows]) for rows in resamples(len(some), DRAWN)]
+    low, high = np.percentile([each for each in drawn if each is not None], (2.5, 97.5))
+    return f"{value:.3f} ({low:.3f}–{high:.3f})".replace("0.", ".")
 
 
 if __name__ == "__main__":

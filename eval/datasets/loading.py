@@ -1,10 +1,10 @@
-"""Loads a test set in any of three layouts: a SQuAD file, a BEIR folder, or our own (`native`)."""
+"""Loads a test set in any of four layouts: a SQuAD file, a BEIR folder, ours (`native`), or texts to be accepted."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from eval.datasets import beir, native, squad
+from eval.datasets import accepted, beir, native, squad
 from eval.datasets.dataset import Dataset
 from eval.errors import DatasetNotFound, NoQuestionLeft, UnknownFormat
 
@@ -20,6 +20,8 @@ def load(path: Path) -> Dataset:
         dataset = squad.read(path)
     elif beir.recognises(path):
         dataset = beir.read(path)
+    elif accepted.recognises(path):
+        dataset = accepted.read(path)
     elif native.recognises(path):
         dataset = native.read(path)
     else:

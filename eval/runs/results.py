@@ -16,6 +16,7 @@ RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 PARTS = (
     "bench",
     "peers",
+    "readers",
     "growth",
     "updates",
     "load",

@@ -19,14 +19,24 @@ from eval.training.calibration import DEPTH, Crossed, cross_fit, crossed, figure
 from eval.training.reading import Seen, kept
 from service.reader.span_features import Evidence
 
-PARTS = ("here", "share of the spans", "sentence", "span against nowhere", "here, linear", "rank", "cosine")
+PARTS = (
+    "here",
+    "share of the spans",
+    "sentence",
+    "span against nowhere",
+    "here, linear",
+    "relevance",
+    "rank",
+    "cosine",
+)
 VARIANTS = {
     "all": PARTS,
     "here and span": ("here", "share of the spans", "here, linear"),
     "span alone": ("share of the spans", "span against nowhere"),
     "sentence head alone": ("sentence",),
     "here and sentence": ("here", "sentence", "here, linear"),
-    "without the retriever": PARTS[:5],
+    "without relevance": tuple(part for part in PARTS if part != "relevance"),
+    "without the retriever": PARTS[:6],
 }
 DEPTHS = (1, 3, 5)
 SHOWN = ("hit@1", "span F1", "AUROC", "coverage@90%", "ECE")
@@ -67,7 +77,7 @@ def fitted_elsewhere(seen: Sequence[Seen]) -> Crossed:
 def rows_of(name: str, seen: Sequence[Seen], found: Crossed) -> list[list[str]]:
     return [
         [name, dataset, *(f"{value:.3f}" if (value := each[metric]) is not None else "–" for metric in SHOWN)]
-        for dataset, each in figures(seen, found).items()
+        for dataset, each in figures(seen, found, 1.0).items()
         if dataset != "all"
     ]
 

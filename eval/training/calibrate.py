@@ -1,14 +1,13 @@
 """Fitting the confidence of the trained reader to questions: to one's own, or to the test sets that it ships with.
 
-python -m eval.training.calibrate ../shared/data/dev/squad2 ../shared/data/dev/fairytaleqa --reader service/weights
+python -m eval.training.calibrate ../shared/data/dev/squad2 ../shared/data/dev/real_docs --reader FOLDER
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 FEWEST = 30  # questions from which curves can be fitted
 FEWEST_FOUND = 10  # of them, those whose answer is in a passage that was found
-SEED = 7
 
 
 @click.command(name="calibrate")
@@ -58,32 +56,27 @@ def calibrate_command(*, dataset: Path, index: Path, collection: str, encoder: s
     click.echo(f"Written: {own_calibration(index)}")
 
 
-def fitted(
-    network: Network, sets: Sequence[tuple[Dataset, Searcher]], most: int | None = None, keep_in: Path | None = None
-) -> Calibration:
-    """The calibration, told as it is fitted. `most`: questions of each set, chosen once for all."""
+def fitted(network: Network, sets: Sequence[tuple[Dataset, Searcher]]) -> Calibration:
+    """The calibration, told as it is fitted."""
     from eval.training.calibration import DEPTH
-    from eval.training.reading import keep, see_all
+    from eval.training.reading import see_all
 
-    seen: list[Seen] = []
-    for dataset, searcher in sets:
-        questions = dataset.questions
-        if most is not None and len(questions) > most:
-            chosen = set(random.Random(SEED).sample(range(len(questions)), most))  # noqa: S311
-            questions = [each for place, each in enumerate(questions) if place in chosen]
-        seen += see_all(network, searcher, dataset.name, questions, DEPTH)
-    if keep_in is not None:
-        keep(seen, keep_in)
-    return fit_to(seen, network, [dataset for dataset, _ in sets])
+    seen = [each for dataset, s in sets for each in see_all(network, s, dataset.name, dataset.questions, DEPTH)]
+    return fit_to(seen, network, {dataset.name: dataset.sha256 for dataset, _ in sets})
 
 
-def fit_to(seen: Sequence[Seen], network: Network, datasets: Sequence[Dataset]) -> Calibration:
+def left_for_measuring(question: str) -> bool:
+    """Half of the questions, by their ids alone."""
+    return sha256(question.encode()).digest()[0] % 2 == 1
+
+
+def fit_to(seen: Sequence[Seen], network: Network, fingerprints: dict[str, str]) -> Calibration:
     from eval.training.calibration import calibrate
 
     found = sum(any(each.right) for each in seen)
     if found < FEWEST_FOUND:
         raise click.UsageError(f"Of {len(seen)} questions, {found} find their answer in the index; that is too few.")
-    fit = calibrate(seen, network.sha256, {dataset.name: dataset.sha256 for dataset in datasets})
+    fit = calibrate(seen, network.sha256, fingerprints)
     tell(fit)
     return fit
 
@@ -91,7 +84,10 @@ def fit_to(seen: Sequence[Seen], network: Network, datasets: Sequence[Dataset]) 
 def tell(fit: Calibration) -> None:
     from rich.console import Console
 
-    click.echo(f"threshold {fit.threshold}, reading stops at {fit.enough}")
+    click.echo(
+        f"threshold {fit.threshold}: precision {fit.precision:.3f}, coverage {fit.coverage:.3f}; reading stops at "
+        f"{fit.enough}, companions are cited from {fit.needed}"
+    )
     Console().print_json(data=fit.provenance)
 
 
@@ -104,40 +100,30 @@ def write(fit: Calibration, path: Path) -> None:
 
 
 @click.command()
-@click.argument("datasets", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--reader", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--most", type=int, help="Questions of each set, at most.")
-@click.option("--keep", "keep_in", type=click.Path(path_type=Path), help="Keep what was read in this file.")
-@click.option("--again", type=click.Path(exists=True, path_type=Path), help="Fit to what was kept, without reading.")
-@click.option("--indexes", type=click.Path(path_type=Path), help="Where the sets are indexed already, by name.")
+@click.option("--most", multiple=True, help="SET=COUNT: questions of a set, at most; always the same ones.")
+@click.option("--half", multiple=True, help="A set of which every second question is left for measuring.")
+@click.option("--together", multiple=True, help="A set whose answers to a question are the sentences of one answer.")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Where indexes and readings are kept.")
 def main(
     *,
-    datasets: Sequence[Path],
+    folders: Sequence[Path],
     reader: Path,
-    most: int | None,
-    keep_in: Path | None,
-    again: Path | None,
-    indexes: Path | None,
+    most: tuple[str, ...],
+    half: tuple[str, ...],
+    together: tuple[str, ...],
+    work: Path,
 ) -> None:
-    """Fit the reader's own calibration to DATASETS."""
-    from eval.datasets.loading import load
-    from eval.training.fitting import indexed
-    from eval.training.reading import kept
-    from index.collections.opening import open_searcher
+    """Fit the reader's own calibration to the sets in FOLDERS; what was read before is not read again."""
+    from eval.training.gathering import gathered, limits
     from service.reader.network import Network
     from service.reader.neural import CALIBRATION
 
-    loaded = [load(path) for path in datasets]
     network = Network(reader)
-    if again is not None:
-        write(fit_to(kept(again), network, loaded), reader / CALIBRATION)
-        return
-    with TemporaryDirectory() as folder:
-        searchers = [
-            open_searcher(indexes / each.name) if indexes else indexed(each, Path(folder, each.name)) for each in loaded
-        ]
-        fit = fitted(network, list(zip(loaded, searchers, strict=True)), most, keep_in)
-    write(fit, reader / CALIBRATION)
+    seen, fingerprints = gathered(network, folders, work, limits(most), together)
+    used = [each for each in seen if not (each.dataset in half and left_for_measuring(each.id))]
+    write(fit_to(used, network, fingerprints), reader / CALIBRATION)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -32,7 +33,7 @@ class Answer(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """A line of a file of questions."""
+    """A line of a file of questions. All pieces of `evidence` together answer."""
 
     id: str
     title: str
@@ -40,6 +41,8 @@ class Asked(Struct, frozen=True):
     question: str
     answers: list[Answer]
     answerable: bool
+    evidence: list[Answer] = []
+    answers_from: str | None = None  # "evidence" where no short answer is known, and `answers` repeats the evidence
 
 
 class Paired(Struct, frozen=True):
@@ -65,10 +68,10 @@ class Lesson(Struct, frozen=True):
     context: str = ""  # the text that the passage is from
 
 
-def lessons_of(path: Path) -> Iterator[Lesson]:
-    """Of each question, the passages that hold an answer; of an unanswerable one, the passage that it was put to.
+def lessons_of(path: Path, most: int | None = None, dice: random.Random | None = None) -> Iterator[Lesson]:
+    """Of each question, the passage that holds most of its answer; of an unanswerable one, that which it was put to.
 
-    Raises msgspec.MsgspecError where a line is not of either form.
+    `most` questions are drawn with `dice`. Raises msgspec.MsgspecError where a line is not of either form.
     """
     name = path.name.split(".")[0]
     if name.startswith("pairs_"):
@@ -78,7 +81,10 @@ def lessons_of(path: Path) -> Iterator[Lesson]:
         yield from of_sentences(name, list(read(path, Asked)))
         return
     cut: dict[str, list[tuple[Span, list[Span]]]] = {}
-    for asked in read(path, Asked):
+    rows = list(read(path, Asked))
+    if most is not None and len(rows) > most:
+        rows = (dice or random.Random(0)).sample(rows, most)  # noqa: S311
+    for asked in rows:
         if asked.context not in cut:
             cut[asked.context] = passages_of(asked.context)
         yield from of_question(name, asked, cut[asked.context])
@@ -112,17 +118,29 @@ def cut_to(sentences: Iterable[Sentence], passage: Span) -> list[Span]:
 
 def of_question(name: str, asked: Asked, passages: list[tuple[Span, list[Span]]]) -> Iterator[Lesson]:
     above = f"{asked.title.replace('_', ' ')}\n" if name.startswith(TITLED) and asked.title else ""
-    for place, (span, sentences) in enumerate(passages):
-        text = asked.context[span.start : span.end]
-        answers = [
-            Span(answer.start - span.start, answer.start + len(answer.text) - span.start)
-            for answer in asked.answers
-            if span.start <= answer.start and answer.start + len(answer.text) <= span.end
-        ]
-        right = [i for i, each in enumerate(sentences) if any(touch(each, answer) for answer in answers)]
-        if right or (not asked.answerable and place == 0):
-            yield Lesson(name, asked.question, above, text, sentences, answers, right, asked.context)
-            return
+    lessons = [
+        in_passage(Lesson(name, asked.question, above, asked.context[slice(*span)], sentences), asked, span)
+        for span, sentences in passages
+    ]
+    if asked.answerable:
+        lessons = [lesson for lesson in lessons if lesson.right]
+    if lessons:
+        yield max(lessons, key=lambda lesson: (bool(lesson.answers), len(lesson.right)))
+
+
+def in_passage(lesson: Lesson, asked: Asked, passage: Span) -> Lesson:
+    """With the answers and the evidence that lie in the passage."""
+    short = [] if asked.answers_from == "evidence" else within(passage, asked.answers)
+    answers = [each for each in short if each.end <= len(lesson.text) and each.start >= 0]
+    needed = within(passage, asked.evidence) if asked.evidence else answers
+    right = [i for i, sentence in enumerate(lesson.sentences) if any(touch(sentence, each) for each in needed)]
+    return msgspec.structs.replace(lesson, answers=answers if right else [], right=right, context=asked.context)
+
+
+def within(passage: Span, answers: Iterable[Answer]) -> list[Span]:
+    """Where they stand, in code points of the passage; some may lie outside of it."""
+    starts = [(each.start - passage.start, len(each.text)) for each in answers]
+    return [Span(start, start + length) for start, length in starts]
 
 
 def touch(a: Span, b: Span) -> bool:

@@ -1,10 +1,10 @@
 """Exports a trained reader to one int8 ONNX file, and compares it with torch before accepting it.
 
-    python -m eval.training.export_reader CHECKPOINT --start CROSS_ENCODER --out service/weights
+    python -m eval.training.export_reader CHECKPOINT --start CROSS_ENCODER --out service/reader/weights
 
-As for the encoder (`index.embedding.export`): one unpadded pair a run, activations scaled within that
-run, one scale a column
-for the weights, and 7 of their 8 bits, so that every CPU adds up to the same.
+CHECKPOINT is one of `eval.training.train_reader`, or a file of safetensors that holds some of the weights. As for the
+encoder (`index.embedding.export`): one unpadded pair a run, activations scaled within that run, one scale a column for
+the weights, and 7 of their 8 bits, so that every CPU adds up to the same.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import msgspec
 import numpy as np
 import onnx
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from index.embedding.export import quantize, quiet
 from index.embedding.onnx_encoder import session
-from service.reader.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, TOKENIZER, TYPES, Card
+from service.reader.network import CARD, FORMAT, HERE, IDS, MODEL, PIECES, RELEVANCE, TOKENIZER, TYPES, Card
 from service.reader.pairs import WINDOW
 from service.reader.torch_network import Network, first_network
 
-NAME = "pincite-reader-2"
+NAME = "pincite-reader-3"
 MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly
 PROBES = (3, 17, 64, 200, WINDOW)  # lengths
 
@@ -39,21 +40,30 @@ class Graph(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, ids: torch.Tensor, types: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        here, pieces = self.network(ids, types)
-        return here, pieces
+    def forward(self, ids: torch.Tensor, types: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        outputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = self.network(ids, types)
+        return outputs
 
 
-def load(start: Path, checkpoint: Path | None, share: float = 1.0) -> Network:
-    """The network of a checkpoint; with `share` below 1, that far along the way from the weights in `start`."""
-    network = first_network(start, attention="eager")
+def load(start: Path, checkpoint: Path | None, share: float = 1.0, attention: str = "eager") -> Network:
+    """The weights of a checkpoint over those in `start`; with `share` below 1, that far on the way between the two."""
+    network = first_network(start, attention)
     if checkpoint is not None:
         first = network.state_dict()
-        learned = torch.load(checkpoint, weights_only=True)["network"]
-        new = {name for name in learned if name.startswith("pieces.")}
+        learned = weights_of(checkpoint)
+        new = {name for name in learned if name.startswith(("pieces.", "relevance."))}
         mixed = {n: w if n in new else first[n] + share * (w - first[n]) for n, w in learned.items()}
-        network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()})
+        left = network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()}, strict=False)
+        if left.unexpected_keys:
+            raise click.ClickException(f"{checkpoint} holds weights of another network: {left.unexpected_keys}")
     return network.eval()
+
+
+def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    if checkpoint.suffix == ".safetensors":
+        return load_file(checkpoint)
+    weights: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["network"]
+    return weights
 
 
 def export(network: Network, tokenizer: Path, folder: Path, name: str = NAME) -> None:
@@ -94,7 +104,7 @@ def trace(network: Network, path: Path) -> None:
             verbose=False,
             external_data=False,
             input_names=[IDS, TYPES],
-            output_names=[HERE, PIECES],
+            output_names=[HERE, PIECES, RELEVANCE],
             dynamic_shapes=({1: length}, {1: length}),
         )
 
@@ -106,9 +116,9 @@ def compare(network: Network, path: Path) -> None:
         ids = torch.arange(2000, 2000 + length)[None]
         types = (ids > 2000 + length // 3).long()
         with torch.no_grad():
-            here, pieces = network(ids, types)
-        found = run.run([HERE, PIECES], {IDS: ids.numpy(), TYPES: types.numpy()})
-        off = max(np.abs(found[0] - here.numpy()).max(), np.abs(found[1] - pieces.numpy()).max())
+            expected = network(ids, types)
+        found = run.run([HERE, PIECES, RELEVANCE], {IDS: ids.numpy(), TYPES: types.numpy()})
+        off = max(np.abs(a - b.numpy()).max() for a, b in zip(found, expected, strict=True))
         if not off <= MOST_OFF:
             raise click.ClickException(f"The export is {off:.4f} off torch at length {length}.")
 

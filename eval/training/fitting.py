@@ -1,6 +1,6 @@
 """Fits what the untrained line of answering has to fit: the fusion's weights, the reader's curves, the threshold.
 
-    python -m eval.training.fitting SQUAD2 FAIRYTALEQA --out service/weights/fitted.json
+    python -m eval.training.fitting SQUAD2 FAIRYTALEQA --out service/reader/weights/fitted.json
 
 Every figure reported comes from folds that were not fitted on; the folds part the documents, not the questions.
 """

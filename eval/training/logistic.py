@@ -16,7 +16,9 @@ TINY = 1e-300  # below any chance that counts
 PENALTY = 1.0  # on the squared weights, half of it
 
 
-def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | None = None) -> Logistic:
+def fit_logistic(
+    features: Floats, right: NDArray[np.bool_], weights: Floats | None = None, penalty: float = PENALTY
+) -> Logistic:
     """The curve with the highest likelihood, each row counting `weights` times; the bias is free, the weights cost."""
     importance = np.ones(len(right)) if weights is None else weights
     if right.all() or not right.any():  # one sort of row alone says nothing about the other
@@ -27,14 +29,16 @@ def fit_logistic(features: Floats, right: NDArray[np.bool_], weights: Floats | N
     def loss(curve: Floats) -> tuple[float, Floats]:
         margins = signs * (features @ curve[:-1] + curve[-1])
         slope = -importance * signs * expit(-margins)
-        value = float(importance @ np.logaddexp(0.0, -margins) + PENALTY * (curve[:-1] @ curve[:-1]) / 2)
-        return value, np.append(features.T @ slope + PENALTY * curve[:-1], slope.sum())
+        value = float(importance @ np.logaddexp(0.0, -margins) + penalty * (curve[:-1] @ curve[:-1]) / 2)
+        return value, np.append(features.T @ slope + penalty * curve[:-1], slope.sum())
 
     found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     return Logistic(found.x[:-1].tolist(), float(found.x[-1]))
 
 
-def fit_choice(features: Floats, right: NDArray[np.bool_], lists: NDArray[np.intp], weights: Floats) -> Logistic:
+def fit_choice(
+    features: Floats, right: NDArray[np.bool_], lists: NDArray[np.intp], weights: Floats, penalty: float = PENALTY
+) -> Logistic:
     """The weights with which a softmax over each list most likely chooses one of its right rows.
 
     features: [n, k]; lists: [n], the number of the list that a row is in, rising from 0; weights: one for each list.
@@ -49,8 +53,8 @@ def fit_choice(features: Floats, right: NDArray[np.bool_], lists: NDArray[np.int
         chances /= np.add.reduceat(chances, begin)[lists]
         hit = np.add.reduceat(chances * right, begin)
         slope = weights[lists] * (chances - chances * right / np.maximum(hit, TINY)[lists])
-        value = float(-weights @ np.log(np.maximum(hit, TINY)) + PENALTY * (curve @ curve) / 2)
-        return value, features.T @ slope + PENALTY * curve
+        value = float(-weights @ np.log(np.maximum(hit, TINY)) + penalty * (curve @ curve) / 2)
+        return value, features.T @ slope + penalty * curve
 
     found = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
     return Logistic(found.x.tolist(), 0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -44,7 +44,9 @@ OPPOSITES = {b: a for a, b in PAIRS} | dict(PAIRS)
 DENIALS = dict(pair.split() for pair in DENIED.split(", "))
 WEIGHTS = {"year": 3, "number": 3, "name": 3, "opposite": 3, "denial": 0.5}  # of the kinds of words; else 1
 SHORTEST = 4  # letters of a word that is swapped for its ending
-SEARCHED = 12  # passages looked through for a wrong one
+SEARCHED = 12  # passages looked through for wrong ones
+BEST = 6  # of them, those that are drawn from
+SEARCHED_AT_ONCE = 256  # questions
 
 
 def without_answer(lesson: Lesson, question: str | None = None) -> Lesson:
@@ -103,18 +105,31 @@ def kind_of(word: str) -> str | None:
     return next((ending for ending in ENDINGS if word.endswith(ending)), None)
 
 
-def wrong_passages(asked: Sequence[Lesson], every: Sequence[Lesson]) -> Iterator[Lesson]:
-    """Of each lesson, the best passage of another context that does not hold the words of its answer."""
+def wrong_passages(
+    asked: Sequence[Lesson], every: Sequence[Lesson], count: int, dice: random.Random
+) -> list[list[Lesson]]:
+    """For each lesson, up to `count` of the best passages of other contexts without the words of its answer."""
     pool = list({lesson.text: lesson for lesson in every}.values())
+    if not count or len(pool) == 1:
+        return [[] for _ in asked]
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
-    matrix = vectorizer.fit_transform([lesson.above + lesson.text for lesson in pool])
-    for lesson in asked:
-        scores = (matrix @ vectorizer.transform([lesson.above + lesson.question]).T).toarray()[:, 0]
-        for place in np.argsort(-scores, kind="stable")[:SEARCHED]:
-            other = pool[place]
-            if other.context != lesson.context and not holds_answer(other.text, lesson):
-                yield without_answer(replace(lesson, above=other.above, text=other.text, sentences=other.sentences))
-                break
+    matrix = vectorizer.fit_transform([lesson.above + lesson.text for lesson in pool]).T.tocsr()
+    chosen = []
+    for start in range(0, len(asked), SEARCHED_AT_ONCE):
+        some = asked[start : start + SEARCHED_AT_ONCE]
+        scores = (vectorizer.transform([lesson.above + lesson.question for lesson in some]) @ matrix).toarray()
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :SEARCHED]
+        for lesson, places in zip(some, order, strict=True):
+            others = [pool[place] for place in places if is_wrong(pool[place], lesson)][:BEST]
+            others = dice.sample(others, min(count, len(others)))
+            chosen.append(
+                [without_answer(replace(lesson, above=o.above, text=o.text, sentences=o.sentences)) for o in others]
+            )
+    return chosen
+
+
+def is_wrong(other: Lesson, lesson: Lesson) -> bool:
+    return other.context != lesson.context and other.text != lesson.text and not holds_answer(other.text, lesson)
 
 
 def wrong_sentence(lesson: Lesson) -> Lesson | None:

@@ -19,7 +19,7 @@ from index.embedding.models import file_sha256, weights_sha256
 from index.embedding.onnx_encoder import session
 from index.errors import ModelNotFound
 from index.types import Hit
-from service.reader.reader import Candidate, Reading, lines_of
+from service.reader.reader import Candidate, Operation, Reading, lines_of
 from service.scheduling.deadline import Deadline
 
 READ = 3  # passages whose sentences are weighed
@@ -53,7 +53,11 @@ class OnnxCrossEncoder:
 
     def _score(self, question: str, text: str) -> float:
         pair = self._tokenizer.encode(question, text)
-        fields = {"input_ids": pair.ids, "attention_mask": pair.attention_mask, "token_type_ids": pair.type_ids}
+        return self.score_of(pair.ids, pair.type_ids)
+
+    def score_of(self, ids: Sequence[int], types: Sequence[int]) -> float:
+        """Of a pair of question and passage as pieces."""
+        fields = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": types}
         inputs = {name: np.array([values], np.int64) for name, values in fields.items() if name in self._inputs}
         return float(np.ravel(self._session.run(None, inputs)[0])[-1])
 
@@ -77,6 +81,7 @@ class TextbookReader:
 
     name = "textbook"
     threshold = 0.5
+    operation: Operation | None = None
 
     def __init__(self, model: CrossEncoder) -> None:
         self._model = model

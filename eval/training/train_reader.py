@@ -1,6 +1,7 @@
-"""Trains the reader.
+"""Trains the reader, on a GPU or on a CPU.
 
-    python -m eval.training.train_reader --data DATA --start CROSS_ENCODER --teacher CROSS_ENCODER --work DIR
+    python -m eval.training.train_reader --data ../shared/data/train --start CROSS_ENCODER --teacher CROSS_ENCODER \
+        --work DIR --device cuda
 
 Run it again after an interruption and it goes on from its last checkpoint in --work.
 """
@@ -8,22 +9,32 @@ Run it again after an interruption and it goes on from its last checkpoint in --
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 import msgspec
 import torch
+from msgspec.structs import replace
 from tokenizers import Tokenizer
 
-from eval.training.sampling import MIX, counted, lessons
-from eval.training.textbook import open_cross_encoder
-from eval.training.training import Recipe, Run, batches, item_of, taught
+from eval.training.batches import in_batches
+from eval.training.export_reader import load
+from eval.training.sampling import ALL, Group, counted, groups
+from eval.training.training import CPU, Recipe, Run
 from service.reader.network import TOKENIZER
 from service.reader.pairs import Pairs
 from service.reader.torch_network import first_network
 
 SAVED_EVERY = 50  # steps
+TIMED = 3  # steps, to tell the pace
+RECIPE = "recipe.json"
+FEW = 4000  # questions of a set that a CPU takes, which could not read them all
+USUAL = {
+    "cuda": Recipe(),
+    CPU: Recipe(batch=16, parts=2, dropout=0.0, frozen=8, rate=3e-5, head_rate=2e-4, warm_up=20, groups=4_000),
+}
 
 
 @click.command()
@@ -34,54 +45,82 @@ SAVED_EVERY = 50  # steps
     required=True,
     help="Folder of the cross-encoder, or of a reader to train on.",
 )
-@click.option("--work", type=click.Path(file_okay=False, path_type=Path), required=True, help="Checkpoints and log.")
-@click.option("--lessons", "count", default=Recipe().lessons, show_default=True)
-@click.option("--seed", default=Recipe().seed, show_default=True)
-@click.option("--frozen", default=Recipe().frozen, show_default=True, help="Lowest layers that stay as they are.")
-@click.option("--rate", default=Recipe().rate, show_default=True)
+@click.option("--weights", type=click.Path(exists=True, path_type=Path), help="Weights to put over those of --start.")
+@click.option("--work", type=click.Path(file_okay=False, path_type=Path), required=True, help="Checkpoints and recipe.")
+@click.option("--device", default=CPU, show_default=True, help="Of torch's: cuda, cuda:1, mps or cpu.")
+@click.option("--groups", "count", type=int, help="Questions to read.  [default: 230,000 on a GPU, 4,000 on a CPU]")
+@click.option("--minutes", type=float, help="Read as many as this machine can in so long.")
+@click.option("--seed", type=int)
+@click.option("--rate", type=float, help="The highest learning rate.")
+@click.option("--frozen", type=int, help="Lowest layers that stay as they are.")
 @click.option(
-    "--teacher", type=click.Path(exists=True, path_type=Path), help="Folder of the cross-encoder that scores sentences."
+    "--teacher",
+    type=click.Path(exists=True, path_type=Path),
+    help="Folder of the cross-encoder that teaches relevance.",
 )
-@click.option("--without", multiple=True, help="A set to leave out; may come several times.")
 def main(
     *,
     data: Path,
     start: Path,
+    weights: Path | None,
     work: Path,
-    count: int,
-    seed: int,
-    frozen: int,
-    rate: float,
+    device: str,
+    count: int | None,
+    minutes: float | None,
+    seed: int | None,
+    rate: float | None,
+    frozen: int | None,
     teacher: Path | None,
-    without: tuple[str, ...],
 ) -> None:
     """Train the reader on the sets in --data, from the weights in --start."""
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
     work.mkdir(parents=True, exist_ok=True)
-    chosen = lessons(data, seed, {name: share for name, share in MIX.items() if name not in without})[:count]
-    scorer = open_cross_encoder(teacher) if teacher else None
-    recipe = Recipe(
-        seed=seed, lessons=len(chosen), frozen=frozen, rate=rate, taught=Recipe().taught if teacher else 0.0
-    )
-    facts = {"recipe": recipe, "start": start.name, "lessons": counted(chosen)}
-    (work / "recipe.json").write_bytes(msgspec.json.encode(facts))
+    usual = USUAL[CPU if device == CPU else "cuda"]
+    chosen = {"groups": count, "seed": seed, "rate": rate, "frozen": frozen}
+    recipe = replace(usual, **{name: value for name, value in chosen.items() if value is not None})
+    torch.manual_seed(recipe.seed)
     pairs = Pairs(Tokenizer.from_file(str(start / TOKENIZER)))
-    todo = batches([item_of(lesson, pairs) for lesson in chosen], recipe)
-    network = first_network(start)
+    network = load(start, weights, attention="sdpa")
+    taught_by = first_network(teacher) if teacher else None
+    most = recipe.groups if minutes is None else ALL
+    every = groups(data, recipe.seed, most, each=FEW if device == CPU else None)
     with ThreadPoolExecutor(recipe.parts) as pool:
-        run = Run(network, recipe, work, pool)
-        click.echo(f"{len(chosen)} lessons, {len(todo)} steps, from step {run.step}")
-        begun, loss = time.monotonic(), 0.0
-        first = run.step
-        for batch in todo[run.step :]:
-            loss += run.learn(taught(batch, scorer, recipe.taught) if scorer else batch)
-            if run.step % SAVED_EVERY == 0:
-                pace = (run.step - first) * recipe.batch / (time.monotonic() - begun)
-                click.echo(f"step {run.step} of {len(todo)}: loss {loss / SAVED_EVERY:.4f}, {pace:.1f} lessons/s")
-                loss = 0.0
-                run.save()
-        run.save()
+        if minutes is not None:
+            recipe = sized(
+                recipe,
+                minutes,
+                every,
+                work,
+                Run(network, recipe, work, pairs=pairs, pool=pool, teacher=taught_by, device=device),
+            )
+        every = every[: recipe.groups]
+        facts = {"recipe": recipe, "start": start.name, "weights": weights and weights.name, "groups": counted(every)}
+        (work / RECIPE).write_bytes(msgspec.json.format(msgspec.json.encode(facts)) + b"\n")
+        run = Run(network, recipe, work, pairs=pairs, pool=pool, teacher=taught_by, device=device)
+        train(run, in_batches(every, recipe.batch, recipe.seed))
+
+
+def sized(recipe: Recipe, minutes: float, every: Sequence[Group], work: Path, run: Run) -> Recipe:
+    """As many groups as take so long at the pace of the first steps; as before, where a run is taken up again."""
+    if (work / RECIPE).is_file():
+        facts = msgspec.json.decode((work / RECIPE).read_bytes(), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(facts["recipe"], type=Recipe)
+    seconds = min(run.timed(every[place * recipe.batch : (place + 1) * recipe.batch]) for place in range(TIMED))
+    steps = max(1, min(round(60 * minutes / seconds), len(every) // recipe.batch))
+    click.echo(f"{seconds:.2f} s a step: {steps} steps")
+    return replace(recipe, groups=steps * recipe.batch)
+
+
+def train(run: Run, todo: Sequence[Sequence[Group]]) -> None:
+    click.echo(f"{len(todo)} steps, from step {run.step}")
+    begun, first, loss = time.monotonic(), run.step, 0.0
+    for batch in todo[run.step :]:
+        loss += run.learn(batch)
+        if run.step % SAVED_EVERY == 0:
+            pace = (run.step - first) * run.recipe.batch / (time.monotonic() - begun)
+            click.echo(f"step {run.step} of {len(todo)}: loss {loss / SAVED_EVERY:.4f}, {pace:.1f} groups/s")
+            loss = 0.0
+            run.save()
+    run.save()
     click.echo("done")
 
 

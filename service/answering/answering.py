@@ -204,12 +204,15 @@ class Answering:
         collections = self._catalogue.present()
         name = "default" if "default" in collections else next(iter(collections), "default")
         first = self.searcher(name)
+        operation = self.reader.operation
         return schema.Ready(
             status="ready",
             index_version=first.version,
             collections=[info_of(name, collection) for name, collection in collections.items()],
             recall=first.dense.recall,
             threshold=self.reader.threshold,
+            threshold_precision=operation.precision if operation else None,
+            threshold_coverage=operation.coverage if operation else None,
             models=[
                 schema.ModelInfo(role="encoder", name=first.encoder.name, sha256=first.encoder.sha256),
                 schema.ModelInfo(role="reader", name=self.reader.name, sha256=self.reader.sha256),
@@ -255,17 +258,21 @@ class Answering:
                 certain=self.reader.threshold,
                 limit=request.max_answers,
             )
-            if self.chooser is None or selection.status != "answered":
+            if selection.status != "answered":
+                return selection.status, compose(selection, searcher), 0.0
+            first = selection.answers[0]
+            needed = alternatives(first, reading.companions, 0.0, searcher)
+            if self.chooser is None:
+                selection = with_companions(selection, needed, searcher)
                 return selection.status, compose(selection, searcher), 0.0
         begun = deadline.elapsed_ms()
-        first = selection.answers[0]
         others = alternatives(first, reading.candidates, self.chooser.settings.floor, searcher)
         choice = self.chooser.choose(request.question, first.candidate, others, searcher, deadline)
         choosing = round(deadline.elapsed_ms() - begun, 3)
         if choice.failed:
             skipped.append(CHOOSE)
         with stage("compose"):
-            selection = with_companions(selection, choice.companions, searcher)
+            selection = with_companions(selection, choice.companions or needed, searcher)
             return selection.status, compose(selection, searcher), choosing
 
 

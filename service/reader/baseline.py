@@ -18,7 +18,7 @@ from index.collections.protocols import Searcher
 from index.search.terms import words
 from index.types import Hit, Span
 from service.reader.calibration import Fit, Floats
-from service.reader.reader import Candidate, Line, Reading, lines_of
+from service.reader.reader import Candidate, Line, Operation, Reading, lines_of
 from service.scheduling.deadline import Deadline
 from service.telemetry.metrics import PASSAGES
 
@@ -32,10 +32,11 @@ class FittedReader:
     name = "fitted"
 
     def __init__(self, fit: Fit | None = None) -> None:
-        packaged = files("service").joinpath("weights", "fitted.json").read_bytes()
+        packaged = files("service.reader").joinpath("weights", "fitted.json").read_bytes()
         self._fit = fit or msgspec.json.decode(packaged, type=Fit)
         self.sha256 = hashlib.sha256(msgspec.json.encode(self._fit)).hexdigest()
         self.threshold = self._fit.threshold
+        self.operation: Operation | None = None
 
     def read(
         self,

@@ -34,6 +34,7 @@ FORMAT = 1
 CARD, MODEL, TOKENIZER = "reader.json", "reader.onnx", "tokenizer.json"
 IDS, TYPES = "ids", "types"  # int64 [1, length] in
 HERE, PIECES = "pincite_here", "pincite_pieces"  # float32 [1] and [1, length, 3] out
+RELEVANCE = "pincite_relevance"  # float32 [1] out; readers before the third have none
 START, END, SENTENCE = 0, 1, 2  # the columns of PIECES
 
 Floats = NDArray[np.float32]
@@ -53,6 +54,7 @@ class Output(Struct, frozen=True):
 
     pair: Pair
     here: float  # the logit that the passage answers
+    relevance: float  # the logit that it is about what is asked, as the cross-encoder gives it; 0 without this head
     nowhere: float  # the logit of the span that stands for "no answer": start and end together
     pieces: Floats  # [pieces of the passage, 3]: start, end, sentence
 
@@ -71,8 +73,10 @@ class Network:
         except (Fail, InvalidGraph, InvalidProtobuf, ValueError) as error:
             raise ReaderDamaged(path=folder, reason=f"it cannot be loaded ({error})") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if ({each.name for each in inputs}, {each.name for each in outputs}) != ({IDS, TYPES}, {HERE, PIECES}):
+        names = {each.name for each in outputs}
+        if {each.name for each in inputs} != {IDS, TYPES} or names - {RELEVANCE} != {HERE, PIECES}:
             raise ReaderDamaged(path=folder, reason=f"{MODEL} is the file of another model")
+        self._outputs = [HERE, PIECES, *(names & {RELEVANCE})]
         self._folder = folder
         self.run(self.pairs.windows(self.pairs.question("Is it?"), "", "It is.")[0])  # would fail here, not in service
         self.scheduler = FairScheduler(threads or cpus())
@@ -110,19 +114,23 @@ class Network:
     def run(self, pair: Pair) -> Output:
         inputs = {IDS: np.array([pair.ids], np.int64), TYPES: np.array([pair.types], np.int64)}
         try:
-            here, pieces = self._session.run([HERE, PIECES], inputs)
+            here, pieces, *relevance = self._session.run(self._outputs, inputs)
         except (Fail, InvalidArgument, RuntimeException) as error:
             raise ReaderDamaged(path=self._folder, reason=f"it cannot read a passage ({error})") from error
-        if here.shape != (1,) or pieces.shape != (1, len(pair.ids), 3):
+        shapes = [each.shape for each in (here, pieces, *relevance)]
+        if shapes != [(1,), (1, len(pair.ids), 3), (1,)][: len(shapes)]:
             raise ReaderDamaged(path=self._folder, reason=f"{MODEL} is the file of another model")
-        return self.output(pair, float(here[0]), pieces[0])
+        return self.output(pair, float(here[0]), pieces[0], float(relevance[0][0]) if relevance else 0.0)
 
-    def output(self, pair: Pair, here: float, pieces: Floats) -> Output:
-        """Of a pair: the logit that it answers, and those of all its pieces [length, 3]. Raises ReaderDamaged."""
-        if not (np.isfinite(here) and np.isfinite(pieces).all()):
+    def output(self, pair: Pair, here: float, pieces: Floats, relevance: float) -> Output:
+        """Of a pair: the logits that it answers and is relevant, and those of all its pieces [length, 3].
+
+        Raises ReaderDamaged.
+        """
+        if not (np.isfinite([here, relevance]).all() and np.isfinite(pieces).all()):
             raise ReaderDamaged(path=self._folder, reason="what it makes of a passage are no numbers")
         passage = pieces[pair.first : pair.first + len(pair.spans)]
-        return Output(pair, here, float(pieces[0, START] + pieces[0, END]), passage)
+        return Output(pair, here, relevance, float(pieces[0, START] + pieces[0, END]), passage)
 
 
 def all_of(windows: list[Output | None]) -> list[Output]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -16,19 +15,25 @@ import numpy as np
 from msgspec import Struct
 
 from index.collections.protocols import Searcher
+from index.search.terms import words
 from index.text.passages import context
 from index.types import Hit, Span
 from service.errors import ReaderDamaged
 from service.reader.calibration import Floats, Logistic
+from service.reader.companions import COMPANION_FEATURES, MOST, companion_features
+from service.reader.confidence import CONFIDENCE_FEATURES, base_features, confidence_features
 from service.reader.network import Network
-from service.reader.reader import Candidate, Reading
+from service.reader.reader import Candidate, Operation, Reading
 from service.reader.span_features import FEATURES, Evidence, evidence_of, rendered, table
 from service.scheduling.deadline import Deadline
 from service.scheduling.fair_scheduler import Flow
 from service.telemetry.metrics import PASSAGES
 
 CALIBRATION = "calibration.json"
-CONFIDENCE_FEATURES = 7
+WAVE = 2  # passages read at once, before the next look at whether that is enough
+CONSIDERED = 30  # sentences, the best, that may be companions
+STAY_FEATURES = 7
+CERTAIN = 1e-6  # a confidence is taken to be this far from 0 and 1
 
 
 class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,12 +41,24 @@ class Calibration(Struct, frozen=True, forbid_unknown_fields=True):
 
     reader_sha256: str  # of the network that it belongs to
     sentence: Logistic  # how much speaks for a sentence
-    confidence: Logistic  # that the best one answers
+    confidence: Logistic  # that it answers
+    companion: Logistic  # that the answer needs a sentence beside the best one
+    needed: float  # the probability from which it is cited
+    stays: Logistic  # that the passages not read yet leave the best sentence the best
+    enough: float  # the probability from which reading on is given up
     threshold: float
+    precision: float  # of the answers shown at the threshold, the share that is right
+    coverage: float  # the share of questions that are answered at the threshold
     depth: int  # passages read at most
-    first: int  # passages read at once, before the first look at whether that is enough
-    enough: float  # the confidence from which reading on is given up
     provenance: dict[str, object]
+
+
+class Ranked(Struct, frozen=True):
+    """Each sentence once, best first, with its logit and the probability that it answers."""
+
+    evidence: list[Evidence]
+    logits: Floats
+    confidences: Floats
 
 
 class TrainedReader:
@@ -69,21 +86,27 @@ class TrainedReader:
     def threshold(self) -> float:
         return self.calibration.threshold
 
+    @property
+    def operation(self) -> Operation:
+        return Operation(self.calibration.precision, self.calibration.coverage)
+
     def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, deadline: Deadline | None = None) -> Reading:
         fit = self.calibration
         evidence: list[Evidence] = []
         hits = hits[: fit.depth]
-        ranked: list[tuple[Evidence, float]] = []
+        ranked = rank(evidence, fit)
         stop = unread = 0
         with self.network.flow(deadline) as flow:
-            for start, stop in waves(len(hits), fit.first):
-                found, unread = gather(self.network, question, hits[start:stop], searcher, first=start, flow=flow)
-                evidence += found
+            for start, stop in waves(len(hits)):
+                seen, unread = gather(self.network, question, hits[start:stop], searcher, first=start, flow=flow)
+                evidence += seen
                 ranked = rank(evidence, fit)
-                if unread or (ranked and ranked[0][1] >= fit.enough):
+                if unread or staying(ranked, stop, fit) >= fit.enough:
                     break
         PASSAGES.observe(stop - unread)
-        return Reading([candidate(each, confidence) for each, confidence in ranked], read=flow.runs, cut=unread > 0)
+        candidates = [candidate(*each) for each in zip(ranked.evidence, ranked.confidences, strict=True)]
+        chosen = [candidates[place] for place in companions(question, ranked, searcher, fit)]
+        return Reading(candidates, read=flow.runs, cut=unread > 0, companions=chosen)
 
 
 def network_on(device: str, folder: Path) -> Network:
@@ -112,46 +135,73 @@ def gather(
 
 def packaged() -> Path:
     """The folder of the reader that comes with Pincite."""
-    return Path(__file__).parents[1] / "weights"
+    return Path(__file__).parent / "weights"
 
 
-def waves(count: int, first: int) -> list[tuple[int, int]]:
-    """What is read together: `first` passages, then two at a time: (7, 4) -> 0 to 4, 4 to 6, 6 to 7."""
-    edges = [0, *range(min(first, count), count, 2), count]
-    return [(start, stop) for start, stop in pairwise(edges) if stop > start]
+def waves(count: int) -> list[tuple[int, int]]:
+    """What is read together: 5 -> 0 to 2, 2 to 4, 4 to 5."""
+    return [(start, min(start + WAVE, count)) for start in range(0, count, WAVE)]
 
 
 def above(hit: Hit) -> str:
     return context(hit.passage.document.title, hit.passage.passage.headings)
 
 
-def rank(evidence: Sequence[Evidence], fit: Calibration) -> list[tuple[Evidence, float]]:
-    """Each sentence once, best first, with the probability that it answers."""
-    if not evidence:
-        return []
-    logits = fit.sentence.logits(table(evidence))
+def rank(evidence: Sequence[Evidence], fit: Calibration) -> Ranked:
+    order, logits = ordered(evidence, fit.sentence)
+    if not order:
+        return Ranked([], logits, logits)
+    # A later answer is never surer than an earlier one, whatever the second curve makes of their logits.
+    confidences = np.minimum.accumulate(fit.confidence.probability(confidence_features(logits, order)))
+    return Ranked(order, logits, confidences)
+
+
+def ordered(evidence: Sequence[Evidence], curve: Logistic) -> tuple[list[Evidence], Floats]:
+    """Each sentence once, best first, with its logit [n]: the highest of the passages that hold it."""
+    logits = curve.logits(table(evidence))
     best: dict[tuple[int, Span], int] = {}
     for place in sorted(range(len(evidence)), key=lambda i: (-logits[i], evidence[i].hit, evidence[i].span)):
         best.setdefault((evidence[place].document, evidence[place].span), place)
-    order = list(best.values())
-    features = confidence_features(logits[order], table([evidence[i] for i in order]))
-    # A later answer is never surer than an earlier one, whatever the second curve makes of their logits.
-    confidences = np.minimum.accumulate(fit.confidence.probability(features))
-    return [(evidence[i], float(c)) for i, c in zip(order, confidences, strict=True)]
+    places = list(best.values())
+    return [evidence[place] for place in places], logits[places]
 
 
-def confidence_features(logits: Floats, features: Floats) -> Floats:
-    """What the confidence of each sentence is made of: its logit, its lead over the next, what the network said.
+def staying(ranked: Ranked, read: int, fit: Calibration) -> float:
+    """The probability that the passages after the first `read` leave the best sentence the best; 0 without any."""
+    if not ranked.evidence:
+        return 0.0
+    return float(fit.stays.probability(stay_features(ranked, read, fit))[0])
 
-    logits [n], descending; features [n, FEATURES] -> [n, CONFIDENCE_FEATURES].
-    """
-    following = np.append(logits[1:], logits[-1:] - 1)
-    lead = np.minimum(logits - following, 5.0)
-    return np.column_stack([logits, lead, features[:, :5]])
+
+def stay_features(ranked: Ranked, read: int, fit: Calibration) -> Floats:
+    """[1, STAY_FEATURES]: how sure the best sentence is, its leads, its passage, and how much has been read."""
+    first = base_features(ranked.logits, ranked.evidence)[0]
+    confidence = np.clip(ranked.confidences[0], CERTAIN, 1 - CERTAIN)
+    sure = np.log(confidence / (1 - confidence))
+    done = read / fit.depth
+    return np.array([[sure, *first[:4], done, sure * done]])
+
+
+def companions(question: str, ranked: Ranked, searcher: Searcher, fit: Calibration) -> list[int]:
+    """The places in the ranking of the sentences that the first needs beside it, in that order."""
+    evidence = ranked.evidence[:CONSIDERED]
+    if len(evidence) < 2:  # the first is alone
+        return []
+    texts = [searcher.content(each.document).text[slice(*each.span)] for each in evidence]
+    rarity = {word: searcher.rarity(word) for word in dict.fromkeys(words(question))}
+    features = companion_features(ranked.logits[: len(evidence)], evidence, texts, rarity)
+    return chosen_companions(fit.companion.probability(features), fit.needed)
+
+
+def chosen_companions(probabilities: Floats, needed: float) -> list[int]:
+    """Places in the ranking, from 1: at most MOST, the likeliest of those that reach `needed`, in their order."""
+    likeliest = np.argsort(-probabilities, kind="stable")[:MOST]
+    return sorted(int(place) + 1 for place in likeliest if probabilities[place] >= needed)
 
 
 def candidate(evidence: Evidence, confidence: float) -> Candidate:
-    return Candidate(evidence.document, evidence.number, evidence.number, evidence.span, confidence, evidence.highlight)
+    number = evidence.number
+    return Candidate(evidence.document, number, number, evidence.span, float(confidence), evidence.highlight)
 
 
 def read_calibration(path: Path, network: str) -> Calibration:
@@ -161,7 +211,8 @@ def read_calibration(path: Path, network: str) -> Calibration:
         raise ReaderDamaged(path=path.parent, reason=f"{path.name} cannot be read ({error})") from error
     if calibration.reader_sha256 != network:
         raise ReaderDamaged(path=path.parent, reason=f"{path.name} was fitted to another reader")
-    widths = len(calibration.sentence.weights), len(calibration.confidence.weights)
-    if widths != (FEATURES, CONFIDENCE_FEATURES) or min(calibration.depth, calibration.first) < 1:
+    curves = (calibration.sentence, calibration.confidence, calibration.companion, calibration.stays)
+    widths = (FEATURES, CONFIDENCE_FEATURES, COMPANION_FEATURES, STAY_FEATURES)
+    if tuple(len(curve.weights) for curve in curves) != widths or calibration.depth < 1:
         raise ReaderDamaged(path=path.parent, reason=f"{path.name} was not made by this version")
     return calibration

@@ -39,10 +39,18 @@ class Reading(Struct, frozen=True):
     candidates: list[Candidate]
     read: int = 0  # runs of a network that it took
     cut: bool = False  # whether there was no time to read all that should have been read
+    companions: list[Candidate] = []  # what the first candidate needs beside it, best first
 
     @property
     def confidence(self) -> float:
         return self.candidates[0].confidence if self.candidates else 0.0
+
+
+class Operation(Struct, frozen=True):
+    """What a reader's threshold is worth, on the questions that it was fitted to."""
+
+    precision: float  # the share of the answers shown that is right
+    coverage: float  # the share of the questions that are answered
 
 
 class Line(Struct, frozen=True):
@@ -66,6 +74,10 @@ class Reader(Protocol):
 
     @property
     def threshold(self) -> float: ...
+
+    @property
+    def operation(self) -> Operation | None:
+        """None where it was not measured."""
 
     def read(self, question: str, hits: Sequence[Hit], searcher: Searcher, deadline: Deadline | None = None) -> Reading:
         """Raises HungUp."""

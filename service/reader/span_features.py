@@ -18,7 +18,9 @@ from service.reader.pairs import within
 Logits = NDArray[np.float64]
 
 LONGEST = 40  # word pieces of a highlight
-FEATURES = 7
+FEATURES = 8
+SAID = 5  # of them, the first: what the network says of the sentence
+RELEVANCE_SCALE = 10.0
 
 
 class Evidence(Struct, frozen=True):
@@ -44,7 +46,7 @@ def evidence_of(hit: Hit, rank: int, outputs: Sequence[Output], searcher: Search
         seen = [weighed for output in outputs if (weighed := weigh(output, inner))]
         if not seen:
             continue  # nothing in it that the tokenizer knows
-        features, marked = max(seen, key=lambda each: sum(each[0]))
+        features, marked = max(seen, key=lambda each: sum(each[0][:SAID]))
         highlight = read.origin(marked) or span
         context = (1 / (1 + rank), hit.cosine or 0.0)
         found.append(Evidence(content.document.number, number, span, rank, (*features, *context), highlight))
@@ -61,8 +63,8 @@ def weigh(output: Output, sentence: Span) -> tuple[tuple[float, ...], Span] | No
     """What one window says for a sentence, as logarithms of probabilities, and its best span; None if it is not in it.
 
     Here: the passage answers. Share: of the answers that start and end somewhere in it, how much falls on this
-    sentence. Sentence: it answers, by the head for sentences. Span: the best one against "nowhere". The last is how
-    much better the sentence is than the others, by that head.
+    sentence. Sentence: it answers, by the head for sentences. Span: the best one against "nowhere". The last two are
+    the logits that the passage answers and is relevant, scaled.
     """
     pieces = within(output.pair.spans, sentence)
     if pieces.start == pieces.stop:
@@ -82,6 +84,7 @@ def weigh(output: Output, sentence: Span) -> tuple[tuple[float, ...], Span] | No
         log_sigmoid(score),
         log_sigmoid(best - output.nowhere),
         output.here / 10,
+        output.relevance / RELEVANCE_SCALE,
     )
     return features, marked
 

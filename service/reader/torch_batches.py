@@ -60,6 +60,9 @@ class BatchedNetwork(Network):
             mask[row, : len(pair.ids)] = 1
         mask[len(pairs) :, 0] = 1  # rows without a pair have something to look at as well
         with torch.inference_mode():
-            here, pieces = self._network(*(each.to(self._device) for each in (ids, types, mask)))
-        told, rows = here.float().cpu().tolist(), pieces.float().cpu().numpy()
-        return [self.output(pair, told[row], rows[row, : len(pair.ids)]) for row, pair in enumerate(pairs)]
+            outputs = self._network(*(each.to(self._device) for each in (ids, types, mask)))
+        here, pieces, relevance = (each.float().cpu().numpy() for each in outputs)
+        return [
+            self.output(pair, float(here[row]), pieces[row, : len(pair.ids)], float(relevance[row]))
+            for row, pair in enumerate(pairs)
+        ]

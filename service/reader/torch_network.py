@@ -19,31 +19,40 @@ from transformers import BertConfig, BertModel
 Array = NDArray[np.float32]
 HEADS = 12
 CROSS_ENCODER, READER = "model.onnx", "reader.onnx"
+UNQUANTIZED = ("LayerNorm", "relevance")  # their weights are no matrices of a product
 SCALE, ZERO, QUANTIZED = "_scale", "_zero_point", "_quantized"
 START, END, SENTENCE = 0, 1, 2  # the columns of what each piece gets
 
 
 class Network(nn.Module):
-    """Question and passage in; one logit for "it is answered here", three for each piece: start, end, sentence.
+    """Question and passage in; two logits for the pair: it is answered here, it is relevant; three for each piece.
 
-    The start and end of the first piece, which stands for the pair, are those of "nowhere".
+    Those are start, end and sentence. The start and end of the first piece, which stands for the pair, are those of
+    "nowhere". Relevance is read from the first piece after every layer: the lower ones keep what the upper ones forget.
     """
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
+        self.config = config
         self.bert = BertModel(config, add_pooling_layer=True)
         self.classifier = nn.Linear(config.hidden_size, 1)
         self.pieces = nn.Linear(config.hidden_size, 3)
+        self.relevance = nn.Linear((config.num_hidden_layers + 2) * config.hidden_size, 1)
         nn.init.normal_(self.pieces.weight, std=0.02)
         nn.init.zeros_(self.pieces.bias)
+        nn.init.zeros_(self.relevance.weight)
+        nn.init.zeros_(self.relevance.bias)
 
     def forward(
         self, ids: torch.Tensor, types: torch.Tensor, mask: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """ids, types, mask: int64 [batch, length] -> here [batch], pieces [batch, length, 3]."""
-        read = self.bert(input_ids=ids, token_type_ids=types, attention_mask=mask)
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """ids, types, mask: int64 [batch, length] -> here [batch], pieces [batch, length, 3], relevance [batch]."""
+        read = self.bert(input_ids=ids, token_type_ids=types, attention_mask=mask, output_hidden_states=True)
         here: torch.Tensor = self.classifier(read.pooler_output)[:, 0]
-        return here, self.pieces(read.last_hidden_state)
+        seen = torch.cat([read.pooler_output, *(layer[:, 0] for layer in read.hidden_states)], dim=1)
+        # Not as a product of matrices, which the export would round to int8, all layers on one scale.
+        relevance = (seen * self.relevance.weight).sum(dim=1) + self.relevance.bias
+        return here, self.pieces(read.last_hidden_state), relevance
 
 
 def config_of(weights: dict[str, Array], attention: str = "sdpa") -> BertConfig:
@@ -64,7 +73,7 @@ def config_of(weights: dict[str, Array], attention: str = "sdpa") -> BertConfig:
 
 
 def first_network(folder: Path, attention: str = "sdpa") -> Network:
-    """The network of an exported reader, or one that scores "here" as the cross-encoder in `folder` scores relevance.
+    """The network of an exported reader, or one whose "here" and relevance are the logit of the cross-encoder there.
 
     Raises ValueError where there is neither.
     """
@@ -75,8 +84,12 @@ def first_network(folder: Path, attention: str = "sdpa") -> Network:
     network = Network(config_of(weights, attention))
     state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     left = network.load_state_dict(state, strict=False)
-    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} - {"pieces"}:
+    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} - {"pieces", "relevance"}:
         raise ValueError(f"{path} is no such network: {left}")
+    if path.name == CROSS_ENCODER:
+        with torch.no_grad():
+            network.relevance.weight[0, : network.config.hidden_size] = network.classifier.weight[0]
+            network.relevance.bias[:] = network.classifier.bias
     return network
 
 
@@ -91,7 +104,7 @@ def stored_weights(path: Path) -> dict[str, Array]:
     makers = {output: node for node in graph.node for output in node.output}
     for node in graph.node:
         biases = [name for name in node.input if own(name) in weights and name.endswith(".bias")]
-        if node.op_type == "Add" and biases and "LayerNorm" not in biases[0]:
+        if node.op_type == "Add" and biases and not any(part in biases[0] for part in UNQUANTIZED):
             product = next(name for name in node.input if name not in biases)
             matrix = multiplied(makers, product)
             weights[own(biases[0]).removesuffix("bias") + "weight"] = dequantized(stored, matrix).T
@@ -104,7 +117,9 @@ def own(name: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    return own(name).startswith(("bert.", "classifier.", "pieces.")) and name.endswith((".weight", ".bias"))
+    return own(name).startswith(("bert.", "classifier.", "pieces.", "relevance.")) and name.endswith(
+        (".weight", ".bias")
+    )
 
 
 def multiplied(makers: dict[str, onnx.NodeProto], name: str) -> str:

@@ -22,12 +22,10 @@ from eval.benchmarks import (
     stores,
 )
 from eval.benchmarks.inference import bare_questions_per_second
-from eval.benchmarks.readers import side_by_side
 from eval.benchmarks.store_fixtures import KINDS
 from eval.benchmarks.stores import on_set
 from eval.training import ablation, train_reader
-from service.reader.selection import UNTRAINED, open_reader
-from tests.support.evaluating import ASKED, small_set
+from tests.support.evaluating import small_set
 
 MAINS = {
     "choosers": choosers.main,
@@ -53,13 +51,6 @@ def test_a_benchmark_describes_itself(name: str) -> None:
     described = CliRunner().invoke(main, ["--help"])
     assert (described.exit_code, described.exception) == (0, None)
     assert "Usage:" in described.output
-
-
-def test_readers_are_measured_beside_each_other(tmp_path: Path, documents: Path, index_folder: Path) -> None:
-    readers = {"textbook": open_reader(UNTRAINED, index_folder), "trained": open_reader(None, index_folder)}
-    text = side_by_side(small_set(tmp_path / "set", documents), index_folder, readers, tmp_path / "runs")
-    assert f"### small, {len(ASKED)} questions" in text
-    assert all(f"| {name} | " in text for name in readers)
 
 
 @pytest.mark.parametrize("kind", KINDS)

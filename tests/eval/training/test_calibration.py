@@ -7,18 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from sklearn.linear_model import LogisticRegression
 
 from eval.training.calibration import (
     NEVER,
-    PRECISION,
     SAME,
     calibrate,
     cross_fit,
-    early_exit,
-    fit_confidence,
+    fit_curve,
+    needed_beside,
+    operation,
     path_of,
     threshold_of,
+    weights_of,
 )
 from eval.training.logistic import fit_logistic, folds
 from eval.training.reading import Seen
@@ -38,11 +42,15 @@ def seen_some(count: int, seed: int) -> list[Seen]:
         evidence, right = [], []
         for sentence in range(20):
             strength = float(rng.normal(3.0 if sentence == place else -1.0, 1.0))
-            features = (min(strength - 3, 0.0), *(float(x) for x in rng.normal(size=4)), 1 / (1 + sentence // 2), 0.5)
+            noise = [float(x) for x in rng.normal(size=5) / 3]
+            features = (min(strength - 3, 0.0), *noise, 1 / (1 + sentence // 2), 0.5)
             span = Span(10 * sentence, 10 * sentence + 9)
             evidence.append(Evidence(1, sentence, span, sentence // 2, features, span))
             right.append(sentence == place)
-        found.append(Seen(str(number), "made", f"doc{number % 17}", answerable, evidence, right, [1.0] * 20))
+        needed = [[[place]]] if answerable else []
+        texts = [f"Sentence {sentence}." for sentence in range(20)]
+        group, f1 = f"doc{number % 17}", [1.0] * 20
+        found.append(Seen(str(number), "made", group, answerable, evidence, right, f1, texts, {"ferry": 1.0}, needed))
     return found
 
 
@@ -67,9 +75,20 @@ def test_a_confidence_does_not_depend_on_the_scale_of_a_feature() -> None:
     features = rng.normal(size=(60, 3))
     right = features[:, 0] + rng.normal(size=60) > 0
     scale, shift = np.array([1000.0, 0.01, 1.0]), np.array([5.0, -3.0, 0.0])
-    plain = fit_confidence(features, right).probability(features)
-    scaled = fit_confidence(features * scale + shift, right).probability(features * scale + shift)
+    weights = np.ones(60)
+    plain = fit_curve(features, right, weights).probability(features)
+    scaled = fit_curve(features * scale + shift, right, weights).probability(features * scale + shift)
     assert scaled == pytest.approx(plain, abs=1e-4)
+
+
+def test_what_never_differs_does_not_count() -> None:
+    rng = np.random.default_rng(6)
+    features = rng.normal(size=(60, 3))
+    features[:, 1] = 7.0
+    right = features[:, 0] > 0
+    curve = fit_curve(features, right, np.ones(60))
+    assert curve.weights[1] == 0.0
+    assert np.isfinite(curve.weights).all()
 
 
 def test_one_sort_of_answer_alone_gives_a_constant() -> None:
@@ -94,34 +113,47 @@ def test_what_is_right_is_told_from_what_is_not(seen: list[Seen]) -> None:
     assert confidence[right].mean() > confidence[~right].mean() + 0.3
 
 
-def test_above_the_threshold_nine_of_ten_are_right() -> None:
-    rng = np.random.default_rng(2)
-    confidence = rng.uniform(0.7, 1.0, size=500)
-    right = rng.uniform(size=500) < confidence
-    threshold = threshold_of(confidence, right)
-    assert right[confidence >= threshold].mean() >= PRECISION - 0.01
-    assert threshold_of(np.array([0.3, 0.2]), np.array([False, False])) == 1.0
+def test_sets_weigh_alike(seen: list[Seen]) -> None:
+    weights = weights_of([*seen, *(replace(each, dataset="other") for each in seen[:30])])
+    assert weights[:300].sum() == pytest.approx(weights[300:].sum())
+    assert weights.mean() == pytest.approx(1.0)
 
 
-def test_where_that_precision_is_out_of_reach_most_right_answers_are_shown() -> None:
-    confidence = np.linspace(0.0, 0.9, 1000)
-    right = np.arange(1000) % 2 == 0
-    threshold = threshold_of(confidence, right)
-    assert right[confidence >= threshold].sum() == pytest.approx(0.9 * right.sum(), abs=2)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.floats(0.1, 2)), min_size=1, max_size=30))
+def test_no_threshold_is_worth_much_more_than_the_one_chosen(rows: list[tuple[float, bool, float]]) -> None:
+    confidence, weights = np.array([row[0] for row in rows]), np.array([row[2] for row in rows])
+    confidence = np.round(confidence, 3)
+    right = np.array([row[1] for row in rows])
+
+    def worth(threshold: float) -> float:
+        shown = confidence >= threshold
+        return float((weights * np.where(right, 1.0, -2.0))[shown].sum())
+
+    best = max([0.0, *(worth(each) for each in confidence)])
+    threshold = threshold_of(confidence, right, weights)
+    assert threshold == 1.0 or worth(threshold) >= 0.95 * best - 1e-9
+    if best > 1e-9:
+        precision, coverage = operation(confidence, right, weights, threshold)
+        assert precision > 2 / 3 - 1e-9
+        assert 0 < coverage <= 1
+
+
+def test_a_companion_is_what_the_evidence_needs_beside_the_first(seen: list[Seen]) -> None:
+    evidence = seen[0].evidence
+    assert list(needed_beside(3, [[3], [5, 6], [9]], evidence)) == [5, 6, 9]
+    assert list(needed_beside(4, [[3], [5, 6]], evidence)) == []
+    assert list(needed_beside(3, [[3]], evidence)) == []
 
 
 def test_stopping_early_leaves_the_first_answers_as_they_are(seen: list[Seen]) -> None:
     fit = calibrate(seen, "0" * 64, {})
-    enough, read = early_exit(seen, fit)
-    assert enough == fit.enough
-    assert 4 <= read < 10
-    same = 0
+    assert fit.enough < NEVER
+    stops = []
     for each in seen:
         path = path_of(each, fit)
-        stopped = next((step for step in path if step[1] >= enough), path[-1])
-        same += stopped[2] == path[-1][2]
-    assert same / len(seen) >= SAME
-    assert enough < NEVER
+        stops.append(next((s for s in path if fit.stays.probability(s.features[None])[0] >= fit.enough), path[-1]))
+    assert np.mean([step.stays for step in stops]) >= SAME - 0.01
+    assert np.mean([step.read for step in stops]) < 9
 
 
 def test_calibrate_writes_what_the_index_is_answered_with(index_folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -48,6 +49,7 @@ from service.llm import choosing
 from service.llm.choosing import Choice, Chooser, Shown, numbers_in, picked
 from service.llm.circuit import Circuit
 from service.llm.endpoint import MOST_BYTES, Endpoint, chat_address
+from service.reader.neural import CALIBRATION, packaged
 from service.reader.reader import Candidate
 from service.scheduling.deadline import Deadline
 from service.settings import AT_ONCE, ChooserSettings, Settings, chooser_key, chooser_settings
@@ -68,6 +70,16 @@ KEY = "sk-not-in-any-log"
 def settings(url: str, **changes: object) -> ChooserSettings:
     usual = ChooserSettings(url=url, model="scripted", timeout_s=60, tokens=2000, sentences=3, floor=0.01)
     return replace(usual, **changes)
+
+
+@pytest.fixture(scope="module")
+def seeds_index(seeds_index: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a threshold at which ASKED is answered: one sentence alone is not sure enough for the usual one."""
+    index = tmp_path_factory.mktemp("chooser") / "index"
+    shutil.copytree(seeds_index, index)
+    fitted = json.loads((packaged() / CALIBRATION).read_text())
+    (index / CALIBRATION).write_text(json.dumps(fitted | {"threshold": 0.3}))
+    return index
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +248,7 @@ def test_it_is_not_asked_where_the_answer_has_all_words_of_the_question(alone: A
 
 def test_what_it_is_shown_keeps_to_the_floor_and_to_the_budget(alone: Answering) -> None:
     shown = []
-    for floor, tokens in ((0.0, 100_000), (0.03, 100_000), (0.0, 100)):
+    for floor, tokens in ((0.002, 100_000), (0.03, 100_000), (0.002, 100)):
         with endpoint("[]") as (url, asked), answering_with(alone, url, floor=floor, tokens=tokens) as answering:
             ask(answering)
             shown.append(set(numbered(asked.prompts[0]).values()))

@@ -18,13 +18,17 @@ from onnx import numpy_helper
 from index.collections.opening import open_searcher
 from index.embedding import models
 from index.search.searcher import Searcher
+from index.search.terms import words
+from index.types import Span
 from pincite import run
 from service.errors import ReaderDamaged
-from service.reader.network import CARD, MODEL, TOKENIZER, Network
-from service.reader.neural import CALIBRATION, TrainedReader, packaged, rank, waves
+from service.reader.companions import COMPANION_FEATURES, companion_features
+from service.reader.confidence import beside
+from service.reader.network import CARD, MODEL, RELEVANCE, TOKENIZER, Network
+from service.reader.neural import CALIBRATION, TrainedReader, chosen_companions, packaged, rank, waves
 from service.reader.pairs import OVERLAP, WINDOW, starts
 from service.reader.selection import open_reader
-from service.reader.span_features import Evidence, best_span, log_sum, softmax_share
+from service.reader.span_features import FEATURES, Evidence, best_span, log_sum, softmax_share
 
 ROOT = Path(__file__).parents[3]
 PASSAGE = (
@@ -154,19 +158,70 @@ def test_shares_of_a_softmax_add_up_to_one() -> None:
 
 
 def test_passages_are_read_in_waves_that_cover_them() -> None:
-    assert waves(7, 4) == [(0, 4), (4, 6), (6, 7)]
-    assert waves(3, 4) == [(0, 3)]
-    assert waves(0, 4) == []
+    assert waves(5) == [(0, 2), (2, 4), (4, 5)]
+    assert waves(1) == [(0, 1)]
+    assert waves(0) == []
 
 
 def test_confidence_does_not_rise_down_the_ranking(reader: TrainedReader, searcher: Searcher) -> None:
     rng = np.random.default_rng(1)
     evidence = [
-        Evidence(1, n, (10 * n, 10 * n + 9), n, tuple(rng.normal(size=7)), (10 * n, 10 * n + 3))  # type: ignore[arg-type]
+        Evidence(1, n, Span(10 * n, 10 * n + 9), n, tuple(rng.normal(size=FEATURES)), Span(10 * n, 10 * n + 3))
         for n in range(20)
     ]
-    confidences = [confidence for _, confidence in rank(evidence, reader.calibration)]
-    assert confidences == sorted(confidences, reverse=True)
+    ranked = rank(evidence, reader.calibration)
+    assert len(ranked.evidence) == 20
+    assert ranked.confidences.tolist() == sorted(ranked.confidences, reverse=True)
+
+
+def evidence_in(passages: list[int]) -> list[Evidence]:
+    spans = [Span(10 * n, 10 * n + 9) for n in range(len(passages))]
+    return [Evidence(1, n, spans[n], hit, (0.0,) * FEATURES, spans[n]) for n, hit in enumerate(passages)]
+
+
+def test_what_else_was_read_is_looked_for_in_other_passages() -> None:
+    ranked = evidence_in([0, 0, 2, 1])
+    assert beside(np.array([3.0, 2.0, 1.0, -1.0]), ranked, -9.0).tolist() == [1.0, 1.0, 3.0, 3.0]
+    assert beside(np.array([3.0, 2.0]), ranked[:2], -9.0).tolist() == [-9.0, -9.0]
+
+
+def test_an_answer_takes_the_sentences_that_it_needs_and_no_more() -> None:
+    assert chosen_companions(np.array([0.2, 0.9, 0.1, 0.8, 0.7, 0.6]), 0.5) == [2, 4, 5]
+    assert chosen_companions(np.array([0.2, 0.4]), 0.5) == []
+
+
+def test_companions_are_weighed_by_what_they_add() -> None:
+    ranked = evidence_in([0, 0, 1])
+    texts = ["The mill was sold by Clara Hoffmann.", "Clara Hoffmann lived in Aldhaven.", "Copper melts."]
+    rarity = dict.fromkeys(words("Where did the seller of the mill live? Aldhaven?"), 1.0)
+    features = companion_features(np.array([2.0, 1.0, 0.0]), ranked, texts, rarity)
+    assert features.shape == (2, COMPANION_FEATURES)
+    added, linking = features[:, 12], features[:, 14]
+    assert added[0] > added[1] == 0.0
+    assert linking[0] > linking[1] == 0.0
+
+
+def test_a_reader_tells_what_its_threshold_is_worth(reader: TrainedReader) -> None:
+    assert 0.5 < reader.operation.precision <= 1
+    assert 0 < reader.operation.coverage < 1
+
+
+def test_a_network_without_a_relevance_head_is_read_as_well(tmp_path: Path) -> None:
+    model = onnx.load(str(packaged() / MODEL))
+    kept = [each for each in model.graph.output if each.name != RELEVANCE]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    folder = copied(tmp_path)
+    onnx.save(model, str(folder / MODEL))
+    card = json.loads((folder / CARD).read_text())
+    card["model_sha256"] = models.file_sha256(folder / MODEL)
+    (folder / CARD).write_text(json.dumps(card))
+    (((window,),), ((whole,),)) = (
+        Network(each).read("When does the ferry leave?", [("", PASSAGE)]) for each in (folder, packaged())
+    )
+    assert window.relevance == 0.0
+    assert whole.relevance != 0.0
+    assert window.here == whole.here
 
 
 # ---- loading
