@@ -25,7 +25,7 @@ from eval.benchmarks.inference import bare_questions_per_second
 from eval.benchmarks.store_fixtures import KINDS
 from eval.benchmarks.stores import on_set
 from eval.training import ablation, train_reader
-from tests.support.evaluating import small_set
+from tests.support.evaluating import ASKED, small_set
 
 MAINS = {
     "choosers": choosers.main,
