@@ -68,7 +68,12 @@ class Tokens:
                 write(source[start:end] if name is None else NAME.sub(name, source[start:end], count=1))
                 if name is not None and kind == START and self._may_copy(end):
                     return end
-            elif kind == TokenType.COMMENT and foreign.is_here() and source.startswith(CDATA, start):
+            elif (
+                kind == TokenType.COMMENT
+                and foreign.is_here()
+                and source.startswith(CDATA, start)
+                and self._may_copy(start)
+            ):
                 return self._cdata(start + len(CDATA))
             elif kind == TokenType.DOCTYPE:
                 write(source[start:end])
