@@ -11,6 +11,7 @@ import re
 
 from msgspec import Struct
 
+from service.answering.qualifiers import speaks_of_another
 from service.answering.quantities import dates_differ, quantities_differ, quantity_of
 
 PARTICLE = r"(?:de|del|della|der|den|di|da|du|la|le|van|von|zu|al|bin|ibn|of|the) "
@@ -60,6 +61,8 @@ def conflict(question: str, a: Statement, b: Statement) -> str | None:
 
 def of_one_thing(question: str, a: str, b: str) -> bool:
     """Whether both contain about as many words of the question: at least half as many, give or take one."""
+    if speaks_of_another(question, a, b) or speaks_of_another(question, b, a):
+        return False
     asked = stems(question)
     first, second = len(asked & stems(a)), len(asked & stems(b))
     return 2 * min(first, second) >= max(first, second) - 1
