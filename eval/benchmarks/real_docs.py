@@ -8,6 +8,7 @@ where it holds one of the texts of `accept`, case and white space aside; where t
 
 from __future__ import annotations
 
+import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,9 +23,10 @@ from index.backends import open_backend
 from index.collections.build import BuildReport
 from index.collections.build import build as build_documents
 from service.answering.answering import Answering
-from service.schema import AskRequest, AskResponse
+from service.schema import Answer, AskRequest
 
 Outcome = Literal["right", "wrong", "held back", "rightly held back"]
+SEED = 21
 SPACE = re.compile(r"\s+")
 
 
@@ -51,10 +53,11 @@ class Asked(Struct, frozen=True):
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/real"), show_default=True)
+@click.option("--most", type=int, help="Questions of each set, at most; always the same ones.")
 @click.option("--misses", is_flag=True, help="Print every question that was not answered rightly.")
-def main(*, folders: Sequence[Path], out: Path, misses: bool) -> None:
+def main(*, folders: Sequence[Path], out: Path, most: int | None, misses: bool) -> None:
     """Ask the questions of every set below FOLDERS and print a table by kind."""
-    asked = [each for root in folders for folder in sets_in(root) for each in ask_all(folder, out / folder.name)]
+    asked = [each for root in folders for folder in sets_in(root) for each in ask_all(folder, out / folder.name, most)]
     out.mkdir(parents=True, exist_ok=True)
     (out / "asked.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(asked))
     for each in asked if misses else ():
@@ -72,11 +75,13 @@ def sets_in(root: Path) -> Iterator[Path]:
     yield from sorted(path.parent for path in root.glob("*/questions.jsonl"))
 
 
-def ask_all(folder: Path, work: Path) -> list[Asked]:
+def ask_all(folder: Path, work: Path, most: int | None) -> list[Asked]:
     """Build the set's documents in `work` (what is unchanged costs nothing), and ask its questions in order."""
     index = work / "index"
     build(folder / "corpus", index)
     questions = msgspec.json.Decoder(Question).decode_lines((folder / "questions.jsonl").read_bytes())
+    if most is not None and most < len(questions):
+        questions = random.Random(SEED).sample(questions, most)  # noqa: S311
     answering = Answering.open(index)
     try:
         return [outcome_of(folder.name, each, answering) for each in questions]
@@ -90,25 +95,25 @@ def build(corpus: Path, index: Path) -> BuildReport:
 
 
 def outcome_of(corpus: str, question: Question, answering: Answering) -> Asked:
-    shown = answering.ask(AskRequest(question=question.question, max_answers=1), "real")
     everything = answering.ask(AskRequest(question=question.question, max_answers=20, min_confidence=0), "real")
+    shown = everything.answers if everything.confidence >= answering.reader.threshold else []
     ranks = [rank for rank, each in enumerate(everything.answers, start=1) if holds(each.text, question.accept)]
     return Asked(
         corpus=corpus,
         kind=question.kind,
         question=question.question,
         outcome=judged(shown, question.accept),
-        confidence=shown.confidence,
+        confidence=everything.confidence,
         answer=everything.answers[0].text if everything.answers else None,
         accept=question.accept,
         rank=ranks[0] if ranks else None,
     )
 
 
-def judged(response: AskResponse, accept: Sequence[str] | None) -> Outcome:
-    if not response.answers:
-        return "rightly held back" if accept is None else "held back"
-    return "right" if holds(response.answers[0].text, accept) else "wrong"
+def judged(shown: Sequence[Answer], accept: Sequence[str] | None) -> Outcome:
+    if not shown:
+        return "held back" if accept else "rightly held back"
+    return "right" if holds(shown[0].text, accept) else "wrong"
 
 
 def holds(text: str, accept: Sequence[str] | None) -> bool:
@@ -130,7 +135,7 @@ def table(asked: Sequence[Asked]) -> str:
 
 
 def row(kind: str, asked: Sequence[Asked]) -> str:
-    answerable = [each for each in asked if each.accept is not None]
+    answerable = [each for each in asked if each.accept]
     right = sum(each.outcome == "right" for each in answerable)
     wrong = sum(each.outcome == "wrong" for each in asked)
     held = sum(each.outcome == "held back" for each in answerable)
