@@ -4,6 +4,8 @@ PinciteError
 ├── DocumentError              a single document is rejected; the others are not affected
 │   ├── BinaryFile
 │   ├── UndecodableFile
+│   │   ├── BrokenUtf8         UTF-8 but for a few bytes
+│   │   └── AmbiguousEncoding  too little text to tell several old encodings apart
 │   ├── StatefulEncoding
 │   ├── UnknownEncoding
 │   ├── FormatNotRead
@@ -88,6 +90,17 @@ class BinaryFile(DocumentError):
 
 class UndecodableFile(DocumentError):
     message = "{source}: cannot be decoded as {encoding}. Save it as UTF-8."
+
+
+class BrokenUtf8(UndecodableFile):
+    message = "{source}: is UTF-8, but for the byte {byte} at {offset}. Correct it, and save it again."
+
+
+class AmbiguousEncoding(UndecodableFile):
+    message = (
+        "{source}: is not UTF-8, and may be {candidates}. Say which: `--encoding NAME` of `pincite build`, "
+        "`?encoding=NAME` of a request; or save it as UTF-8."
+    )
 
 
 class StatefulEncoding(DocumentError):

@@ -22,10 +22,12 @@ from litestar.types import Message, Scope
 from litestar.utils.path import normalize_path
 
 from index.errors import (
+    AmbiguousEncoding,
     BadCollectionName,
     BadPattern,
     BadSource,
     BeyondStore,
+    BrokenUtf8,
     CollectionExists,
     CollectionNotFound,
     CollectionNotMade,
@@ -139,6 +141,8 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UnknownEncoder: Kind(422, "unknown-encoder", "The encoder is not installed", ("encoder",)),
     errors.UnknownTokens: Kind(422, "unknown-encoding", "The token encoding is not available", ("encoding", "known")),
     UndecodableFile: Kind(422, "undecodable-document", "The document is not in its encoding", ("source", "encoding")),
+    BrokenUtf8: Kind(422, "broken-utf8", "A byte of the document is not UTF-8", ("source", "encoding", "offset")),
+    AmbiguousEncoding: Kind(422, "ambiguous-encoding", "The encoding cannot be told", ("source", "candidates")),
     BadSource: Kind(422, "bad-source", "The document name is invalid", ("source", "reason")),
     StorageFull: Kind(507, "storage-full", "The disk is full", detail=FULL),
     StorageReadOnly: Kind(503, "storage-read-only", "The index is read-only", detail=READ_ONLY),

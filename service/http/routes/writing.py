@@ -11,7 +11,9 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from index.collections.document_writer import Precondition
 from index.errors import (
+    AmbiguousEncoding,
     BadSource,
+    BrokenUtf8,
     CollectionNotFound,
     DocumentError,
     DocumentNotFound,
@@ -68,6 +70,8 @@ STORAGE = (
             DocumentTooLarge,
             DocumentError,
             UndecodableFile,
+            BrokenUtf8,
+            AmbiguousEncoding,
             BadSource,
         ),
     },

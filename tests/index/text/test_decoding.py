@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import (
+    AmbiguousEncoding,
     BinaryFile,
+    BrokenUtf8,
     DocumentError,
     StatefulEncoding,
     UndecodableFile,
@@ -18,6 +21,7 @@ from index.errors import (
 )
 from index.text.decoding import BOMS, MULTIBYTE, decode
 from index.text.positions import PositionMap
+from tests.support.encoded import samples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 CODECS = st.sampled_from([*sorted({encoding for _, encoding in BOMS}), *sorted(MULTIBYTE), "cp1252", "koi8-r"])
@@ -133,6 +137,58 @@ def test_what_is_no_text_encoding_is_refused(charset: str) -> None:
 def test_a_binary_file_is_refused(data: bytes) -> None:
     with pytest.raises(BinaryFile):
         decode(data, "a.bin")
+
+
+@pytest.mark.parametrize(
+    ("data", "offset"),
+    [
+        ("Geöffnet ab neun Uhr.".encode() + b"\x9d", 22),
+        (b"Open from nine.\x9d", 15),
+        ("Schöner Gruß".encode()[:-1], 12),
+        (b"Open \xe2\x80", 5),
+    ],
+)
+def test_utf8_with_a_broken_byte_is_refused_with_its_place(data: bytes, offset: int) -> None:
+    for charset in (None, "utf-8"):
+        with pytest.raises(BrokenUtf8) as caught:
+            decode(data, "a.txt", charset)
+        assert caught.value.facts["offset"] == offset
+        assert f"at {offset}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("博物館は月曜日に休みます。", "iso-2022-jp"),
+        ("박물관은 문을 닫습니다.", "iso-2022-kr"),
+        ("博物馆星期一关闭。", "hz"),
+        ("Größere Gruppen", "utf-7"),
+    ],
+)
+def test_text_of_seven_bits_in_a_stateful_encoding_is_refused(text: str, encoding: str) -> None:
+    with pytest.raises(StatefulEncoding):
+        decode(text.encode(encoding), "a.txt")
+
+
+@pytest.mark.parametrize("text", ["C++-code, a+b-c and +4912345678", "~{ is not ~} a quote", "press \x1b to leave"])
+def test_what_only_looks_stateful_is_plain_text(text: str) -> None:
+    assert decode(text.encode(), "a.txt").text == text
+
+
+def test_hardly_any_old_encoding_is_mistaken_in_silence() -> None:
+    outcomes: Counter[str] = Counter()
+    for _, encoding, text in samples():
+        data = text.encode(encoding)
+        assert decode(data, "a.txt", encoding).text == text
+        try:
+            decoded = decode(data, "a.txt")
+        except AmbiguousEncoding:
+            outcomes["refused"] += 1
+            continue
+        assert decoded.guessed
+        outcomes["right" if decoded.text == text else "wrong"] += 1
+    assert outcomes["wrong"] <= 0.03 * outcomes.total()
+    assert outcomes["right"] >= 0.8 * outcomes.total()
 
 
 @pytest.mark.parametrize(("data", "charset"), [(b"\xff\xfe\0", None), (b"\x80", "utf-8"), (b"\x81", "cp1252")])
