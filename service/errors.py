@@ -114,6 +114,10 @@ class BadParameter(RequestError):
     message = "The parameter {parameter!r} {reason}."
 
 
+class BadMetadata(RequestError):
+    message = "{value!r} cannot be the {parameter} of a document: {reason}."
+
+
 class BadCursor(RequestError):
     message = "The cursor is invalid. Start again without a cursor."
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from operator import itemgetter
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from msgspec import Struct
 from index.errors import BadPattern, BadSource, DocumentError, SourceConflict
 
 LONGEST_SOURCE = 1024  # bytes in UTF-8
+WILDCARDS = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+TOKEN = re.compile(r"\\[*?\[\]\\]|\[(?P<bracketed>[*?\[])\]|\*\*/|\*\*|.", re.DOTALL)
 LONGEST_PATTERN = 1000  # code points
 LOOK_ALIKES = re.compile(r"[∕⁄／⧸╱＼∖⧵﹨]")  # look like a slash or backslash, and would suggest another path
 DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE)
@@ -96,36 +99,38 @@ def select(patterns: Sequence[str], sources: Sequence[str]) -> list[int]:
     for pattern in patterns:
         match = matcher(pattern)
         begin = beginning(pattern)
-        if begin == pattern:
-            start = bisect_left(sources, pattern)
-            places.update(range(start, start + (sources[start : start + 1] == [pattern])))
-            continue
         start = bisect_left(sources, begin)
+        if not any(token in WILDCARDS for token in tokens(pattern)):
+            places.update(range(start, start + (sources[start : start + 1] == [begin])))
+            continue
         end = bisect_right(sources, begin, key=itemgetter(slice(len(begin))))
-        every = pattern.endswith("**") and pattern.count("*") == 2 and "?" not in pattern
+        every = [*tokens(pattern)] == [*begin, "**"]
         places.update(place for place in range(start, end) if every or match.fullmatch(sources[place]))
     return sorted(places)
 
 
+def tokens(pattern: str) -> Iterator[str]:
+    r"""Wildcards, and code points; an escaped one as backslash and code point: `a\*b*` -> `a`, `\*`, `b`, `*`.
+
+    `[*]`, `[?]` and `[[]` are escapes as well, as in a shell.
+    """
+    for found in TOKEN.finditer(pattern):
+        yield f"\\{found['bracketed']}" if found["bracketed"] else found[0]
+
+
 def beginning(pattern: str) -> str:
     """The literal prefix of all sources that match a pattern: "news/2*.md" -> "news/2"."""
-    return re.split(r"[*?]", pattern, maxsplit=1)[0]
+    return "".join(map(literal, takewhile(lambda token: token not in WILDCARDS, tokens(pattern))))
+
+
+def literal(token: str) -> str:
+    return token[-1]
 
 
 def matcher(pattern: str) -> re2._Regexp:
     if len(pattern) > LONGEST_PATTERN:
         raise BadPattern(pattern=pattern[:40] + "…", reason=f"it is longer than {LONGEST_PATTERN} characters")
-    expression = ""
-    rest = pattern
-    while rest:
-        for wildcard, meaning in (("**/", "(?:.*/)?"), ("**", ".*"), ("*", "[^/]*"), ("?", "[^/]")):
-            if rest.startswith(wildcard):
-                expression += meaning
-                rest = rest.removeprefix(wildcard)
-                break
-        else:
-            expression += re2.escape(rest[0])
-            rest = rest[1:]
+    expression = "".join(WILDCARDS.get(token) or re2.escape(literal(token)) for token in tokens(pattern))
     try:
         return re2.compile(f"(?s){expression}")
     except re2.error as error:

@@ -96,6 +96,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.MalformedJson: Kind(400, "malformed-json", "The body is not JSON"),
     errors.BadField: Kind(400, "bad-field", "A field is missing, unknown or of the wrong type", ("field",)),
     errors.RepeatedField: Kind(400, "repeated-field", "A field is repeated", ("field",)),
+    errors.BadMetadata: Kind(422, "bad-metadata", "A date or an address is invalid", ("parameter", "reason")),
     errors.BadParameter: Kind(400, "bad-parameter", "A query parameter is invalid", ("parameter",)),
     errors.BadCursor: Kind(400, "bad-cursor", "The cursor is invalid"),
     errors.BadHeader: Kind(400, "bad-header", "A header is malformed"),

@@ -23,6 +23,7 @@ from index.errors import (
     StoreUnavailable,
     UndecodableFile,
 )
+from index.text.metadata import is_date, is_url
 from index.text.preparation import SenderMetadata
 from index.types import Document
 from service import errors
@@ -56,7 +57,11 @@ STORAGE = (
     summary="Add or replace a document",
     tags=["documents"],
     guards=GUARDS,
-    opt={"scope": "write", "parameters": ("collection", "title", "url", "date"), "prefix": "/v1/documents/"},
+    opt={
+        "scope": "write",
+        "parameters": ("collection", "title", "url", "date", "encoding"),
+        "prefix": "/v1/documents/",
+    },
     responses={
         200: success(DocumentRecord, "Replaced", examples.answered("document")),
         201: success(DocumentRecord, "Added", examples.answered("document")),
@@ -64,6 +69,7 @@ STORAGE = (
             *STORAGE,
             errors.NotAcceptable,
             errors.BodyTooLarge,
+            errors.BadMetadata,
             errors.UnsupportedMedia,
             errors.Overloaded,
             errors.TooManyUploads,
@@ -86,6 +92,7 @@ async def put_document(
     title: Annotated[str | None, QueryParameter(description="Overrides the document's own")] = None,
     url: Annotated[str | None, QueryParameter(description="Where the document is published")] = None,
     date: Annotated[str | None, QueryParameter(description="The document's date")] = None,
+    encoding: Annotated[str | None, QueryParameter(description="Overrides a guess; Content-Type wins over it")] = None,
     collection: Collection = "default",
     match: IfMatch = None,
     none_match: IfNoneMatch = None,
@@ -94,7 +101,8 @@ async def put_document(
     if (coding := request.headers.get("content-encoding", "identity")) != "identity":
         raise errors.UnsupportedMedia(given=coding, expected="not compressed")
     media_type, options = request.content_type
-    metadata = SenderMetadata(media_type, options.get("charset"), title, url, date)
+    check_metadata(url, date)
+    metadata = SenderMetadata(media_type, options.get("charset") or encoding, title, url, date)
     writer = answering.collection(collection).writer
     guard = expecting(name, match, none_match)
     with uploads.slot():
@@ -128,6 +136,14 @@ async def delete_document(
     """The file is unavailable immediately; its bytes leave the disk at the next compaction."""
     writer = answering.collection(collection).writer
     await changes.commit(partial(writer.delete, [name], expecting(name, match, None)))
+
+
+def check_metadata(url: str | None, date: str | None) -> None:
+    """Raise BadMetadata for a date that is none, and for an address that no link may lead to."""
+    if date is not None and not is_date(date):
+        raise errors.BadMetadata(parameter="date", value=date, reason="it is not a date such as 2025-04-13")
+    if url is not None and not is_url(url):
+        raise errors.BadMetadata(parameter="url", value=url, reason="it is not http, https or mailto")
 
 
 def expecting(source: str, match: str | None, none_match: str | None) -> Precondition:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import BadPattern, BadSource, SourceConflict
-from index.text.sources import check_source, find_files, matcher, select
+from index.text.sources import beginning, check_source, find_files, matcher, select
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,13 @@ def test_one_name_in_two_folders_is_an_error_that_names_both(tmp_path: Path) -> 
         find_files([tmp_path / "one", tmp_path / "two"])
     assert str(tmp_path / "one") in str(raised.value)
     assert str(tmp_path / "two") in str(raised.value)
+
+
+@pytest.mark.parametrize("pattern", [r"a\*b.md", "a[*]b.md", r"\a\*b.md".replace("\\a", "a"), r"?\*b.md", r"a\**"])
+def test_a_wildcard_in_a_name_can_be_escaped(pattern: str) -> None:
+    assert select([pattern], ["a*b.md", "axb.md"]) == [0]
+
+
+def test_brackets_without_a_wildcard_mean_themselves() -> None:
+    assert select(["a[1].md"], ["a1.md", "a[1].md"]) == [1]
+    assert beginning(r"news\?/2*.md") == "news?/2"
