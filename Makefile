@@ -30,7 +30,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores capacity load soak torture train-reader examples docs lock clean
+.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores bench-thresholds capacity load soak torture train-reader examples docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -91,6 +91,9 @@ bench-updates: $(VENV)/installed-dev  ## measure latency while documents change:
 
 bench-chooser: $(VENV)/installed-dev  ## measure the effect of a language model on citations: scripted models, right and hostile
 	$(BIN)/python -m eval.benchmarks.choosers
+
+bench-thresholds: $(VENV)/installed-dev  ## measure what the thresholds of answering do, each at several values
+	$(BIN)/python -m eval.benchmarks.thresholds --out runs/thresholds
 
 bench-ray: $(VENV)/installed-dev  ## measure building with Ray workers, one of them killed halfway
 	$(BIN)/python -m eval.benchmarks.ray_build

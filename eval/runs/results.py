@@ -27,6 +27,7 @@ PARTS = (
     "stores",
     "ray",
     "chooser",
+    "thresholds",
 )
 HEAD = """# Results
 

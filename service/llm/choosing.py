@@ -30,7 +30,8 @@ from service.telemetry.instrumentation import stage
 from service.telemetry.metrics import CHOICES, LEFT_ALONE
 
 NEEDED = 0.05  # share of the question's words that other sentences must add before the model is asked
-LONGER = 2.0  # times the given time: what the model is assumed to need if that was not enough
+# Times the given time: what the model is assumed to need if that was not enough. Doubled, as in exponential backoff.
+LONGER = 2.0
 LONGEST = 200  # characters of a reply; numbers need no more
 CHOSEN, NONE = "chosen", "none"
 BUSY, DEADLINE, ALONE = "busy", "deadline", "left-alone"

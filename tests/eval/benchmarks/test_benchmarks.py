@@ -20,6 +20,7 @@ from eval.benchmarks import (
     real_docs,
     servers,
     stores,
+    thresholds,
 )
 from eval.benchmarks.inference import bare_questions_per_second
 from eval.benchmarks.store_fixtures import KINDS
@@ -39,6 +40,7 @@ MAINS = {
     "real_docs": real_docs.main,
     "servers": servers.main,
     "stores": stores.main,
+    "thresholds": thresholds.main,
     "ablation": ablation.main,
     "train_reader": train_reader.main,
 }
