@@ -12,6 +12,7 @@ from eval.benchmarks.relocations import deleted, edited, inserted, relocated
 from eval.benchmarks.thresholds import ANSWERING, BASELINE, CHOICE, PAIRS, RELOCATION, Constant
 from index.collections.collection import Collection
 from service.answering import quantities, relocation
+from service.reader.selection import open_reader
 from tests.support.evaluating import ASKED, small_set
 
 CONSTANTS = (*ANSWERING, *PAIRS, *RELOCATION, *CHOICE, *BASELINE)
@@ -24,16 +25,21 @@ def test_the_served_value_is_among_those_tried(constant: Constant) -> None:
 
 
 def test_each_value_is_set_while_it_is_measured_and_the_served_one_afterwards() -> None:
-    served, tried = quantities.ROUGH, []
+    served = quantities.ROUGH
+    tried: list[float] = []
     constant = Constant(quantities, "ROUGH", (0.0, served))
-    table = thresholds.varied([constant], lambda: {"value": float(tried.append(quantities.ROUGH) or quantities.ROUGH)})
-    assert tried == [0.0, served]
-    assert quantities.ROUGH == served
+
+    def figures() -> dict[str, float]:
+        tried.append(quantities.ROUGH)
+        return {"value": quantities.ROUGH}
+
+    table = thresholds.varied([constant], figures)
+    assert [*tried, quantities.ROUGH] == [0.0, served, served]
     assert f"| **quantities.ROUGH {served:g}** | {served:.3f} |" in table
 
 
 def test_answers_to_a_small_set_are_measured(tmp_path: Path, documents: Path, index_folder: Path) -> None:
-    asking = thresholds.Asking(index_folder, thresholds.open_reader(None, index_folder))
+    asking = thresholds.Asking(index_folder, open_reader(None, index_folder))
     try:
         figures = asking.figures(small_set(tmp_path / "set", documents))
         question, _, text, _ = ASKED[0]
