@@ -20,7 +20,6 @@ from msgspec.structs import replace
 from eval.benchmarks import real_docs
 from eval.benchmarks.bench import OWN
 from eval.benchmarks.choosers import Bench, Remembering, evidence_of, models
-from eval.benchmarks.readers import sample
 from eval.benchmarks.relocations import relocated
 from eval.datasets.dataset import Dataset, Question
 from eval.datasets.loading import load
@@ -30,6 +29,7 @@ from eval.runs.environment import Settings
 from eval.runs.evaluation import ask
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.target import InProcess
+from eval.training.gathering import sampled
 from index.collections.collection import Collection
 from index.collections.protocols import Searcher
 from index.types import Hit
@@ -169,6 +169,12 @@ class Asking:
 def needy_of(dataset: Dataset) -> list[Question]:
     """The answered questions that need several sentences."""
     return [question for question in dataset.questions if question.evidence and question.status == "answered"]
+
+
+def sample(dataset: Dataset, most: int) -> Dataset:
+    """A fixed sample of the questions, in their order."""
+    chosen = sampled(len(dataset.questions), most)
+    return replace(dataset, questions=[dataset.questions[place] for place in chosen])
 
 
 def some(dataset: Dataset, most: int) -> Dataset:

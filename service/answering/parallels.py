@@ -17,6 +17,7 @@ from service.answering.asked import Asked
 from service.answering.highlighting import cells_of
 from service.reader.reader import Candidate
 
+# `make bench-thresholds` shows what these do.
 AHEAD = 0.05  # the share of the question by which the best of several parallels must be ahead of the next
 SURE_AT_MOST = 0.95
 LEFT = 0.3  # of its confidence, what a parallel keeps that the question does not name

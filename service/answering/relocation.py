@@ -22,8 +22,7 @@ from service.answering.citations import CONTEXT, LONGEST_WHOLE
 from service.schema import GivenCitation
 
 MOST = 500  # occurrences compared by context; if there are more, only the sentence number decides
-# `make bench-thresholds` shows what LEAD, FIRM, BRIEF and ALIKE do. LEAD from 4 to 16 and FIRM from 8 to 24 hardly
-# matter; a smaller BRIEF finds more and puts more in the wrong place; a larger ALIKE puts more there.
+# `make bench-thresholds` shows what LEAD, FIRM, BRIEF and ALIKE do.
 LEAD = 8  # code points of context by which the best occurrence must lead
 FIRM = 16  # least code points of context of the best occurrence
 BRIEF = 12  # code points; a shorter quote needs context

@@ -21,6 +21,7 @@ from service.answering.units import parts_in_front
 from service.reader.reader import Candidate, Reading
 
 COMPARED = 5  # confident candidates that are checked for a conflict
+# `make bench-thresholds` shows what CLOSE and NEEDED do.
 CLOSE = 0.6  # least confidence of a contradiction, as a share of the first answer's
 NEEDED = 0.2  # share of the question's words that a neighbour must add to be cited too
 LEANS_BACK = re.compile(

@@ -24,6 +24,7 @@ from service.reader.reader import Candidate, Reading
 AnswerKind = Literal["sentences", "list", "steps", "row", "code"]
 
 LONGEST_UNIT = 4000  # code points; of a longer list the items are answers, each by itself
+# `make bench-thresholds` shows what ADDS does.
 ADDS = 0.2  # the share of the question's words that an introduction or a heading must add to be cited in front
 ASKS_HOW = re.compile(
     r"\b(?:how (?:do|does|can|could|to|should|would|must)|how's|steps?|procedure|instructions?|command|wie|comment)\b",

@@ -29,6 +29,7 @@ from service.settings import AT_ONCE, ChooserSettings
 from service.telemetry.instrumentation import stage
 from service.telemetry.metrics import CHOICES, LEFT_ALONE
 
+# `make bench-thresholds` shows what NEEDED does.
 NEEDED = 0.05  # share of the question's words that other sentences must add before the model is asked
 # Times the given time: what the model is assumed to need if that was not enough. Doubled, as in exponential backoff.
 LONGER = 2.0

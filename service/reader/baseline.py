@@ -22,6 +22,7 @@ from service.reader.reader import Candidate, Line, Operation, Reading, lines_of
 from service.scheduling.deadline import Deadline
 from service.telemetry.metrics import PASSAGES
 
+# `make bench-thresholds` shows what NEIGHBOUR_GAIN does.
 NEIGHBOUR_GAIN = 0.3  # share of the question's words that a neighbour must add to be cited too
 READ_AHEAD = 10  # passages that are read
 
