@@ -20,7 +20,7 @@ from service.answering.catalogue import Catalogue, Limited
 from service.answering.composing import compose, passage_found
 from service.answering.context_packing import MOST_PACKED, packed_context
 from service.answering.retrieval import Retrieval
-from service.answering.selection import Status, alternatives, select, with_companions
+from service.answering.selection import Status, alternatives, length, select, united, with_companions
 from service.answering.units import as_units
 from service.answering.verifying import verify
 from service.reader.reader import Reader, Reading
@@ -272,7 +272,8 @@ class Answering:
         if choice.failed:
             skipped.append(CHOOSE)
         with stage("compose"):
-            selection = with_companions(selection, choice.companions or needed, searcher)
+            most = self.chooser.settings.sentences - length(first.candidate.run)
+            selection = with_companions(selection, united(needed, choice.companions, most), searcher)
             return selection.status, compose(selection, searcher), choosing
 
 

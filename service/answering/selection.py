@@ -84,6 +84,21 @@ def with_companions(selection: Selection, companions: Sequence[Candidate], searc
     return replace(selection, answers=grouped(selection.ranked, selection.limit, searcher, companions))
 
 
+def united(needed: Sequence[Candidate], chosen: Sequence[Candidate], most: int) -> list[Candidate]:
+    """The reader's own companions, and what a language model chose besides, up to `most` sentences."""
+    companions = list(needed)
+    for candidate in chosen:
+        sentences = sum(length(each.run) for each in companions) + length(candidate.run)
+        if sentences <= most and not any(candidate.run.meets(each.run) for each in companions):
+            companions.append(candidate)
+    return companions
+
+
+def length(run: Run) -> int:
+    """In sentences."""
+    return run.last - run.first + 1
+
+
 def grouped(
     ranked: Sequence[Candidate], limit: int, searcher: Searcher, companions: Sequence[Candidate] = ()
 ) -> list[SelectedAnswer]:
