@@ -51,6 +51,10 @@ class Reader:
         for name in ("seeds", "eval"):
             (folder / name).symlink_to(ROOT / name)
         (folder / ".pincite").symlink_to(index)
+        for made in (self.home / ".pincite", folder / ".pincite-demo", folder / ".pincite-eval"):
+            (made / "encoders").mkdir(parents=True)
+            for exported in (index / "encoders").iterdir():  # or every page would export the encoder again
+                (made / "encoders" / exported.name).symlink_to(exported.resolve())
         command = folder / ".venv" / "bin" / "pincite"
         command.parent.mkdir(parents=True)
         command.write_text(f'#!/bin/sh\nexec {sys.executable} -m pincite "$@"\n', encoding="utf-8")
