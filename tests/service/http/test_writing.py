@@ -73,9 +73,9 @@ def test_the_charset_of_the_header_wins(client: TestClient[Any]) -> None:
     ("path", "content", "headers", "status"),
     [
         ("a.txt", bytes(range(256)), {}, 415),
-        ("a.pdf", b"%PDF-1.7", {}, 415),
+        ("a.pdf", b"%PDF-1.7", {}, 422),
         ("a.txt", b"x", {"Content-Type": "text/plain; charset=iso-2022-jp"}, 415),
-        ("a.txt", b"x", {"Content-Type": "text/html"}, 415),
+        ("a.txt", b"x", {"Content-Type": "image/png"}, 415),
         ("a.txt", b"x", {"Content-Encoding": "gzip"}, 415),
         ("a.txt", b"\xff\xff", {"Content-Type": "text/plain; charset=utf-8"}, 422),
         ("a/%2e%2e/b.txt", b"x", {}, 422),
