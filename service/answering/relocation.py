@@ -22,7 +22,6 @@ from service.answering.citations import CONTEXT, LONGEST_WHOLE
 from service.schema import GivenCitation
 
 MOST = 500  # occurrences compared by context; if there are more, only the sentence number decides
-# `make bench-thresholds` shows what LEAD, FIRM, BRIEF and ALIKE do.
 LEAD = 8  # code points of context by which the best occurrence must lead
 FIRM = 16  # least code points of context of the best occurrence
 BRIEF = 12  # code points; a shorter quote needs context
@@ -134,21 +133,11 @@ class Relocation:
     def _standing(self, number: int, quote: str) -> Place | None:
         """The position of a quote that starts with this sentence, ends with a sentence, and matches."""
         start = self._sentences[number].start
-        wanted = folded(quote)
-        length = 0
-        for last in range(number, len(self._sentences)):
-            end = self._sentences[last].end
-            if last > number:
-                length += len(folded(self._text[self._sentences[last - 1].end : self._sentences[last].start]))
-            length += self._folded_lengths[last]
-            if length >= len(wanted):
-                same = length == len(wanted) and folded(self._text[start:end]) == wanted
-                return Place(number, last, Span(start, end)) if same else None
-        return None
-
-    @cached_property
-    def _folded_lengths(self) -> list[int]:
-        return [len(folded(self._text[start:end])) for start, end in self._sentences]
+        span = Span(start, start + len(quote))
+        last = bisect_left(self._sentences, (span.end,)) - 1
+        if last < number or self._sentences[last].end != span.end or not self._text.startswith(quote, start):
+            return None
+        return Place(number, last, span)
 
     def _edited(self, number: int, citation: GivenCitation) -> bool:
         """Whether the quoted sentences are here, in their context, but edited."""
@@ -158,9 +147,7 @@ class Relocation:
             if not number <= last < len(self._sentences):
                 continue
             span = Span(self._sentences[number].start, self._sentences[last].end)
-            if self._match(Place(number, last, span), citation).complete and alike(
-                folded(self._text[slice(*span)]), folded(quote)
-            ):
+            if self._match(Place(number, last, span), citation).complete and alike(self._text[slice(*span)], quote):
                 beside = (self._standing(first, quote) for first in range(number, min(number + 2, last + 1)))
                 return all(place is None or place.last > last for place in beside)  # not put in front of it or behind
         return False
@@ -172,7 +159,7 @@ class Relocation:
         """The numbers of the sentences, by text."""
         numbers: dict[str, list[int]] = defaultdict(list)
         for number, (start, end) in enumerate(self._sentences):
-            numbers[folded(self._text[start:end])].append(number)
+            numbers[self._text[start:end]].append(number)
         return dict(numbers)
 
     @cached_property
@@ -186,9 +173,8 @@ class Relocation:
         return self._known[quote]
 
     def _all_places(self, quote: str) -> Iterator[Place]:
-        wanted = folded(quote)
-        for length in self._lengths[: bisect_right(self._lengths, len(wanted))]:
-            for number in self._numbers.get(wanted[:length], ()):
+        for length in self._lengths[: bisect_right(self._lengths, len(quote))]:
+            for number in self._numbers.get(quote[:length], ()):
                 if place := self._standing(number, quote):
                     yield place
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -277,16 +276,11 @@ def test_of_equal_sentences_the_one_in_its_context_is_found(versions: Versions) 
     assert found.citation.quote.prefix.endswith("The north sold little. ")
 
 
-@pytest.mark.parametrize("wrap", [lambda line: line.replace("\n", "\r\n"), lambda line: line.replace("\nold", " old")])
-def test_words_that_were_wrapped_anew_have_moved(versions: Versions, wrap: Callable[[str], str]) -> None:
+def test_line_breaks_inside_a_quote_are_part_of_it(versions: Versions) -> None:
     line = "The ferry leaves Aldhaven at 7:40 each morning from the\nold pier. It returns at noon.\n"
-    quote = line[: line.index(" It")]
-    before, after = versions.of(a=line), versions.of(a=wrap(line))
-    found = told(before, after, quote)
-    assert found.status == "moved"
-    assert found.citation is not None
-    assert found.citation.quote.exact == wrap(quote)
-    assert told(before, after, "It returns at noon.").status in ("moved", "valid")
+    before, after = versions.of(a=line), versions.of(a=line.replace("\n", "\r\n"))
+    assert told(before, after, line[: line.index(" It")]).status == "changed"
+    assert told(before, after, "It returns at noon.").status == "moved"
 
 
 def test_a_part_of_a_sentence_too_long_to_be_cited_whole_is_found_in_its_context(versions: Versions) -> None:
@@ -355,9 +349,7 @@ def test_a_citation_that_lies_is_never_valid(unchanged: Searcher, data: st.DataO
         true_now = sent.range.byte == tuple(len(text[:n].encode("utf-16-le")) + 2 for n in (start, end))
     assert (found.status == "valid") == true_now
     if found.citation is not None:
-        exact = text[slice(*found.citation.range.codepoint)]
-        assert found.citation.quote.exact == exact
-        assert exact.split() == quote.split()
+        assert found.citation.quote.exact == quote == text[slice(*found.citation.range.codepoint)]
 
 
 def test_a_sentence_repeated_twenty_thousand_times_is_told_by_its_number(versions: Versions) -> None:
