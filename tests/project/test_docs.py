@@ -18,7 +18,7 @@ from tests.support.snippets import Reader, blocks
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))]
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
-RUN = ("getting-started", "http-api", "formats", "command-line", "evaluation", "operations", "security")
+RUN = ("getting-started", "http-api", "formats", "command-line", "operations", "security")
 LONGEST_README = 130  # lines
 
 
