@@ -268,6 +268,7 @@ for _method, _path, _key in (
     ("GET", "documents?collection=theirs", "reader"),
     ("GET", f"documents/{SECRET}?collection=theirs", "reader"),
     ("GET", f"texts/{SECRET}?collection=theirs", "reader"),
+    ("GET", f"pages/{SECRET}?collection=theirs", "reader"),
     ("GET", "documents/metals.md", "reader"),
     ("GET", "collections/theirs", "reader"),
     ("GET", "collections/nobodys", "reader"),
