@@ -400,7 +400,9 @@ def test_pages_of_listed_origins_and_of_live_tokens_may_ask_and_no_others(index:
             assert told.status_code == 401
             assert told.headers["access-control-allow-origin"] == origin
             exposed = told.headers["access-control-expose-headers"]
-            assert {"ETag", "Content-Range", "Retry-After", "X-Request-Id"} == set(exposed.split(", "))
+            assert {"ETag", "Content-Range", "Retry-After", "X-Request-Id", "X-Page-Size", "X-Page-Count"} == set(
+                exposed.split(", ")
+            )
             assert "access-control-allow-credentials" not in told.headers
         ring.revoke(token.id)
         for origin in (gone, "https://evil.example", "null"):
