@@ -51,11 +51,12 @@ def load(start: Path, checkpoint: Path | None, share: float = 1.0, attention: st
     if checkpoint is not None:
         first = network.state_dict()
         learned = weights_of(checkpoint)
+        unknown = sorted(learned.keys() - first.keys())
+        if unknown:
+            raise click.ClickException(f"{checkpoint} holds weights of another network: {unknown}")
         new = {name for name in learned if name.startswith(("pieces.", "relevance."))}
-        mixed = {n: w if n in new else first[n] + share * (w - first[n]) for n, w in learned.items()}
-        left = network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()}, strict=False)
-        if left.unexpected_keys:
-            raise click.ClickException(f"{checkpoint} holds weights of another network: {left.unexpected_keys}")
+        mixed = {n: w if n in new else torch.lerp(first[n], w.to(first[n].dtype), share) for n, w in learned.items()}
+        network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()}, strict=False)
     return network.eval()
 
 
