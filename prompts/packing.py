@@ -18,6 +18,7 @@ from msgspec import Struct
 from index.types import Span
 
 MARKED = re.compile(r"\[[0-9]+\]")
+WORD = re.compile(r"[^\W_]")
 APART = "\n\n"
 
 TextOf = Callable[[int], str]  # document text by document number
@@ -81,9 +82,9 @@ def in_reading_order(runs: Sequence[Run]) -> list[Run]:
 
 
 def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
-    """In reading order, with neighbours joined: only white space separates them.
+    """In reading order, with neighbours joined: nothing that can be read separates them.
 
-    Sentences 3, 7 and 4 of a document -> 3 to 4, 7.
+    That is white space, or the rule below the header of a table. Sentences 3, 7 and 4 of a document -> 3 to 4, 7.
     """
     found: list[Run] = []
     for run in in_reading_order(runs):
@@ -91,7 +92,7 @@ def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
         if (
             before
             and before.document == run.document
-            and not text_of(run.document)[before.span.end : run.span.start].strip()
+            and not WORD.search(text_of(run.document), before.span.end, run.span.start)
         ):
             whole = Span(before.span.start, max(before.span.end, run.span.end))
             found[-1] = Run(run.document, before.first, max(before.last, run.last), whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from index.storage.layout import Layout
 
 settings.register_profile("pincite", deadline=None)  # an example's duration depends on the machine
 settings.load_profile("pincite")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell that starts the tests in the background does that
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the processes under test would inherit it
 
 ROOT = Path(__file__).parent.parent
 EXPORTER = ("export.py", "onnx_encoder.py", "wordpieces.py", "torch_encoder.py")

@@ -65,6 +65,7 @@ class Constant(Struct, frozen=True):
 
 ANSWERING = (
     Constant(selection, "CLOSE", (0, 0.3, 0.6, 0.9)),
+    Constant(selection, "COMMON", (0, 0.25, 0.5, 0.75, 1)),
     Constant(selection, "NEEDED", (0, 0.1, 0.2, 0.3, 0.4)),
     Constant(units, "ADDS", (0.05, 0.1, 0.2, 0.3, 0.4)),
     Constant(parallels, "AHEAD", (0.01, 0.025, 0.05, 0.1, 0.2)),

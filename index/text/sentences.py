@@ -57,6 +57,9 @@ GERMAN_MONTH = re.compile(r"Januar|Februar|März|April|Mai|Jun[io]|Jul[io]|Augus
 TITLE = re.compile(r"(?:\b(?:Dra|Sr|Sra|Srta|Mme|Mlle|Hr|Fr|डॉ|ул|им)|\B[Ss]tr)\.\s+$")
 COMPANY = re.compile(r"(?:Inc|Ltd|LLC|Corp|Co|GmbH|AG|plc|S\.A)\b")  # Yahoo! Inc.
 TIME = re.compile(r"\b[ap]\.m\.\s+$")
+# nupunkt takes quadratic time for stops in a run without white space, where no sentence starts anyway. Its end counts.
+LONG_RUN = re.compile(r"(?<!\S)\S{1000,}(?=\S{100})")
+NO_STOPS = dict.fromkeys(map(ord, ".!?…"), "x")
 LOOK_BACK = 16  # code points that the three patterns above need, white space included
 
 
@@ -114,7 +117,8 @@ def _spans(block: str, origin: int, propose: Propose) -> Iterator[Span]:
 
 def _starts(block: str, propose: Propose) -> list[int]:
     """The sentence starts in a block after the first."""
-    proposed = {start for start, _ in propose(block)} | set(_more_starts(block))
+    short_runs = LONG_RUN.sub(lambda run: run[0].translate(NO_STOPS), block)
+    proposed = {start for start, _ in propose(short_runs)} | set(_more_starts(block))
     has_capitals = block != block.lower()
     kept_whole = [found.span() for found in KEPT_WHOLE.finditer(block)] if "](" in block or "`" in block else []
     starts: list[int] = []

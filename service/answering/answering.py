@@ -105,8 +105,6 @@ class Answering:
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, deadline)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
-        with stage("compose"):
-            reading = as_units(request.question, reading, searcher)
         status, answers, choosing = self._answers(request, reading, searcher, deadline, skipped)
         returned = max(request.passages, DEPTH if READ in skipped else 0)
         total = deadline.elapsed_ms()
@@ -238,7 +236,7 @@ class Answering:
         with stage("read"):
             reading = self.reader.read(question, hits, searcher, deadline)
         PAIRS.observe(reading.read)
-        return reading
+        return as_units(question, reading, searcher)
 
     def _answers(
         self,

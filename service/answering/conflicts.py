@@ -68,6 +68,12 @@ def of_one_thing(question: str, a: str, b: str) -> bool:
     return 2 * min(first, second) >= max(first, second) - 1
 
 
+def in_common(a: str, b: str) -> float:
+    """The share of the content words of the shorter that are in the other too."""
+    first, second = stems(a), stems(b)
+    return len(first & second) / max(1, min(len(first), len(second)))
+
+
 def plain(text: str) -> str:
     return " ".join(WORD.findall(text.lower()))
 

@@ -16,13 +16,14 @@ from index.types import Span
 from prompts.packing import Run
 from service.answering.asked import Asked
 from service.answering.citations import LONGEST_WHOLE
-from service.answering.conflicts import Statement, conflict, plain
+from service.answering.conflicts import Statement, conflict, in_common, plain
 from service.answering.units import parts_in_front
 from service.reader.reader import Candidate, Reading
 
 COMPARED = 5  # confident candidates that are checked for a conflict
-# `make bench-thresholds` shows what CLOSE and NEEDED do.
+# `make bench-thresholds` shows what these do.
 CLOSE = 0.6  # least confidence of a contradiction, as a share of the first answer's
+COMMON = 0.5  # share of the words of the shorter that two contradicting sentences of one document have in common
 NEEDED = 0.2  # share of the question's words that a neighbour must add to be cited too
 LEANS_BACK = re.compile(
     r"[\W_]*(?:it|its|he|his|she|her|they|their|this|these|that|those|such|there|both|the latter|the former)\b",
@@ -63,15 +64,16 @@ def select(
 ) -> Selection:
     """The first `limit` answers of at least `threshold`. Candidates with the same words are one answer.
 
-    If another contradicts the first, with both at least `certain` and of similar confidence, both sides are returned,
-    whatever the limit.
+    If another contradicts the first, which must be at least `certain`, and is of similar confidence, both sides are
+    returned, whatever the limit and the threshold: who is shown one side must see the other.
     """
     shown = [candidate for candidate in reading.candidates if candidate.confidence >= threshold]
-    least = max(certain, CLOSE * reading.confidence)
-    sure = [candidate for candidate in shown if candidate.confidence >= least]
-    other_side = contradiction(question, sure[:COMPARED], searcher)
+    close = [candidate for candidate in reading.candidates if candidate.confidence >= CLOSE * reading.confidence]
+    sure = close[:COMPARED] if shown and shown[0].confidence >= certain else []
+    other_side = contradiction(question, sure, searcher)
     if other_side:
-        shown = [shown[0], shown[other_side], *(each for i, each in enumerate(shown) if i not in (0, other_side))]
+        other = sure[other_side]
+        shown = [shown[0], other, *(each for each in shown[1:] if each is not other)]
         limit = max(limit, 2)
     asked = Asked.of(question, searcher)
     ranked = [as_quoted(with_support(question, candidate, searcher), searcher) for candidate in shown]
@@ -174,7 +176,10 @@ def contradiction(question: str, candidates: Sequence[Candidate], searcher: Sear
     statements = [statement_of(candidate, searcher.content(candidate.document)) for candidate in candidates]
     first = statements[0]
     for place, each in enumerate(statements[1:], start=1):
-        if first and each and conflict(question, first, each):
+        if not (first and each and conflict(question, first, each)):
+            continue
+        # A document goes on to other matters more often than it contradicts itself.
+        if candidates[place].document != candidates[0].document or in_common(first.text, each.text) >= COMMON:
             return place
     return None
 

@@ -42,11 +42,15 @@ def as_units(question: str, reading: Reading, searcher: Searcher) -> Reading:
     asked = Asked.of(question, searcher)
     kept: dict[tuple[int, int, int], Candidate] = {}
     answers = [each for each in reading.candidates if is_answer(each, asked, searcher.content(each.document))]
-    for candidate in told_apart(answers, asked, searcher):
+    weighed = told_apart(answers, asked, searcher)
+    for candidate in weighed:
         content = searcher.content(candidate.document)
         unit = unit_of(candidate, asked, content)
         kept.setdefault((unit.document, unit.first, unit.last), unit)
-    return replace(reading, candidates=list(kept.values()))
+    confidences = {candidate.run: candidate.confidence for candidate in weighed}
+    # A row that the question does not name is no companion of the one that it names; a heading is nobody's.
+    companions = [each for each in reading.companions if confidences.get(each.run, 0) >= each.confidence]
+    return replace(reading, candidates=list(kept.values()), companions=companions)
 
 
 def is_answer(candidate: Candidate, asked: Asked, content: Content) -> bool:

@@ -166,6 +166,12 @@ def test_neighbours_become_one_run_and_the_best_document_comes_first() -> None:
     assert joined([birds[3], birds[0]], lambda _: text) == [birds[0], birds[3]]
 
 
+def test_rows_are_joined_over_the_rule_below_their_header() -> None:
+    text = "| Day | Price |\n|:---|---:|\n| Monday | 12 |\n<!-- old -->\n| Tuesday | 9 |\n"
+    rows = [Run(1, number, number, Span(*match.span())) for number, match in enumerate(re.finditer(r"\| \w.*", text))]
+    assert joined(rows, lambda _: text) == [Run(1, 0, 1, Span(0, rows[1].span.end)), rows[2]]
+
+
 def test_a_number_that_a_document_has_in_brackets_is_no_mark() -> None:
     world = World([[("As shown before [1].", " ")], [("See [2] for more.", " ")]], [(0, 0, 1), (1, 0, 1)])
     packed = world.packed(100)

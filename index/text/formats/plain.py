@@ -16,8 +16,8 @@ from index.types import Block, BlockKind, Extracted, Span
 
 MEDIA_TYPE = "text/plain"
 QUOTE = re.compile(r"[ \t]*(?:>[ \t]?)+")
-CONTENTS = re.compile(r"\S.*?(?:[ \t]?\.){4,}[ \t]*(?:\d{1,4}|[ivxlc]{1,6})?[ \t]*$")
-CONTENTS_END = 400  # code points at the end of a line that show whether it is one of a table of contents
+# Dots that lead to a page number. Possessive, so that a line of megabytes is searched in linear time.
+CONTENTS = re.compile(r"[^\s.][ \t]*+(?:\.[ \t]?){4,}+[ \t]*+(?:\d{1,4}|[ivxlc]{1,6})?[ \t]*+$")
 PAGE = re.compile(r".*\[Page (?:\d+|[ivxlc]+)\][ \t]*$")
 RULE = re.compile(r"\s*(?:[^\w\s]|_){3,}\s*$")
 DRAWING = re.compile(r"[|+<>{}=\\/*#;$~^&_]|--")
@@ -139,7 +139,7 @@ def _pieces(paragraph: Paragraph, wrapping: Wrapping) -> Iterator[Piece]:
 
 
 def _piece(first: Line, last: Line, kind: BlockKind, marker: Marker | None) -> Piece:
-    if _is_contents(first.text):
+    if CONTENTS.search(first.text):
         return Piece(first, last, "contents")
     if marker is not None:
         return Piece(first, last, "step" if marker.ordered else "item", marker=marker)
@@ -149,12 +149,7 @@ def _piece(first: Line, last: Line, kind: BlockKind, marker: Marker | None) -> P
 
 
 def _stands_alone(line: Line) -> bool:
-    return _is_contents(line.text) or PAGE.match(line.text) is not None
-
-
-def _is_contents(line: str) -> bool:
-    """Whether a line leads by dots to a page number. Only its end is looked at: a line may be megabytes long."""
-    return CONTENTS.search(line[-CONTENTS_END:]) is not None
+    return CONTENTS.search(line.text) is not None or PAGE.match(line.text) is not None
 
 
 def _marker(line: Line, *, numbered: bool) -> Marker | None:
@@ -172,7 +167,7 @@ def _heading_level(run: Sequence[Line]) -> int:
         return 0
     if len(run) == 2 and (under := set(run[1].text.strip())) and len(under) == 1 and run[1].width >= run[0].width:
         return UNDERLINES.get(under.pop(), 0)
-    if len(run) > 1 or SENTENCE_END.search(title) or _is_contents(title):
+    if len(run) > 1 or SENTENCE_END.search(title) or CONTENTS.search(title):
         return 0
     if numbered := NUMBERED_HEADING.match(title):
         return numbered["number"].count(".") + 1 if title[numbered.end()].isupper() and run[0].indent < 4 else 0

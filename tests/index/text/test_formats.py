@@ -52,6 +52,13 @@ def test_every_visible_character_is_in_one_block(text: str, source: str) -> None
     assert not text[end:].strip()
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".rst", ".adoc", ".csv", ".srt"])
+@pytest.mark.parametrize("unit", [".", " .", "word ", "[", "![", "](", "`", "<!--", "|", "*a", "> ", "&#", '"'])
+def test_a_line_of_200_000_characters_is_read(unit: str, suffix: str) -> None:
+    text = f"a {unit * (200_000 // len(unit))}|\n\nThe end.\n"
+    assert extract(text.encode(), f"a{suffix}").text == text
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r", "\x85"])
 def test_a_blank_line_ends_a_block_whatever_the_newline(newline: str) -> None:
     text = newline.join(["One.", "", "Two.", " \t", "- three", "- four", "1) five"])

@@ -108,6 +108,7 @@ LONG = {
     "marks": "! " * 250_000,
     "open quotes": "“" * 300_000,
     "brackets in brackets": "（" * 100_000 + "。）" * 100_000,
+    "stops in one word": "a ![" + "![" * 100_000 + "?!a" * 100_000,
     "danda": "। " * 100_000,
 }
 

@@ -24,6 +24,8 @@ FILES = {
     "copy.txt": "Officials said that 35 people were killed in the strike.\n",
     "shout.txt": "Officials said, that 35 people were killed in the Strike!\n",
     "least.txt": "At least 30 people were killed in the strike.\n",
+    "rent.txt": "Rent is due on the 1st.\n\nRent is due on the 5th.\n",
+    "count.txt": "On Monday the authorities counted 18 dead.\n\nIn the days that followed it rose to 20.\n",
 }
 TOLL = "How many people were killed in the strike?"
 
@@ -89,11 +91,25 @@ def test_both_sides_of_a_conflict_come_whatever_the_limit(searcher: Searcher) ->
 
 
 def test_an_unsure_answer_contradicts_nobody(searcher: Searcher) -> None:
-    for sure, unsure in ((0.9, 0.4), (1.0, 0.55)):  # below what is certain; above it, but far less sure
+    for sure, unsure in ((0.9, 0.4), (1.0, 0.55), (0.49, 0.48)):  # far less sure; both below what is certain
         candidates = [said(searcher, "toll.txt", 0, "35", sure), said(searcher, "claim.txt", 0, "more than 60", unsure)]
         found = composed(TOLL, candidates, searcher)
         assert found.status == "answered"
         assert len(found.answers) == 2
+
+
+def test_the_other_side_of_a_conflict_comes_although_it_is_below_the_threshold(searcher: Searcher) -> None:
+    candidates = [said(searcher, "toll.txt", 0, "35", 0.75), said(searcher, "claim.txt", 0, "more than 60", 0.68)]
+    found = composed(TOLL, candidates, searcher, threshold=0.7)
+    assert found.status == "conflicting"
+    assert [answer.confidence for answer in found.answers] == [0.75, 0.68]
+
+
+def test_a_document_contradicts_itself_only_in_like_words(searcher: Searcher) -> None:
+    rents = [said(searcher, "rent.txt", number, mark, 0.9) for number, mark in enumerate(("the 1st", "the 5th"))]
+    assert composed("When is the rent due?", rents, searcher).status == "conflicting"
+    counts = [said(searcher, "count.txt", number, mark, 0.9) for number, mark in enumerate(("18", "20"))]
+    assert composed("How many dead were there?", counts, searcher).status == "answered"
 
 
 def test_equal_statements_are_one_answer_with_several_citations(searcher: Searcher) -> None:

@@ -82,7 +82,6 @@ def test_with_more_room_more_is_in_it(client: TestClient[Any]) -> None:
     assert everything["left_out"] == 0
 
 
-@pytest.mark.skip(reason="passages whose first sentence is a heading lose it in the context; to be understood")
 def test_with_room_for_all_every_passage_is_in_the_context(client: TestClient[Any]) -> None:
     everything = packed(client, 1_000_000)
     found = client.post("/v1/search", json={"query": ASKED, "top_k": MOST_PACKED}).json()["passages"]

@@ -131,6 +131,11 @@ def test_every_citation_of_any_document_is_exact(drawn: list[tuple[str, str, str
 
 
 BIG = "word " * 400_000  # a line of 2 MB
+# A guess at an encoding needs more than a single accented word.
+LATIN = (
+    "Le conseil s’est réuni lundi à cinq heures. Après un débat animé, il a décidé d’élargir la bibliothèque. "
+    "The café’s council met on Monday – at 5 o’clock. Où étaient les élèves ? À l’école, très tôt déjà. "
+)
 HARD = {
     "empty.txt": b"",
     "blank.txt": b" \r\n\t\n",
@@ -138,7 +143,7 @@ HARD = {
     "unspaced.txt": ("é" * 60_000).encode(),
     "same.txt": ("The council met on Monday.\n\n" * 300).encode("utf-16"),
     "bom.md": "# Kopf\r\rDer Rat tagte am Montag. 👍🏽 The council met.\r".encode("utf-8-sig"),
-    "cp1252.txt": ("The café’s council met on Monday – at 5 o’clock. " * 20).encode("cp1252"),
+    "latin.txt": (LATIN * 3).encode("cp1252"),
     "rtl.txt": "اجتمع المجلس يوم الاثنين. The council met on Monday! התכנסה המועצה.".encode(),
     "utf32.txt": "𝔘𝔫𝔦 met on Monday. İstanbul’da e\u0301.".encode("utf-32"),
 }

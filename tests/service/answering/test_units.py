@@ -67,6 +67,11 @@ def test_a_row_answers_with_its_header_as_a_citation_of_its_own(answering: Answe
     assert (highlight.text, highlight.citation) == ("5 EUR", 1)
 
 
+def test_a_row_that_the_question_does_not_name_is_no_companion(answering: Answering) -> None:
+    response = ask(answering, "How much is a child ticket?", "fares.md", max_answers=1)
+    assert "Adult" not in response.answers[0].text
+
+
 def test_a_row_with_sentences_in_it_is_cited_whole(answering: Answering) -> None:
     response = ask(answering, "What does TAIL do?", "tail.md", min_confidence=0)
     assert quotes(response)[-1] == "| TAIL | 1 | Whether to output the log. Can be disabled by 0. |"

@@ -199,7 +199,6 @@ def test_where_the_documents_do_not_say_the_nearest_passages_are_offered(embedde
     assert axe(embedded) == []
 
 
-@pytest.mark.skip(reason="written for the confidence of the reader before; to be renewed")
 def test_sources_that_contradict_each_other_are_shown_side_by_side(embedded: Page) -> None:
     ask(embedded, "When was the Old Mill Bridge opened to traffic?")
     expect(embedded.get_by_role("heading", name="The sources contradict each other")).to_be_visible()
@@ -267,11 +266,12 @@ def test_a_source_that_has_changed_is_never_painted_where_the_words_do_not_stand
     expect(page.locator("pincite-source mark")).to_have_count(0)
 
 
-@pytest.mark.skip(reason="written for the confidence of the reader before; to be renewed")
 def test_what_a_document_says_of_itself_is_shown_as_text(world: World, embedded: Page) -> None:
     text = f"The treasure {EVIL} is buried under <script>window.hacked=1</script> the oak.\n"
     source = "evil'\"&.txt"
-    world.put(source, text, title=EVIL, url="javascript:window.hacked=1")
+    with pytest.raises(httpx.HTTPStatusError, match="422"):
+        world.put(source, text, title=EVIL, url="javascript:window.hacked=1")
+    world.put(source, text, title=EVIL)
     embedded.locator("pincite-answer").evaluate("it => it.setAttribute('min-confidence', '0')")
     ask(embedded, "Where is the treasure buried?")
     expect(embedded.locator("[part=sources]").get_by_role("button", name=EVIL)).to_be_visible()

@@ -55,7 +55,6 @@ def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-@pytest.mark.skip(reason="written for the confidence of the reader before; to be renewed")
 def test_a_question_is_counted_in_every_metric_that_it_belongs_to(client: TestClient[Any]) -> None:
     before = metrics(client)
     client.post("/v1/ask", json={"question": QUESTION, "min_confidence": 0})
@@ -276,7 +275,6 @@ def below(parent: Span, spans: list[Span]) -> list[Span]:
     return sorted(found, key=lambda span: span.start_time_unix_nano)
 
 
-@pytest.mark.skip(reason="written for the confidence of the reader before; to be renewed")
 def test_each_stage_of_a_question_is_a_span_of_its_request(index_folder: Path) -> None:
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with collector() as (url, received), serving("--index", index_folder, "--otlp", url) as (process, address):

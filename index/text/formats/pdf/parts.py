@@ -19,7 +19,7 @@ CAPTION = re.compile(
     r"(?:Figure|Fig\.|Table|Tab\.|Chart|Exhibit|Plate|Scheme|Listing|Box|Abbildung|Abb\.|Tabelle|Tableau|Figura|Tabla)"
     r"\s+[A-Z]?\d+(?:[.\-]\d+)*\s*(?:[.:–—|]|$|\s(?=[A-Z(]))"
 )
-CONTENTS = re.compile(r".*?(?:(?:\.\s?){4,}|…{2,})\s*(?:\d{1,4}|[ivxlc]{1,7})")
+CONTENTS = re.compile(r".*?(?:(?:\.\s?){4,}+|…{2,}+)\s*+(?:\d{1,4}|[ivxlc]{1,7})")
 ENDS = re.compile(r"[.!?:;。！？…][\"'”’»›)\]]*$")
 CODE = re.compile(r"[^\w\s.,-]")
 INDENT = 0.8  # em: a line that starts so much further in is indented
