@@ -111,7 +111,7 @@ train-reader: $(VENV)/installed-dev  ## train a reader (DATA START WEIGHTS DEVIC
 	$(BIN)/python -m eval.training.calibrate $(DEV) eval/data/seeds --half seeds --together clapnq --reader $(READER) \
 		$(addprefix --most ,$(MOST)) --work $(READER)/readings
 
-examples: $(VENV)/installed-dev  ## record the examples of the API documentation: service/examples.json
+examples: $(VENV)/installed-dev  ## record the examples of the API documentation: service/http/examples.json
 	$(BIN)/python -m eval.benchmarks.examples
 
 docs: $(VENV)/installed-dev  ## regenerate the generated parts of docs/

@@ -59,11 +59,11 @@ class FolderBackend:
     def make_in_subprocess(self, name: str, encoder: str | None, program: Sequence[str]) -> None:
         options = ["--index", str(self.index), *([f"--encoder={encoder}"] if encoder else [])]
         command = [*program, "collections", "make", *options, "--", name]  # maybe only --help
-        made = subprocess.run(command, check=False, capture_output=True, text=True)
-        if made.returncode and self.has(name):
+        completed = subprocess.run(command, check=False, capture_output=True, text=True)
+        if completed.returncode and self.has(name):
             raise CollectionExists(collection=name)
-        if made.returncode:
-            raise CollectionNotMade(collection=name, reason=made.stderr.strip())
+        if completed.returncode:
+            raise CollectionNotMade(collection=name, reason=completed.stderr.strip())
 
     def listed(self) -> list[tuple[str, int, str]]:
         rows = []

@@ -59,20 +59,20 @@ def pack(offers: Sequence[Sequence[Run]], layout: Layout, budget: int, count: Co
     def tokens(runs: Iterable[Run]) -> int:
         return sum(map(counted, layout(list(runs))))
 
-    kept: dict[Run, None] = {}
+    packed: dict[Run, None] = {}
     whole = 0
     for offer in offers:
-        new = [run for run in offer if run not in kept]
+        new = [run for run in offer if run not in packed]
 
         def too_many(length: int, new: Sequence[Run] = new) -> bool:
-            return tokens([*kept, *new[:length]]) > budget
+            return tokens([*packed, *new[:length]]) > budget
 
         fitting = len(new) if not too_many(len(new)) else bisect_left(range(1, len(new)), True, key=too_many)  # noqa: FBT003
-        kept.update(dict.fromkeys(new[:fitting]))
+        packed.update(dict.fromkeys(new[:fitting]))
         whole += fitting == len(new)
         if 0 < fitting < len(new):
             break
-    return Packed(list(kept), tokens(kept), len(offers) - whole)
+    return Packed(list(packed), tokens(packed), len(offers) - whole)
 
 
 def in_reading_order(runs: Sequence[Run]) -> list[Run]:
@@ -86,19 +86,19 @@ def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
 
     That is white space, or the rule below the header of a table. Sentences 3, 7 and 4 of a document -> 3 to 4, 7.
     """
-    found: list[Run] = []
+    merged: list[Run] = []
     for run in in_reading_order(runs):
-        before = found[-1] if found else None
+        before = merged[-1] if merged else None
         if (
             before
             and before.document == run.document
             and not WORD.search(text_of(run.document), before.span.end, run.span.start)
         ):
             whole = Span(before.span.start, max(before.span.end, run.span.end))
-            found[-1] = Run(run.document, before.first, max(before.last, run.last), whole)
+            merged[-1] = Run(run.document, before.first, max(before.last, run.last), whole)
         else:
-            found.append(run)
-    return found
+            merged.append(run)
+    return merged
 
 
 class Passages:
@@ -110,7 +110,7 @@ class Passages:
     def __init__(self, offers: Iterable[Sequence[Run]], text_of: TextOf) -> None:
         self._text_of = text_of
         every = joined([run for offer in offers for run in offer], text_of)  # a mark may merge with the next part
-        self._taken = {mark for run in every for mark in MARKED.findall(self._text(run))}
+        self._used_marks = {mark for run in every for mark in MARKED.findall(self._text(run))}
 
     def __call__(self, runs: Sequence[Run]) -> list[str]:
         blocks = [f"{mark} {self._text(run)}{APART}" for mark, run in self.marked(runs)]
@@ -122,7 +122,7 @@ class Passages:
         return list(zip(islice(self._marks(), len(together)), together, strict=True))
 
     def _marks(self) -> Iterator[str]:
-        return (mark for number in count(1) if (mark := f"[{number}]") not in self._taken)
+        return (mark for number in count(1) if (mark := f"[{number}]") not in self._used_marks)
 
     def _text(self, run: Run) -> str:
         return self._text_of(run.document)[slice(*run.span)]

@@ -149,9 +149,9 @@ def _endpoint(url: str) -> str:
         expected = "the address of an OpenAI-compatible endpoint: http://127.0.0.1:8080/v1"
         raise BadSetting(variable="--chooser", value=url, expected=expected)
     if "@" in address.netloc:
-        shown = address._replace(netloc=f"…@{address.hostname}").geturl()
+        shown_address = address._replace(netloc=f"…@{address.hostname}").geturl()
         raise BadSetting(
-            variable="--chooser", value=shown, expected="without a password: PINCITE_CHOOSER_KEY holds a key"
+            variable="--chooser", value=shown_address, expected="without a password: PINCITE_CHOOSER_KEY holds a key"
         )
     return url
 
@@ -160,10 +160,10 @@ def _web_address(url: str) -> SplitResult | None:
     """The parts of an http or https URL, or None."""
     try:
         address = urlsplit(url)
-        known = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        is_web = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
     except ValueError:
         return None
-    return address if known else None
+    return address if is_web else None
 
 
 def _share(environ: Mapping[str, str], variable: str, usual: float) -> float:

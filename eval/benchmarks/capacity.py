@@ -44,8 +44,8 @@ def cell(path: Path, part: str, row: str, column: str) -> float:
 
     `part` is a line before the table: `<!-- growth -->`, `### squad2, 120 questions`.
     """
-    _, found, after = path.read_text(encoding="utf-8").partition(f"{part}\n")
-    if not found:
+    _, separator, after = path.read_text(encoding="utf-8").partition(f"{part}\n")
+    if not separator:
         raise click.ClickException(f"{path.name} has no part {part!r}.")
     table = re.search(r"(?:^\|.*\n)+", after, re.MULTILINE)
     lines = [[each.strip() for each in line.strip("|").split("|")] for line in table[0].splitlines()] if table else []
@@ -56,12 +56,12 @@ def cell(path: Path, part: str, row: str, column: str) -> float:
     return float(value[0].replace(",", ""))
 
 
-def told(path: Path, pattern: str) -> float:
+def number_in(path: Path, pattern: str) -> float:
     """The number in a sentence."""
-    found = re.search(pattern, path.read_text(encoding="utf-8"))
-    if not found:
+    match = re.search(pattern, path.read_text(encoding="utf-8"))
+    if not match:
         raise click.ClickException(f"{path.name} does not say {pattern!r}.")
-    return float(found[1])
+    return float(match[1])
 
 
 def figures(results: Path = RESULTS, reader: Path = READER) -> dict[str, Figure]:
@@ -90,7 +90,7 @@ def figures(results: Path = RESULTS, reader: Path = READER) -> dict[str, Figure]
         Figure("search_p95", second(results, "whole, ms"), "ms", "a whole search, p95, one core", growth),
         Figure(
             "encoded",
-            2 / told(results, r"does (\d+) passages a second when it has the machine"),
+            2 / number_in(results, r"does (\d+) passages a second when it has the machine"),
             "core seconds",
             "a passage encoded (int8, one core; two did the figure measured)",
             "RESULTS.md, updates",
@@ -104,7 +104,7 @@ def figures(results: Path = RESULTS, reader: Path = READER) -> dict[str, Figure]
         ),
         Figure("read_p95", cell(reader, read, "trained", "read p95, ms"), "ms", "the same, p95", "READER.md, squad2"),
     ]
-    given = [
+    measurements = [
         Figure("vector", 384 * 2, "bytes", "a vector: 384 numbers of float16", "by arithmetic"),
         Figure("links16", links(16), "bytes", "links of HNSW a vector, M = 16", "by arithmetic, 4 bytes a link"),
         Figure("links32", links(32), "bytes", "… M = 32", "by arithmetic, 4 bytes a link"),
@@ -118,16 +118,16 @@ def figures(results: Path = RESULTS, reader: Path = READER) -> dict[str, Figure]
             "message", 64 << 20, "bytes", "the largest request", "Milvus, milvus.yaml: proxy.grpc.serverMaxRecvSize"
         ),
     ]
-    return {figure.name: figure for figure in (*measured, *given)}
+    return {figure.name: figure for figure in (*measured, *measurements)}
 
 
 def second(results: Path, row: str) -> float:
     """The p95 of a cell `p50 / p95`."""
     cells = re.search(rf"^\| {re.escape(row)} \|(.*)\|$", results.read_text(encoding="utf-8"), re.MULTILINE)
-    found = re.search(r"/ ([\d.]+) \|[^|/]*$", cells[1]) if cells else None
-    if not found:
+    match = re.search(r"/ ([\d.]+) \|[^|/]*$", cells[1]) if cells else None
+    if not match:
         raise click.ClickException(f"{results.name} has no p95 in row {row!r}.")
-    return float(found[1])
+    return float(match[1])
 
 
 def links(m: int) -> float:
@@ -142,14 +142,14 @@ def links(m: int) -> float:
 # ---- the tables
 
 
-def figures_table(given: Mapping[str, Figure]) -> str:
-    rows = [[each.name, amount(each.value), each.unit, each.what, each.source] for each in given.values()]
+def figures_table(figures: Mapping[str, Figure]) -> str:
+    rows = [[each.name, amount(each.value), each.unit, each.what, each.source] for each in figures.values()]
     lines = [["name", "value", "unit", "what", "source"], ["---", "--:", "---", "---", "---"], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def storage_table(given: Mapping[str, Figure]) -> str:
-    value = {name: figure.value for name, figure in given.items()}
+def storage_table(figures: Mapping[str, Figure]) -> str:
+    value = {name: figure.value for name, figure in figures.items()}
     folder = value["store"] + value["terms"] + value["vectors"]
     objects = value["store"] + value["vector"] + value["links16"] + value["postings"]
     memory = value["vector"] + value["links16"] + value["postings"]
@@ -178,8 +178,8 @@ def storage_table(given: Mapping[str, Figure]) -> str:
     return markdown_table(["passages", *map(power, SIZES)], [[name, *map(take, SIZES)] for name, take in lines])
 
 
-def encoding_table(given: Mapping[str, Figure]) -> str:
-    encoded, written, machine = (given[name].value for name in ("encoded", "written", "machine"))
+def encoding_table(figures: Mapping[str, Figure]) -> str:
+    encoded, written, machine = (figures[name].value for name in ("encoded", "written", "machine"))
     lines: list[tuple[str, Callable[[int], str]]] = [
         ("encoding, n × encoded, core hours", lambda n: amount(n * encoded / 3600)),
         ("on one machine, ÷ machine", lambda n: duration(n * encoded / machine)),
@@ -193,8 +193,8 @@ def encoding_table(given: Mapping[str, Figure]) -> str:
     return markdown_table(["passages", *map(power, SIZES)], [[name, *map(take, SIZES)] for name, take in lines])
 
 
-def serving_table(given: Mapping[str, Figure]) -> str:
-    read, spare, machine = (given[name].value for name in ("read", "spare", "machine"))
+def serving_table(figures: Mapping[str, Figure]) -> str:
+    read, spare, machine = (figures[name].value for name in ("read", "spare", "machine"))
     lines: list[tuple[str, Callable[[int], str]]] = [
         ("cores that read, rate × read", lambda rate: amount(rate * read)),
         ("… × spare", lambda rate: f"{math.ceil(rate * read * spare)}"),
@@ -208,11 +208,11 @@ def serving_table(given: Mapping[str, Figure]) -> str:
     return markdown_table(head, [[name, *map(take, RATES)] for name, take in lines])
 
 
-def latency_table(given: Mapping[str, Figure]) -> str:
-    search, read = given["search_p95"].value, given["read_p95"].value
+def latency_table(figures: Mapping[str, Figure]) -> str:
+    search, read = figures["search_p95"].value, figures["read_p95"].value
     rows = [
         ["search, search_p95", f"{search:.0f}"],
-        ["… of this dense, dense_p95", f"{given['dense_p95'].value:.0f}"],
+        ["… of this dense, dense_p95", f"{figures['dense_p95'].value:.0f}"],
         ["reading, read_p95", f"{read:.0f}"],
         ["reading as a share of both", f"{read / (search + read):.0%}"],
     ]
@@ -228,14 +228,14 @@ TABLES = {
 }
 
 
-def filled(text: str, given: Mapping[str, Figure]) -> str:
+def filled(text: str, figures: Mapping[str, Figure]) -> str:
     """The file with each table between its marks. Raises ClickException if a mark is missing."""
     for name, table in TABLES.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not marks.search(text):
             raise click.ClickException(f"{CAPACITY.name} has no place for {name!r}.")
-        made = table(given)
-        text = marks.sub(lambda found, made=made: f"{found[1]}{made}\n{found[2]}", text)  # type: ignore[misc]
+        rendered = table(figures)
+        text = marks.sub(lambda match, rendered=rendered: f"{match[1]}{rendered}\n{match[2]}", text)  # type: ignore[misc]
     return text
 
 

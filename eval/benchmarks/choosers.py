@@ -20,7 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from eval.benchmarks.bench import OWN, cell, fresh_index
-from eval.benchmarks.scripted import Asked, Model, asked_for, endpoint, most, numbered, own
+from eval.benchmarks.scripted import Model, ReceivedRequests, asked_for, endpoint, most, numbered, own
 from eval.datasets.dataset import Dataset, Question
 from eval.datasets.loading import load
 from eval.metrics.scoring import ServedDocument, gold_sentences, score_all
@@ -79,20 +79,20 @@ class Bench:
         self.source_of = self._target(None).source
 
     def alone(self) -> Measured:
-        return self._measured(None, Asked())
+        return self._measured(None, ReceivedRequests())
 
     def helped(self, model: Model, **environ: str) -> Measured:
         """`environ`: settings of the language model, without their prefix PINCITE_CHOOSER_."""
-        with endpoint(model) as (url, asked), chooser_at(url, environ) as chooser:
-            return self._measured(chooser, asked)
+        with endpoint(model) as (url, requests), chooser_at(url, environ) as chooser:
+            return self._measured(chooser, requests)
 
     def asked_about(self, questions: Sequence[Question]) -> tuple[int, int]:
         """The number of questions answered at the served threshold, and how many of them a model is asked about."""
-        with endpoint("[]") as (url, asked), chooser_at(url, {}) as chooser:
+        with endpoint("[]") as (url, requests), chooser_at(url, {}) as chooser:
             target = self._target(chooser)
-            requests = (Settings().request(question.text) for question in questions)
-            statuses = [target.ask(replace(request, min_confidence=None)).status for request in requests]
-        return sum(status == "answered" for status in statuses), len(asked.bodies)
+            sent_requests = (Settings().request(question.text) for question in questions)
+            statuses = [target.ask(replace(request, min_confidence=None)).status for request in sent_requests]
+        return sum(status == "answered" for status in statuses), len(requests.bodies)
 
     def close(self) -> None:
         self._collection.close()
@@ -101,11 +101,11 @@ class Bench:
         catalogue = Catalogue({"default": self._collection})
         return InProcess(Answering(catalogue, self.reader, chooser=chooser), self._index, "default")
 
-    def _measured(self, chooser: Chooser | None, asked: Asked) -> Measured:
+    def _measured(self, chooser: Chooser | None, requests: ReceivedRequests) -> Measured:
         target = self._target(chooser)
         responses = [ask(question, target, Settings())[0].response for question in self.dataset.questions]
         scores = score_all(self.dataset, responses, target.source, self.reader.threshold)
-        return Measured(Columns.of(scores), asked.prompts, sum(bool(response.skipped) for response in responses))
+        return Measured(Columns.of(scores), requests.prompts, sum(bool(response.skipped) for response in responses))
 
 
 @contextmanager
@@ -118,23 +118,23 @@ def chooser_at(url: str, environ: dict[str, str]) -> Iterator[Chooser]:
 
 def evidence_of(dataset: Dataset, source_of: Callable[[str], ServedDocument | None]) -> dict[str, set[str]]:
     """For each question, the sentences that are evidence or an answer, each on one line."""
-    found: dict[str, set[str]] = {}
+    by_question: dict[str, set[str]] = {}
     for question in dataset.questions:
         golds = [*question.answers, *(gold for golds in question.evidence for gold in golds)]
         sentences = gold_sentences(golds, source_of)
         sources = {name: source_of(name) for name, _ in sentences}
-        found[question.text] = {
+        by_question[question.text] = {
             " ".join(source.text[slice(*source.sentences[number])].split())
             for name, number in sentences
             if (source := sources[name])
         }
-    return found
+    return by_question
 
 
 def models(evidence: dict[str, set[str]]) -> dict[str, Model]:
     def others(prompt: str, *, right: bool) -> list[int]:
-        known = evidence[asked_for(prompt)]
-        return [n for n, text in numbered(prompt).items() if n != own(prompt) and (text in known) == right]
+        evidence_sentences = evidence[asked_for(prompt)]
+        return [n for n, text in numbered(prompt).items() if n != own(prompt) and (text in evidence_sentences) == right]
 
     def right(prompt: str) -> str:
         return json.dumps(others(prompt, right=True)[: most(prompt)])
@@ -208,9 +208,11 @@ def bounds(bench: Bench, scripted: dict[str, Model]) -> str:
     for floor, length in [*((floor, "3") for floor in FLOORS), *(("0.01", length) for length in LENGTHS)]:
         environ = {"FLOOR": floor, "SENTENCES": length}
         right, hostile = (bench.helped(scripted[name], **environ) for name in ("right", "hostile"))
-        shown = [len(numbered(prompt)) for prompt in right.prompts]
+        passages_shown = [len(numbered(prompt)) for prompt in right.prompts]
         values = [f"{measure(each.columns)[metric]:.3f}" for each in (right, hostile) for metric in METRICS]
-        rows.append([f"floor {floor}, {length} sentences", *values, f"{sum(shown) / max(1, len(shown)):.1f}"])
+        rows.append(
+            [f"floor {floor}, {length} sentences", *values, f"{sum(passages_shown) / max(1, len(passages_shown)):.1f}"]
+        )
     head = [f"{name}: {metric.removeprefix('citation ')}" for name in ("right", "hostile") for metric in METRICS]
     return markdown_table(["", *head, "sentences shown"], rows)
 
@@ -219,8 +221,8 @@ def asked_for_each_type(bench: Bench, whole: Dataset) -> str:
     types = Counter(question.type or "" for question in whole.questions)
     rows = []
     for name, count in types.most_common():
-        answered, asked = bench.asked_about([each for each in whole.questions if each.type == name])
-        rows.append([name, f"{count}", f"{answered}", f"{asked}"])
+        answered, requests = bench.asked_about([each for each in whole.questions if each.type == name])
+        rows.append([name, f"{count}", f"{answered}", f"{requests}"])
     return markdown_table(["type", "questions", "answered", "asked"], rows)
 
 

@@ -38,8 +38,8 @@ class Counts(Struct, frozen=True):
 
     @classmethod
     def of(cls, service: Served) -> Counts:
-        told = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
-        families = {family.name: family.samples for family in told}
+        samples = text_string_to_metric_families(httpx.get(f"{service.url}/metrics").text)
+        families = {family.name: family.samples for family in samples}
         answers = sum(sample.value for sample in families["pincite_answers"] if sample.name.endswith("_total"))
         skipped = {sample.labels["stage"]: sample.value for sample in families["pincite_stages_skipped"]}
         return cls(answers, skipped)
@@ -68,14 +68,14 @@ def main(seconds: int, out: Path) -> None:
             for deadline in DEADLINES:
                 bodies = bodies_of(corpus.questions, out, deadline_ms=deadline)
                 before = Counts.of(service)
-                told = wrk(service, bodies, clients, seconds)
+                result = wrk(service, bodies, clients, seconds)
                 rows.append(
                     [
-                        *(str(clients), str(deadline), f"{told.p50:.0f}", f"{told.p99:.0f}"),
-                        f"{told.p99 / deadline:.2f}",
-                        f"{told.per_second:.0f}",
+                        *(str(clients), str(deadline), f"{result.p50:.0f}", f"{result.p99:.0f}"),
+                        f"{result.p99 / deadline:.2f}",
+                        f"{result.per_second:.0f}",
                         *(f"{share:.0%}" for share in Counts.of(service).shares_since(before)),
-                        str(told.failed),
+                        str(result.failed),
                     ]
                 )
         counts = service.index_info()

@@ -113,8 +113,8 @@ def search(work: Path, size: int, originals: Real) -> Searched:
     times = stages(view, questions, encoded)
     times["whole"] = quantiles([timed(partial(searcher.search, question, TOP)) for question in questions])
     for name, patterns in FILTERS.items():
-        asked = [timed(partial(searcher.search, question, TOP, patterns)) for question in questions[:COMPARED]]
-        times[f"whole, among {name}"] = quantiles(asked)
+        filtered_times = [timed(partial(searcher.search, question, TOP, patterns)) for question in questions[:COMPARED]]
+        times[f"whole, among {name}"] = quantiles(filtered_times)
     rss = memory("VmRSS")
     recall = recall_of(view, store, np.array(encoded[:COMPARED]))
     changed = dict(changes(work / str(size), originals, view, store))
@@ -140,11 +140,11 @@ def stages(view: View, questions: Sequence[str], encoded: Sequence[Vectors]) -> 
         dense = view.vectors.search(vector, CANDIDATES)
         between = time.perf_counter()
         terms = view.terms.search(question, CANDIDATES)
-        found = time.perf_counter()
+        retrieved = time.perf_counter()
         scores = fusion.scores([number for number, _ in dense], [number for number, _ in terms])
         sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
         done = time.perf_counter()
-        marks.append((between - begun, found - between, done - found, done - begun))
+        marks.append((between - begun, retrieved - between, done - retrieved, done - begun))
     names = ("dense", "terms", "fusion", "dense, terms and fusion")
     return {name: quantiles(values) for name, values in zip(names, zip(*marks, strict=True), strict=True)}
 
@@ -156,8 +156,8 @@ def recall_of(view: View, store: Store, queries: Vectors) -> float:
         cosines = queries @ vectors.astype(np.float32).T
         best = -np.partition(-np.concatenate([best, cosines], axis=1), DEEP - 1, axis=1)[:, :DEEP]
     least = best.min(axis=1) - 1e-5
-    found = [view.vectors.search(query, DEEP) for query in queries]
-    hits = [np.mean([cosine >= low for _, cosine in hit]) for hit, low in zip(found, least, strict=True)]
+    rankings = [view.vectors.search(query, DEEP) for query in queries]
+    hits = [np.mean([cosine >= low for _, cosine in hit]) for hit, low in zip(rankings, least, strict=True)]
     return float(np.mean(hits))
 
 
@@ -176,8 +176,8 @@ def changes(index: Path, originals: Real, view: View, store: Store) -> Iterator[
 
 def quantiles(seconds: Sequence[float]) -> Times:
     """p50 and p95, in milliseconds."""
-    found = percentiles([1000 * value for value in seconds])
-    return found.p50, found.p95
+    values = percentiles([1000 * value for value in seconds])
+    return values.p50, values.p95
 
 
 def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
@@ -188,5 +188,5 @@ def timed(work: Callable[[], object], clock: Callable[[], float] = time.perf_cou
 
 def memory(which: str) -> int:
     """Resident memory in bytes, current (VmRSS) or peak (VmHWM), including mapped files."""
-    found = re.search(rf"^{which}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    match = re.search(rf"^{which}:\s+(\d+) kB$", Path("/proc/self/status").read_text(encoding="utf-8"), re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0

@@ -60,20 +60,21 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], stage: str | None) -> N
     encoder = make_encoder(model.name, Layout(work).encoder(model.sha256))
     originals = real(work / "real.msgpack", data, encoder, config_of(encoder))
     if stage:
-        made = (build if stage == "build" else search)(work, sizes[0], originals)
-        (work / f"{sizes[0]}.{stage}.json").write_bytes(msgspec.json.encode(made))
+        result = (build if stage == "build" else search)(work, sizes[0], originals)
+        (work / f"{sizes[0]}.{stage}.json").write_bytes(msgspec.json.encode(result))
         return
     for size in sorted(sizes):
         click.echo(f"{size:,} passages …")
         apart("build", work, size)
         apart("search", work, size)
     grown = [
-        Grown(size, told("build", work, size, Built), told("search", work, size, Searched)) for size in sorted(sizes)
+        Grown(size, stage_result("build", work, size, Built), stage_result("search", work, size, Searched))
+        for size in sorted(sizes)
     ]
     for size in sizes:
         shutil.rmtree(work / str(size))
-        for left in work.glob(f"{size}.*.json"):
-            left.unlink()
+        for leftover in work.glob(f"{size}.*.json"):
+            leftover.unlink()
     text = report(grown, originals)
     click.echo(text)
     if sorted(sizes) == sorted(SIZES):
@@ -98,7 +99,7 @@ def apart(stage: str, work: Path, size: int) -> None:
         subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
-def told(stage: str, work: Path, size: int, kind: type[T]) -> T:
+def stage_result(stage: str, work: Path, size: int, kind: type[T]) -> T:
     return msgspec.json.decode((work / f"{size}.{stage}.json").read_bytes(), type=kind)
 
 

@@ -22,24 +22,24 @@ from service.schema import AskRequest
 SHORT, LONG = 4, 2  # clients with short and with long questions, in the fairness measurement
 
 
-def bare_questions_per_second(index: Path, asked: Sequence[str]) -> float:
+def bare_questions_per_second(index: Path, questions: Sequence[str]) -> float:
     answering, reader = opened(index)
     searcher = answering.searcher("default")
     work = []
-    for question in asked:
+    for question in questions:
         hits = searcher.search(question, DEPTH)
         read = reader.read(question, hits, searcher).read
         work.append((question, [(above(hit), hit.passage.text) for hit in hits], read))
     pairs = [pair for each in work for pair in pairs_of(reader.network, *each)]
     with ThreadPoolExecutor(reader.network.scheduler.threads) as pool:
         begun = time.perf_counter()
-        runs: list[Future[object]] = [pool.submit(searcher.encode_question, question) for question in asked]
+        runs: list[Future[object]] = [pool.submit(searcher.encode_question, question) for question in questions]
         runs += [pool.submit(reader.network.run, pair) for pair in pairs]
         for run in runs:
             run.result()
         seconds = time.perf_counter() - begun
     answering.close()
-    return len(asked) / seconds
+    return len(questions) / seconds
 
 
 def opened(index: Path) -> tuple[Answering, TrainedReader]:
@@ -51,19 +51,19 @@ def opened(index: Path) -> tuple[Answering, TrainedReader]:
 
 def pairs_of(network: Network, question: str, passages: Sequence[tuple[str, str]], read: int) -> list[Pair]:
     """The first `read` windows."""
-    asked = network.pairs.question(question)
-    return [pair for title, text in passages for pair in network.pairs.windows(asked, title, text)][:read]
+    tokens = network.pairs.question(question)
+    return [pair for title, text in passages for pair in network.pairs.windows(tokens, title, text)][:read]
 
 
-def fairness(index: Path, asked: Sequence[str]) -> str:
+def fairness(index: Path, questions: Sequence[str]) -> str:
     """Short questions beside long ones, in process: fair scheduling against first come, first served."""
     rows = []
-    long = [" ".join(asked[place : place + 40])[:2000] for place in range(0, len(asked) - 40, 7)]
+    long = [" ".join(questions[place : place + 40])[:2000] for place in range(0, len(questions) - 40, 7)]
     for name, order in (("least read first", fewest_runs), ("first come, first served", first_come_first_served)):
         answering, reader = opened(index)
         reader.network.scheduler.close()
         reader.network.scheduler = FairScheduler(reader.network.scheduler.threads, order=order)
-        short_times, long_times = beside_each_other(answering, asked[:100], long)
+        short_times, long_times = beside_each_other(answering, questions[:100], long)
         answering.close()
         short, slow = percentiles(short_times), percentiles(long_times)
         rows.append([name, f"{short.p50:.0f}", f"{short.p95:.0f}", f"{slow.p50:.0f}", f"{slow.p95:.0f}"])

@@ -20,7 +20,7 @@ from eval.benchmarks.bench import OWN, fresh_index
 from eval.benchmarks.growing import build
 from eval.benchmarks.inference import bare_questions_per_second, fairness
 from eval.benchmarks.service import served
-from eval.benchmarks.synthetic_corpus import asked, real
+from eval.benchmarks.synthetic_corpus import contexts_and_questions, real
 from eval.benchmarks.wrk import Loaded, bodies_of, require_wrk, wrk
 from eval.datasets.loading import load
 from eval.runs.results import markdown_table, provenance, write_part
@@ -80,18 +80,18 @@ def larger(out: Path, data: Path, passages: int) -> Corpus:
     encoder = make_encoder(model.name, Layout(out).encoder(model.sha256))
     originals = real(out / "real.msgpack", data, encoder, config_of(encoder))
     build(out, passages, originals)
-    return Corpus(f"{passages:,} copies of passages", out / str(passages), asked(data)[1])
+    return Corpus(f"{passages:,} copies of passages", out / str(passages), contexts_and_questions(data)[1])
 
 
 def by_clients(corpus: Corpus, seconds: int, out: Path) -> tuple[str, list[Loaded]]:
     rows, measured = [], []
     with served(corpus.index, PINCITE_CACHE_BYTES="0") as service:
         for clients in CLIENTS:
-            told = wrk(service, bodies_of(corpus.questions, out), clients, seconds)
-            figures = [f"{told.per_second:.1f}", *(f"{each:.0f}" for each in (told.p50, told.p95, told.p99))]
-            rows.append([str(clients), *figures, str(told.refused), str(told.failed), f"{service.mebibytes():.0f}"])
-            measured.append(told)
-            click.echo(f"{corpus.name}, {clients} clients: {told}", err=True)
+            result = wrk(service, bodies_of(corpus.questions, out), clients, seconds)
+            figures = [f"{result.per_second:.1f}", *(f"{each:.0f}" for each in (result.p50, result.p95, result.p99))]
+            rows.append([str(clients), *figures, str(result.refused), str(result.failed), f"{service.mebibytes():.0f}"])
+            measured.append(result)
+            click.echo(f"{corpus.name}, {clients} clients: {result}", err=True)
         counts = service.index_info()
     head = ["clients", "answers/s", "p50, ms", "p95, ms", "p99, ms", "refused (503)", "failed", "memory, MiB"]
     about = f"{corpus.name}: {counts.documents:,} documents, {counts.passages:,} passages, {seconds} s each"

@@ -92,9 +92,9 @@ def visited(browser: Browser, address: str) -> dict[str, float]:
     page = opened(browser, f"{address}/?q={quote(ASKED)}")
     page.locator("pincite-answer article").first.wait_for(timeout=PATIENCE)
     page.wait_for_timeout(500)
-    told: dict[str, float] = page.evaluate(PAINTED)
+    timings: dict[str, float] = page.evaluate(PAINTED)
     page.context.close()
-    return told
+    return timings
 
 
 def opened(browser: Browser, url: str) -> Page:

@@ -146,8 +146,8 @@ def measure_here(name: str, place: Path) -> None:
 
     def timed(question: str) -> tuple[float, list[str]]:
         begun = time.perf_counter()
-        found = system.search(question)
-        return 1000 * (time.perf_counter() - begun), found
+        results = system.search(question)
+        return 1000 * (time.perf_counter() - begun), results
 
     alone = [timed(question) for question in work.questions]
     with ThreadPoolExecutor(TOGETHER) as pool:
@@ -167,8 +167,8 @@ def measure_here(name: str, place: Path) -> None:
 
 def peak_memory() -> float:
     """Peak resident memory of this program in MiB; `ru_maxrss` would include the process that started it."""
-    found = PEAK.search(Path("/proc/self/status").read_text(encoding="utf-8"))
-    return int(found[1]) / MEBIBYTE if found else float("nan")
+    match = PEAK.search(Path("/proc/self/status").read_text(encoding="utf-8"))
+    return int(match[1]) / MEBIBYTE if match else float("nan")
 
 
 def search_text(dataset: Dataset, work: Work, measured: dict[str, Measured]) -> str:
@@ -193,13 +193,13 @@ def search_text(dataset: Dataset, work: Work, measured: dict[str, Measured]) -> 
     return f"{intro}\n\n{markdown_table(head, rows)}"
 
 
-def recalls(dataset: Dataset, work: Work, found: Sequence[Sequence[str]]) -> list[float]:
+def recalls(dataset: Dataset, work: Work, results: Sequence[Sequence[str]]) -> list[float]:
     """recall@1, @10 and @20 of the passages that contain the gold spans."""
     places = {each.key: Place(each.source, each.start, each.end) for each in work.passages}
     answerable = [question for question in dataset.questions if question.answerable]
     cases = {
         question.id: of_passages([places[key] for key in keys], question.needed)
-        for question, keys in zip(answerable, found, strict=True)
+        for question, keys in zip(answerable, results, strict=True)
     }
     values = measure_ranking(cases).values()
     return [sum(each[name] for each in values) / len(cases) for name in ("recall@1", "recall@10", "recall@20")]

@@ -128,10 +128,10 @@ def looked_at(name: str, index: Path, start_s: float, build_s: float, killed_aft
     with closing(Store(Layout(index).collection("default").store)) as store:
         change = store.change()
         sources = [document.source for document in store.documents(change)]
-        known = store.origins()
+        origins = store.origins()
         state = {}
         for source in sources:
-            hashed = blake2b(known[source][1].encode())
+            hashed = blake2b(origins[source][1].encode())
             for key, vector in sorted(store.vectors_by_key(source).items()):
                 hashed.update(key + vector.tobytes())
             state[source] = hashed.hexdigest()

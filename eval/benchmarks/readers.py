@@ -25,8 +25,8 @@ from eval.metrics.selective import auroc, calibration_error
 from eval.metrics.statistics import resamples
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.training.calibration import DEPTH, cross_fit, key, needed_of, threshold_of, weights_of
-from eval.training.gathering import gathered, limits, opened, sampled, sets_in
-from eval.training.reading import Seen, touch
+from eval.training.gathering import gather_readings, limits, open_or_build, sample_places, sets_in
+from eval.training.reading import QuestionReading, touch
 from eval.training.textbook import CrossEncoder, TextbookReader, open_cross_encoder
 from index.search.searcher import Searcher
 from service.reader.network import Network
@@ -77,25 +77,25 @@ def main(
         outcomes[TEXTBOOK] = textbook(open_cross_encoder(cross_encoder), folders, limits(most), work)
     for name, folder in (networks | {SHIPPED: packaged()}).items():
         network = Network(folder)
-        seen, _ = gathered(network, folders, work, limits(most), together)
+        readings, _ = gather_readings(network, folders, work, limits(most), together)
         network.close()
-        outcomes[name] = outcomes_of([each.first(DEPTH) for each in seen])
+        outcomes[name] = outcomes_of([each.first(DEPTH) for each in readings])
     text = f"## Readers\n\n{tables(outcomes)}\n\n{provenance('make bench-readers')}"
     click.echo(text)
     if record:
         write_part("readers", text)
 
 
-def outcomes_of(seen: Sequence[Seen]) -> list[Outcome]:
+def outcomes_of(readings: Sequence[QuestionReading]) -> list[Outcome]:
     """By curves, a threshold and companions not fitted on the document of a question."""
-    found = cross_fit(seen)
-    threshold = threshold_of(found.confidence, found.right, weights_of(seen))
-    needed = needed_of(found)
+    results = cross_fit(readings)
+    threshold = threshold_of(results.confidence, results.right, weights_of(readings))
+    needed = needed_of(results)
     outcomes = []
-    for place, each in enumerate(seen):
-        first, confidence = found.firsts[place], float(found.confidence[place])
-        numbers = chosen_companions(found.companions[place], needed)
-        cited = [first.place, *(found.beside[place].places[number - 1] for number in numbers)]
+    for place, each in enumerate(readings):
+        first, confidence = results.firsts[place], float(results.confidence[place])
+        numbers = chosen_companions(results.companions[place], needed)
+        cited = [first.place, *(results.beside[place].places[number - 1] for number in numbers)]
         recall, precision = citation_values(each, cited) if first.place >= 0 else (0.0, 0.0)
         several = any(len(pieces) > 1 for pieces in each.needed)
         outcomes.append(
@@ -113,7 +113,7 @@ def outcomes_of(seen: Sequence[Seen]) -> list[Outcome]:
     return outcomes
 
 
-def citation_values(each: Seen, cited: Sequence[int]) -> tuple[float, float]:
+def citation_values(each: QuestionReading, cited: Sequence[int]) -> tuple[float, float]:
     """Of the best alternative's pieces, the share that is cited; of the citations, the share that is right."""
     keys = {key(each.evidence[place]) for place in cited}
     alternatives = [[{key(each.evidence[place]) for place in piece} for piece in pieces] for pieces in each.needed]
@@ -131,8 +131,8 @@ def textbook(model: CrossEncoder, folders: Sequence[Path], most: dict[str, int],
         dataset = load(path)
         file = work / f"{name}-{dataset.name}-{dataset.sha256[:8]}-textbook-{most.get(name, 'all')}.json"
         if not file.is_file():
-            searcher = opened(dataset, work / "indexes" / dataset.name)
-            questions = [dataset.questions[place] for place in sampled(len(dataset.questions), most.get(name))]
+            searcher = open_or_build(dataset, work / "indexes" / dataset.name)
+            questions = [dataset.questions[place] for place in sample_places(len(dataset.questions), most.get(name))]
             answered = [textbook_outcome(reader, name, each, searcher) for each in track(questions, f"textbook {name}")]
             searcher.close()
             file.write_bytes(msgspec.json.encode(answered))
@@ -145,8 +145,8 @@ def textbook_outcome(reader: TextbookReader, name: str, question: Question, sear
     first = reading.candidates[0] if reading.candidates else None
     confidence = reading.confidence
     right = first is not None and is_right(first, question, searcher)
-    shown = confidence >= reader.threshold
-    return Outcome(name, question.answerable, right, confidence, 0.0, shown)
+    is_shown = confidence >= reader.threshold
+    return Outcome(name, question.answerable, right, confidence, 0.0, is_shown)
 
 
 def is_right(candidate: Candidate, question: Question, searcher: Searcher) -> bool:

@@ -37,7 +37,7 @@ class Question(Struct, frozen=True):
     corpus: str = ""
 
 
-class Asked(Struct, frozen=True):
+class QuestionOutcome(Struct, frozen=True):
     """A question with what came of it, for the look at every miss."""
 
     corpus: str
@@ -57,14 +57,16 @@ class Asked(Struct, frozen=True):
 @click.option("--misses", is_flag=True, help="Print every question that was not answered rightly.")
 def main(*, folders: Sequence[Path], out: Path, most: int | None, misses: bool) -> None:
     """Ask the questions of every set below FOLDERS and print a table by kind."""
-    asked = [each for root in folders for folder in sets_in(root) for each in ask_all(folder, out / folder.name, most)]
+    outcomes = [
+        each for root in folders for folder in sets_in(root) for each in ask_questions(folder, out / folder.name, most)
+    ]
     out.mkdir(parents=True, exist_ok=True)
-    (out / "asked.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(asked))
-    for each in asked if misses else ():
+    (out / "asked.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(outcomes))
+    for each in outcomes if misses else ():
         if each.outcome in ("wrong", "held back"):
             click.echo(f"{each.outcome} {each.confidence:.2f} [{each.kind}] {each.question}")
             click.echo(f"    {(each.answer or '-')[:300]!r}\n    wanted {each.accept}, at rank {each.rank}")
-    click.echo(table(asked))
+    click.echo(table(outcomes))
 
 
 def sets_in(root: Path) -> Iterator[Path]:
@@ -75,7 +77,7 @@ def sets_in(root: Path) -> Iterator[Path]:
     yield from sorted(path.parent for path in root.glob("*/questions.jsonl"))
 
 
-def ask_all(folder: Path, work: Path, most: int | None) -> list[Asked]:
+def ask_questions(folder: Path, work: Path, most: int | None) -> list[QuestionOutcome]:
     """Build the set's documents in `work` (what is unchanged costs nothing), and ask its questions in order."""
     index = work / "index"
     build(folder / "corpus", index)
@@ -94,15 +96,15 @@ def build(corpus: Path, index: Path) -> BuildReport:
         return build_documents(writer, [corpus])
 
 
-def outcome_of(corpus: str, question: Question, answering: Answering) -> Asked:
+def outcome_of(corpus: str, question: Question, answering: Answering) -> QuestionOutcome:
     everything = answering.ask(AskRequest(question=question.question, max_answers=20, min_confidence=0), "real")
-    shown = everything.answers if everything.confidence >= answering.reader.threshold else []
+    answers = everything.answers if everything.confidence >= answering.reader.threshold else []
     ranks = [rank for rank, each in enumerate(everything.answers, start=1) if holds(each.text, question.accept)]
-    return Asked(
+    return QuestionOutcome(
         corpus=corpus,
         kind=question.kind,
         question=question.question,
-        outcome=judged(shown, question.accept),
+        outcome=judged(answers, question.accept),
         confidence=everything.confidence,
         answer=everything.answers[0].text if everything.answers else None,
         accept=question.accept,
@@ -110,10 +112,10 @@ def outcome_of(corpus: str, question: Question, answering: Answering) -> Asked:
     )
 
 
-def judged(shown: Sequence[Answer], accept: Sequence[str] | None) -> Outcome:
-    if not shown:
+def judged(answers: Sequence[Answer], accept: Sequence[str] | None) -> Outcome:
+    if not answers:
         return "held back" if accept else "rightly held back"
-    return "right" if holds(shown[0].text, accept) else "wrong"
+    return "right" if holds(answers[0].text, accept) else "wrong"
 
 
 def holds(text: str, accept: Sequence[str] | None) -> bool:
@@ -124,24 +126,26 @@ def folded(text: str) -> str:
     return SPACE.sub(" ", text.casefold())
 
 
-def table(asked: Sequence[Asked]) -> str:
+def table(outcomes: Sequence[QuestionOutcome]) -> str:
     """Right first: of the questions that have an answer. Wrong shown: of all."""
-    by_kind: dict[str, list[Asked]] = defaultdict(list)
-    for each in asked:
+    by_kind: dict[str, list[QuestionOutcome]] = defaultdict(list)
+    for each in outcomes:
         by_kind[each.kind].append(each)
     rows = [row(kind, by_kind[kind]) for kind in sorted(by_kind)]
     head = "| kind | questions | right first | wrong shown | held back | a right one in the first 20 |"
-    return "\n".join([head, "|---|---|---|---|---|---|", *rows, row("**all**", asked)])
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows, row("**all**", outcomes)])
 
 
-def row(kind: str, asked: Sequence[Asked]) -> str:
-    answerable = [each for each in asked if each.accept]
+def row(kind: str, outcomes: Sequence[QuestionOutcome]) -> str:
+    answerable = [each for each in outcomes if each.accept]
     right = sum(each.outcome == "right" for each in answerable)
-    wrong = sum(each.outcome == "wrong" for each in asked)
+    wrong = sum(each.outcome == "wrong" for each in outcomes)
     held = sum(each.outcome == "held back" for each in answerable)
     reachable = sum(each.rank is not None for each in answerable)
     share = f" ({right / len(answerable):.2f})" if answerable else ""
-    return f"| {kind} | {len(asked)} | {right}{share} | {wrong} ({wrong / len(asked):.2f}) | {held} | {reachable} |"
+    return (
+        f"| {kind} | {len(outcomes)} | {right}{share} | {wrong} ({wrong / len(outcomes):.2f}) | {held} | {reachable} |"
+    )
 
 
 if __name__ == "__main__":

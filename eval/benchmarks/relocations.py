@@ -49,9 +49,9 @@ def inserted(text: Text, at: int, random: Random) -> Text:
 
 def moved(text: Text, at: int, random: Random) -> Text:
     """Three sentences move together."""
-    taken, left = text[at : at + 3], text[:at] + text[at + 3 :]
-    place = random.randint(0, len(left))
-    return [*left[:place], *taken, *left[place:]]
+    removed, remaining = text[at : at + 3], text[:at] + text[at + 3 :]
+    place = random.randint(0, len(remaining))
+    return [*remaining[:place], *removed, *remaining[place:]]
 
 
 def duplicated(text: Text, at: int, random: Random) -> Text:

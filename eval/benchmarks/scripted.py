@@ -38,7 +38,7 @@ def with_body(body: bytes, status: int = 200, **headers: str) -> Manner:
     return lambda handler, _: sent(handler, body, status, **headers)
 
 
-class Asked:
+class ReceivedRequests:
     """The requests that the endpoint received."""
 
     def __init__(self) -> None:
@@ -53,9 +53,9 @@ class Asked:
 
 
 @contextmanager
-def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, Asked]]:
+def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, ReceivedRequests]]:
     """Run an endpoint; its base URL and its requests. `model` is a function or a fixed reply."""
-    asked = Asked()
+    requests = ReceivedRequests()
     write: Model = model if callable(model) else lambda _: model
 
     class Handler(BaseHTTPRequestHandler):
@@ -63,9 +63,9 @@ def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, A
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.bodies.append(body)
-            asked.headers.append(dict(self.headers))
-            asked.paths.append(self.path)
+            requests.bodies.append(body)
+            requests.headers.append(dict(self.headers))
+            requests.paths.append(self.path)
             manner(self, write(body["messages"][-1]["content"]))
 
         def log_message(self, *_: object) -> None:
@@ -81,7 +81,7 @@ def endpoint(model: Model | str, manner: Manner = well) -> Iterator[tuple[str, A
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
+        yield f"http://127.0.0.1:{server.server_port}/v1", requests
     finally:
         server.shutdown()
         thread.join()

@@ -28,8 +28,8 @@ class Served(Struct, frozen=True):
 
     def mebibytes(self) -> float:
         """Current resident memory in MiB."""
-        found = RESIDENT.search(Path(f"/proc/{self.process}/status").read_text(encoding="utf-8"))
-        return int(found[1]) / KIBIBYTES if found else float("nan")
+        match = RESIDENT.search(Path(f"/proc/{self.process}/status").read_text(encoding="utf-8"))
+        return int(match[1]) / KIBIBYTES if match else float("nan")
 
     def threads(self) -> int:
         return len(list(Path(f"/proc/{self.process}/task").iterdir()))

@@ -105,10 +105,10 @@ class Soak:
             change = next(self.changes)
             path = f"/v1/documents/{quote(change.source)}"
             if change.text is None:
-                made = await self.sent(soaked, "DELETE", path)
+                succeeded = await self.sent(soaked, "DELETE", path)
             else:
-                made = await self.sent(soaked, "PUT", path, content=change.text.encode())
-            soaked.changed += made
+                succeeded = await self.sent(soaked, "PUT", path, content=change.text.encode())
+            soaked.changed += succeeded
             due += 1 / CHANGES_A_SECOND
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
@@ -169,7 +169,8 @@ def report(name: str, capacity: float, soaked: Soaked, minutes: float) -> str:
         return [what, f"{first:.1f}", f"{last:.1f}", f"{last / first - 1:+.1%}"]
 
     first, last = (
-        percentiles([took for asked, took in soaked.answered if start <= asked < end]) for start, end in windows
+        percentiles([took for start_time, took in soaked.answered if start <= start_time < end])
+        for start, end in windows
     )
     rows = [row("memory, MiB", 1), row("threads", 2), row("open files", 3)]
     for percentile in ("p50", "p95", "p99"):
@@ -197,8 +198,8 @@ def plot(soaked: Soaked, minutes: float, path: Path) -> None:
     memory.set(title="resident memory", xlabel="minutes", ylabel="MiB")
     memory.set_ylim(bottom=0)
     windows = np.linspace(0, 60 * minutes, 31)
-    asked, took = np.array(soaked.answered).T
-    places = np.digitize(asked, windows)
+    start_times, took = np.array(soaked.answered).T
+    places = np.digitize(start_times, windows)
     filled = np.unique(places)
     for percentile in (50, 95, 99):
         values = [np.percentile(took[places == place], percentile) for place in filled]

@@ -59,14 +59,14 @@ class Score(Struct, frozen=True):
     """Counts of boundaries: correct, predicted, true; and of documents that are right throughout."""
 
     hits: int
-    found: int
+    proposed: int
     true: int
     exact: int
     documents: int
 
     @property
     def precision(self) -> float:
-        return self.hits / self.found if self.found else 1.0
+        return self.hits / self.proposed if self.proposed else 1.0
 
     @property
     def recall(self) -> float:
@@ -74,7 +74,7 @@ class Score(Struct, frozen=True):
 
     @property
     def f1(self) -> float:
-        return 2 * self.hits / (self.found + self.true) if self.found + self.true else 1.0
+        return 2 * self.hits / (self.proposed + self.true) if self.proposed + self.true else 1.0
 
 
 def labelled(name: str) -> list[Labelled]:
@@ -132,13 +132,13 @@ def in_blocks(splitter: Splitter) -> Sentences:
 
 def score(splitter: Sentences, documents: Sequence[Labelled]) -> Score:
     """Compare sentence starts, except the first of each document."""
-    hits = found = true = exact = 0
+    hits = proposed = true = exact = 0
     for document in documents:
         spans = [sentence.span for sentence in splitter(document.text, document.blocks())]
         ours, theirs = {span.start for span in spans[1:]}, {span.start for span in document.spans()[1:]}
-        hits, found, true = hits + len(ours & theirs), found + len(ours), true + len(theirs)
+        hits, proposed, true = hits + len(ours & theirs), proposed + len(ours), true + len(theirs)
         exact += spans == document.spans()
-    return Score(hits=hits, found=found, true=true, exact=exact, documents=len(documents))
+    return Score(hits=hits, proposed=proposed, true=true, exact=exact, documents=len(documents))
 
 
 def speed(splitter: Sentences, documents: Sequence[Labelled]) -> float:

@@ -34,13 +34,13 @@ def again(work: Path, kind: str) -> Backend:
 
 
 def searched(searcher: Searcher, questions: Sequence[str]) -> tuple[list[list[tuple[str, int, int]]], list[float]]:
-    found, times = [], []
+    results, times = [], []
     for question in questions:
         begun = time.monotonic()
         hits = searcher.search(question, DEPTH)
         times.append(1000 * (time.monotonic() - begun))
-        found.append([(hit.passage.document.source, *hit.passage.passage.span) for hit in hits])
-    return found, times
+        results.append([(hit.passage.document.source, *hit.passage.passage.span) for hit in hits])
+    return results, times
 
 
 def alike(one: Sequence[Sequence[object]], other: Sequence[Sequence[object]], top: int) -> float:

@@ -33,7 +33,7 @@ class Grown(Struct, frozen=True):
     recall: float  # recall of dense search at TOP, against exact search
     first_ms: list[float]  # with terms that were never asked for before
     milliseconds: list[float]
-    found: list[list[tuple[str, int, int]]]
+    results: list[list[tuple[str, int, int]]]
 
 
 def on_copies(work: Path, kind: str, copies: Copies, size: int, originals: Real) -> Grown:
@@ -56,16 +56,16 @@ def on_copies(work: Path, kind: str, copies: Copies, size: int, originals: Real)
         searcher = collection.searcher()
         questions = originals.questions[:QUESTIONS]
         _, first = searched(searcher, questions)
-        found, times = searched(searcher, questions)
+        results, times = searched(searcher, questions)
         recalled = dense_recall(searcher, questions, np.stack(vectors), places)
         collection.close()
-    taken = sum(path.stat().st_size for path in (work / kind.lower()).rglob("*") if path.is_file())
-    return Grown(build_s, taken, recalled, first, times, found)
+    disk_bytes = sum(path.stat().st_size for path in (work / kind.lower()).rglob("*") if path.is_file())
+    return Grown(build_s, disk_bytes, recalled, first, times, results)
 
 
 def batched(documents: Iterable[NewDocument]) -> Iterable[list[NewDocument]]:
-    left = iter(documents)
-    while batch := list(islice(left, BATCH)):
+    remaining = iter(documents)
+    while batch := list(islice(remaining, BATCH)):
         yield batch
 
 
@@ -77,8 +77,8 @@ def dense_recall(
     for question in questions:
         dense, _ = searcher.rankings(question)
         best = np.argsort(-(vectors @ searcher.encode_question(question)), kind="stable")[:TOP]
-        found = {(source, *span) for _, source, span in searcher.places(list(dense)[:TOP])}
-        shares.append(len(found & {places[place] for place in best}) / TOP)
+        retrieved = {(source, *span) for _, source, span in searcher.places(list(dense)[:TOP])}
+        shares.append(len(retrieved & {places[place] for place in best}) / TOP)
     return float(np.mean(shares))
 
 
@@ -90,7 +90,7 @@ def growth_table(grown: dict[int, dict[str, Grown]]) -> str:
             *(spread(each.first_ms) for each in kinds.values()),
             *(spread(each.milliseconds) for each in kinds.values()),
             *(f"{each.recall:.3f}" for each in kinds.values()),
-            f"{alike(kinds[FOLDER].found, kinds[MILVUS].found, TOP):.1%}",
+            f"{alike(kinds[FOLDER].results, kinds[MILVUS].results, TOP):.1%}",
             *(f"{each.bytes / size:.0f}" for each in kinds.values()),
         ]
         for size, kinds in grown.items()

@@ -63,13 +63,13 @@ class Measurements(Struct, frozen=True):
 
     passages: int
     build_s: float
-    found: list[list[tuple[str, int, int]]]  # for each question, the results, best first: source and span
+    results: list[list[tuple[str, int, int]]]  # for each question, the results, best first: source and span
     recall: float  # share of answers that lie completely in one of the first TOP passages
     milliseconds: list[float]
     cited: list[list[Citation]]
 
 
-class Asked(Struct, frozen=True):
+class TestedSet(Struct, frozen=True):
     """A test set in both stores. `engine`: the results of `engine_fusion`."""
 
     name: str
@@ -90,21 +90,21 @@ def main(work: Path, data: Path, sizes: tuple[int, ...], write: bool, test_sets:
     work.mkdir(parents=True, exist_ok=True)
     model = models.find(models.DEFAULT)
     encoder = make_encoder(model.name, Layout(work).encoder(model.sha256))
-    asked = [on_both(work, load(test_set)) for test_set in (SEEDS, *test_sets) if test_set.is_dir()]
+    tested = [on_both(work, load(test_set)) for test_set in (SEEDS, *test_sets) if test_set.is_dir()]
     originals = real(work / "real.msgpack", data, encoder, config_of(encoder))
     copies = Copies(originals, encoder.dimension)
     grown = {size: {kind: on_copies(work, kind, copies, size, originals) for kind in KINDS} for size in sorted(sizes)}
-    text = report(asked, grown)
+    text = report(tested, grown)
     click.echo(text)
     if write:
         write_part("stores", text)
 
 
-def on_both(work: Path, dataset: Dataset) -> Asked:
+def on_both(work: Path, dataset: Dataset) -> TestedSet:
     """With at most MOST questions, spread over the set."""
     questions = dataset.questions[:: -(-len(dataset.questions) // MOST)]
     measured = {kind: on_set(work, kind, dataset, questions) for kind in KINDS}
-    return Asked(dataset.name, measured, engine_fusion(work, questions, measured[FOLDER].found))
+    return TestedSet(dataset.name, measured, engine_fusion(work, questions, measured[FOLDER].results))
 
 
 def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question]) -> Measurements:
@@ -116,13 +116,13 @@ def on_set(work: Path, kind: str, dataset: Dataset, questions: Sequence[Question
         build_s = time.monotonic() - begun
         collection = backend.open("default")
         searcher = collection.searcher()
-        found, times = searched(searcher, [question.text for question in questions])
+        results, times = searched(searcher, [question.text for question in questions])
         answering = Answering(Catalogue({"default": collection}), open_reader(None, backend.index))
         cited = [cited_by(answering, question.text) for question in track(questions, f"{kind}: {dataset.name}")]
         recalled = recall(searcher, questions)
         passages = searcher.passages
         answering.close()
-    return Measurements(passages, build_s, found, recalled, times, cited)
+    return Measurements(passages, build_s, results, recalled, times, cited)
 
 
 def cited_by(answering: Answering, question: str) -> list[Citation]:
@@ -133,11 +133,11 @@ def cited_by(answering: Answering, question: str) -> list[Citation]:
 
 def recall(searcher: Searcher, questions: Sequence[Question]) -> float:
     answerable = [question for question in questions if question.answers]
-    found = [
+    recalls = [
         bool(holding(searcher, question, [hit.passage.number for hit in searcher.search(question.text, TOP)]))
         for question in answerable
     ]
-    return float(np.mean(found)) if found else 0.0
+    return float(np.mean(recalls)) if recalls else 0.0
 
 
 def engine_fusion(
@@ -152,23 +152,23 @@ def engine_fusion(
         part = searcher.part
         for question, first in zip(questions, expected, strict=True):
             vector = searcher.encode_question(question.text).tolist()
-            asked = " ".join(map(spelled, sorted(set(words(question.text)))))
-            for constant, seen in shares.items():
+            query = " ".join(map(spelled, sorted(set(words(question.text)))))
+            for constant, overlap in shares.items():
                 keys = part.engine.fused(
                     part.table.name,
                     vector,
-                    asked,
+                    query,
                     limit=TOP,
                     each=CANDIDATES,
                     constant=constant,
                     expression=part.rows,
                 )
                 places = {(source, *span) for _, source, span in searcher.places([int(key, 16) for key in keys])}
-                seen.append(len(places & set(first[:TOP])) / max(1, len(first[:TOP])))
-    return {constant: float(np.mean(seen)) for constant, seen in shares.items()}
+                overlap.append(len(places & set(first[:TOP])) / max(1, len(first[:TOP])))
+    return {constant: float(np.mean(overlap)) for constant, overlap in shares.items()}
 
 
-def report(asked: Sequence[Asked], grown: dict[int, dict[str, Grown]]) -> str:
+def report(tested: Sequence[TestedSet], grown: dict[int, dict[str, Grown]]) -> str:
     about = (
         "The same files and questions in a folder and in Milvus, which is milvus-lite in process. Citations are those "
         "of all answers, whatever their confidence. The engine's own fusion is its hybrid search (RRF) with its "
@@ -179,11 +179,11 @@ def report(asked: Sequence[Asked], grown: dict[int, dict[str, Grown]]) -> str:
         "“Built” has no encoding in it. Times are p50 / p95 of questions asked for the first time, and again: a term "
         "that nobody asked for before is counted in all passages, which takes milvus-lite seconds where it is common."
     )
-    parts = ("## Stores", about, set_table(asked), growth, growth_table(grown), provenance("make bench-stores"))
+    parts = ("## Stores", about, set_table(tested), growth, growth_table(grown), provenance("make bench-stores"))
     return "\n\n".join(parts)
 
 
-def set_table(asked: Sequence[Asked]) -> str:
+def set_table(tested: Sequence[TestedSet]) -> str:
     names = [
         "passages",
         "the same citations",
@@ -198,19 +198,19 @@ def set_table(asked: Sequence[Asked]) -> str:
         "built, s, folder",
         "built, s, Milvus",
     ]
-    head = ["", *(f"{each.name}, {len(each.measured[FOLDER].found)} questions" for each in asked)]
-    return markdown_table(head, [list(row) for row in zip(names, *map(set_column, asked), strict=True)])
+    head = ["", *(f"{each.name}, {len(each.measured[FOLDER].results)} questions" for each in tested)]
+    return markdown_table(head, [list(row) for row in zip(names, *map(set_column, tested), strict=True)])
 
 
-def set_column(asked: Asked) -> list[str]:
-    folder, milvus = asked.measured[FOLDER], asked.measured[MILVUS]
+def set_column(tested: TestedSet) -> list[str]:
+    folder, milvus = tested.measured[FOLDER], tested.measured[MILVUS]
     return [
         f"{folder.passages:,}",
         f"{same(folder.cited, milvus.cited):.1%}",
-        f"{same(folder.found, milvus.found):.1%}",
-        f"{alike(folder.found, milvus.found, TOP):.1%}",
-        f"{asked.engine[COMMON]:.1%}",
-        f"{asked.engine[OURS]:.1%}",
+        f"{same(folder.results, milvus.results):.1%}",
+        f"{alike(folder.results, milvus.results, TOP):.1%}",
+        f"{tested.engine[COMMON]:.1%}",
+        f"{tested.engine[OURS]:.1%}",
         f"{folder.recall:.4f}",
         f"{milvus.recall:.4f}",
         spread(folder.milliseconds),

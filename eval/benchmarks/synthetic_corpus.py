@@ -51,7 +51,7 @@ def real(path: Path, data: Path, encoder: Encoder, config: IndexConfig) -> Real:
     """Read them from the file `path`, or make them from available data and write them there."""
     if path.exists():
         return msgspec.msgpack.decode(path.read_bytes(), type=Real)
-    contexts, questions = asked(data)
+    contexts, questions = contexts_and_questions(data)
     passages: list[list[str]] = []
     texts: list[str] = []
     for share, documents in ((MOST, documentation(MOST // 4)), (MOST, iter(contexts))):
@@ -66,12 +66,12 @@ def real(path: Path, data: Path, encoder: Encoder, config: IndexConfig) -> Real:
             texts += prepared.embedded
     if not passages:
         raise FileNotFoundError(f"There are no documents in {data} or {DOCUMENTATION}.")
-    made = Real(passages, encoder.encode(texts).astype(np.float16).tobytes(), questions)
-    replace(path, msgspec.msgpack.encode(made))
-    return made
+    real_corpus = Real(passages, encoder.encode(texts).astype(np.float16).tobytes(), questions)
+    replace(path, msgspec.msgpack.encode(real_corpus))
+    return real_corpus
 
 
-def asked(data: Path) -> tuple[list[tuple[str, bytes, str]], list[str]]:
+def contexts_and_questions(data: Path) -> tuple[list[tuple[str, bytes, str]], list[str]]:
     """Distinct contexts of training sets, as (source, file, title), and a random sample of their questions."""
     contexts: dict[str, str] = {}
     questions: set[str] = set()
@@ -92,12 +92,12 @@ def asked(data: Path) -> tuple[list[tuple[str, bytes, str]], list[str]]:
 def documentation(most: int) -> Iterator[tuple[str, bytes, str | None]]:
     """Documentation installed on this machine, as (source, file, title): slightly more than `most` passages."""
     paths = [path for path in sorted(DOCUMENTATION.rglob("*")) if path.is_file() and path.suffix in TEXT]
-    left = most * 500  # approximate bytes per passage
+    budget = most * 500  # approximate bytes per passage
     for path in Random(SEED).sample(paths, len(paths)):  # noqa: S311
         file = path.read_bytes()
         if path.name != "copyright" and len(file) <= LARGEST:
-            left -= len(file)
-            if left < 0:
+            budget -= len(file)
+            if budget < 0:
                 return
             yield path.relative_to(DOCUMENTATION).as_posix(), file, None
 

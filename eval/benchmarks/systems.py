@@ -38,14 +38,14 @@ def passages_of(index: Path) -> list[PassageText]:
     """All passages of an index, as embedded."""
     store = Store(Layout(index).collection("default").store)
     searcher = open_searcher(index)
-    found = []
+    passages = []
     for row in store.added_passages(0, store.change()):
         content, span = searcher.content(row.document), row.passage.span
         above = context(content.document.title, row.passage.headings)
-        found.append(PassageText(content.document.source, *span, above + content.text[span.start : span.end]))
+        passages.append(PassageText(content.document.source, *span, above + content.text[span.start : span.end]))
     searcher.close()
     store.close()
-    return found
+    return passages
 
 
 class System(Protocol):

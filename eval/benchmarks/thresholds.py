@@ -29,7 +29,7 @@ from eval.runs.environment import Settings
 from eval.runs.evaluation import ask
 from eval.runs.results import markdown_table, provenance, write_part
 from eval.runs.target import InProcess
-from eval.training.gathering import sampled
+from eval.training.gathering import sample_places
 from index.collections.collection import Collection
 from index.collections.protocols import Searcher
 from index.types import Hit
@@ -174,7 +174,7 @@ def needy_of(dataset: Dataset) -> list[Question]:
 
 def sample(dataset: Dataset, most: int) -> Dataset:
     """A fixed sample of the questions, in their order."""
-    chosen = sampled(len(dataset.questions), most)
+    chosen = sample_places(len(dataset.questions), most)
     return replace(dataset, questions=[dataset.questions[place] for place in chosen])
 
 
@@ -182,8 +182,8 @@ def some(dataset: Dataset, most: int) -> Dataset:
     """All questions that need several sentences or are answered in contradictory ways, and a sample of the others."""
     special = {question.id for question in dataset.questions if question.evidence or question.status == "conflicting"}
     others = replace(dataset, questions=[each for each in dataset.questions if each.id not in special])
-    kept = special | {each.id for each in sample(others, max(0, most - len(special))).questions}
-    return replace(dataset, questions=[each for each in dataset.questions if each.id in kept])
+    chosen_ids = special | {each.id for each in sample(others, max(0, most - len(special))).questions}
+    return replace(dataset, questions=[each for each in dataset.questions if each.id in chosen_ids])
 
 
 def pairs() -> list[Pair]:
@@ -193,7 +193,7 @@ def pairs() -> list[Pair]:
 
 def conflicts(labelled: Sequence[Pair]) -> Figures:
     reported = [conflict(pair.question, pair.first, pair.second) is not None for pair in labelled]
-    both = sum(given and pair.conflicting for given, pair in zip(reported, labelled, strict=True))
+    both = sum(flagged and pair.conflicting for flagged, pair in zip(reported, labelled, strict=True))
     return {
         "pairs: conflict precision": both / max(1, sum(reported)),
         "pairs: conflict recall": both / max(1, sum(pair.conflicting for pair in labelled)),
@@ -220,10 +220,10 @@ def choices(dataset: Dataset, index: Path, reader: Remembering) -> Callable[[], 
     scripted = models(evidence_of(several, bench.source_of))
 
     def figures() -> Figures:
-        answered, asked = bench.asked_about(dataset.questions)
+        answered, requests = bench.asked_about(dataset.questions)
         right, hostile = (measure(bench.helped(scripted[name]).columns) for name in ("right", "hostile"))
         return {
-            "asked, of the answered": asked / max(1, answered),
+            "asked, of the answered": requests / max(1, answered),
             "right model: citation recall": right["citation recall"],
             "hostile model: citation precision": hostile["citation precision"],
         }

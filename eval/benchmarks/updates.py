@@ -49,7 +49,7 @@ SEED = 20264
 MEBIBYTE = 1 << 20
 
 
-class Seen(Struct):
+class Observations(Struct):
     """The measurements of one phase; times in milliseconds, with and without updates."""
 
     name: str
@@ -79,33 +79,33 @@ class Service:
         self.process = process
         self.deleted: set[str] = set()  # sources whose deletion has started
 
-    def ask(self, question: str, seen: Seen, *, changing: bool) -> None:
+    def ask(self, question: str, observed: Observations, *, changing: bool) -> None:
         started = time.perf_counter()
         try:
             response = self.http.post("/v1/ask", json={"question": question, "min_confidence": 0})
         except httpx.TransportError as error:
-            seen.failed.append(repr(error))
+            observed.failed.append(repr(error))
             return
-        seen.wall[changing].append((time.perf_counter() - started) * 1000)
+        observed.wall[changing].append((time.perf_counter() - started) * 1000)
         if response.status_code != httpx.codes.OK:
-            seen.failed.append(f"{response.status_code} {response.text[:200]}")
+            observed.failed.append(f"{response.status_code} {response.text[:200]}")
             return
         for answer in msgspec.json.decode(response.content, type=schema.AskResponse).answers:
             for citation in answer.citations:
-                self.resolve(citation, seen)
+                self.resolve(citation, observed)
 
-    def resolve(self, citation: schema.Citation, seen: Seen) -> None:
-        seen.citations += 1
+    def resolve(self, citation: schema.Citation, observed: Observations) -> None:
+        observed.citations += 1
         fetched = self.http.get(f"/v1/files/{quote(citation.source)}", params={"sha256": citation.sha256})
         if fetched.status_code == httpx.codes.GONE and citation.source in self.deleted:
-            seen.deleted += 1
+            observed.deleted += 1
             return
         start, end = citation.range.byte or (0, 0)
         quoted = fetched.content[start:end].decode(citation.encoding, errors="replace")
         if fetched.status_code != httpx.codes.OK or quoted != citation.quote.exact:
-            seen.unresolved.append(f"{citation.source} {citation.sha256[:12]}: {fetched.status_code}")
+            observed.unresolved.append(f"{citation.source} {citation.sha256[:12]}: {fetched.status_code}")
 
-    def change(self, change: Change, seen: Seen) -> None:
+    def change(self, change: Change, observed: Observations) -> None:
         path = f"/v1/documents/{quote(change.source)}"
         started = time.perf_counter()
         try:
@@ -115,16 +115,16 @@ class Service:
             else:
                 response = self.http.put(path, content=change.text.encode())
         except httpx.TransportError as error:
-            seen.failed.append(repr(error))
+            observed.failed.append(repr(error))
             return
-        seen.changing.append((time.perf_counter() - started) * 1000)
-        seen.changed += 1
+        observed.changing.append((time.perf_counter() - started) * 1000)
+        observed.changed += 1
         if response.status_code not in (200, 201, 204, 404):
-            seen.failed.append(f"{change.source}: {response.status_code} {response.text[:200]}")
+            observed.failed.append(f"{change.source}: {response.status_code} {response.text[:200]}")
 
-    def measure(self, seen: Seen) -> None:
-        seen.memory.append(self.process.memory_info().rss)
-        seen.handles.append(self.process.num_fds())
+    def measure(self, observed: Observations) -> None:
+        observed.memory.append(self.process.memory_info().rss)
+        observed.handles.append(self.process.num_fds())
 
 
 @click.command()
@@ -196,10 +196,10 @@ class Load(Struct, frozen=True):
     rate: float
 
 
-def phase(service: Service, load: Load, questions: Sequence[str], seconds: float, window: float) -> Seen:
+def phase(service: Service, load: Load, questions: Sequence[str], seconds: float, window: float) -> Observations:
     """Alternate windows for `seconds`, the first without updates. A window ends when its work has ended."""
-    seen = Seen(load.name)
-    settling = Seen(load.name)  # questions at the start of a window count only for failures
+    observed = Observations(load.name)
+    settling = Observations(load.name)  # questions at the start of a window count only for failures
     asking = random.Random(SEED)  # noqa: S311  # the same run again, not a secret
     for number in range(max(2, round(seconds / window))):
         changing = number % 2 == 1
@@ -208,14 +208,14 @@ def phase(service: Service, load: Load, questions: Sequence[str], seconds: float
         with ThreadPoolExecutor(CLIENTS) as askers, ThreadPoolExecutor(CLIENTS) as changers:
 
             def ask() -> None:
-                into = seen if time.monotonic() - began > SETTLE_S else settling  # noqa: B023  # called in its turn
+                into = observed if time.monotonic() - began > SETTLE_S else settling  # noqa: B023  # called in its turn
                 askers.submit(service.ask, asking.choice(questions), into, changing=changing)  # noqa: B023
 
             def change() -> None:
                 """Skip the change if all clients are busy."""
-                seen.due += 1
+                observed.due += 1
                 if busy.acquire(blocking=False):  # noqa: B023
-                    begun = changers.submit(service.change, next(load.changes), seen)
+                    begun = changers.submit(service.change, next(load.changes), observed)
                     begun.add_done_callback(lambda _: busy.release())  # noqa: B023
 
             paces = [threading.Thread(target=paced, args=(ask, QUESTIONS_A_SECOND, stop))]
@@ -226,13 +226,13 @@ def phase(service: Service, load: Load, questions: Sequence[str], seconds: float
             stop.set()
             for each in paces:
                 each.join()
-        service.measure(seen)
-        click.echo(f"  {load.name}, window {number + 1}: {told(seen)}", err=True)
+        service.measure(observed)
+        click.echo(f"  {load.name}, window {number + 1}: {summary(observed)}", err=True)
     for name in ("failed", "unresolved"):
-        getattr(seen, name).extend(getattr(settling, name))
-    seen.citations += settling.citations
-    seen.deleted += settling.deleted
-    return seen
+        getattr(observed, name).extend(getattr(settling, name))
+    observed.citations += settling.citations
+    observed.deleted += settling.deleted
+    return observed
 
 
 def paced(work: Callable[[], None], a_second: float, stop: threading.Event) -> None:
@@ -244,35 +244,42 @@ def paced(work: Callable[[], None], a_second: float, stop: threading.Event) -> N
         stop.wait(max(0.0, due - time.monotonic()))
 
 
-def told(seen: Seen) -> str:
-    medians = [f"{percentiles(times).p95:.0f}" if times else "–" for times in seen.wall.values()]
+def summary(observed: Observations) -> str:
+    medians = [f"{percentiles(times).p95:.0f}" if times else "–" for times in observed.wall.values()]
     return (
-        f"p95 {medians[0]} ms, with updates {medians[1]} ms; {seen.changed} of {seen.due:.0f} changes; "
-        f"{seen.memory[-1] / MEBIBYTE:.0f} MiB, {seen.handles[-1]} handles, {len(seen.failed)} failed"
+        f"p95 {medians[0]} ms, with updates {medians[1]} ms; {observed.changed} of {observed.due:.0f} changes; "
+        f"{observed.memory[-1] / MEBIBYTE:.0f} MiB, {observed.handles[-1]} handles, {len(observed.failed)} failed"
     )
 
 
-def report(dataset: Dataset, measured: Sequence[Seen], throughput: float, passages: int) -> str:
+def report(dataset: Dataset, measured: Sequence[Observations], throughput: float, passages: int) -> str:
     rows = []
-    for seen in measured:
-        without, beside, put = (percentiles(times or [0.0]) for times in (*seen.wall.values(), seen.changing))
-        rows.append((seen, without, beside, put))
-    lines: list[tuple[str, Callable[[Seen, Latency, Latency, Latency], str]]] = [
-        ("changes made", lambda seen, *_: f"{seen.changed:,} of {seen.due:,.0f}"),
+    for observed in measured:
+        without, beside, put = (percentiles(times or [0.0]) for times in (*observed.wall.values(), observed.changing))
+        rows.append((observed, without, beside, put))
+    lines: list[tuple[str, Callable[[Observations, Latency, Latency, Latency], str]]] = [
+        ("changes made", lambda observed, *_: f"{observed.changed:,} of {observed.due:,.0f}"),
         ("a change takes, p50 and p95, ms", lambda _s, _w, _b, put: f"{put.p50:.0f}, {put.p95:.0f}"),
-        ("questions without and with updates", lambda seen, *_: ", ".join(f"{len(t):,}" for t in seen.wall.values())),
+        (
+            "questions without and with updates",
+            lambda observed, *_: ", ".join(f"{len(t):,}" for t in observed.wall.values()),
+        ),
         ("p50 without and with, ms", lambda _s, without, beside, _p: f"{without.p50:.0f}, {beside.p50:.0f}"),
         ("p95 without and with, ms", lambda _s, without, beside, _p: f"{without.p95:.0f}, {beside.p95:.0f}"),
         ("p95 with updates is … times that without", lambda _s, without, beside, _p: f"{beside.p95 / without.p95:.2f}"),
-        ("failed calls", lambda seen, *_: f"{len(seen.failed)}"),
-        ("citations fetched at their version", lambda seen, *_: f"{seen.citations:,}"),
-        ("… deleted since, and gone", lambda seen, *_: f"{seen.deleted}"),
-        ("… that do not resolve", lambda seen, *_: f"{len(seen.unresolved)}"),
-        ("memory after each quarter, MiB", lambda seen, *_: quarters([each // MEBIBYTE for each in seen.memory])),
-        ("open files after each quarter", lambda seen, *_: quarters(seen.handles)),
+        ("failed calls", lambda observed, *_: f"{len(observed.failed)}"),
+        ("citations fetched at their version", lambda observed, *_: f"{observed.citations:,}"),
+        ("… deleted since, and gone", lambda observed, *_: f"{observed.deleted}"),
+        ("… that do not resolve", lambda observed, *_: f"{len(observed.unresolved)}"),
+        (
+            "memory after each quarter, MiB",
+            lambda observed, *_: quarters([each // MEBIBYTE for each in observed.memory]),
+        ),
+        ("open files after each quarter", lambda observed, *_: quarters(observed.handles)),
     ]
     table = markdown_table(
-        ["", *(NAMES[seen.name] for seen in measured)], [[name, *(cell(*row) for row in rows)] for name, cell in lines]
+        ["", *(NAMES[observed.name] for observed in measured)],
+        [[name, *(cell(*row) for row in rows)] for name, cell in lines],
     )
     about = (
         f"{QUESTIONS_A_SECOND:.0f} questions a second on {dataset.name}, in windows with and without updates by turns. "

@@ -49,5 +49,5 @@ def wrk(service: Served, bodies: Path, clients: int, seconds: int) -> Loaded:
     threads = str(min(clients, 2))
     command = ["wrk", "-t", threads, "-c", str(clients), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_S}s"]
     command += ["-s", str(SCRIPT), f"{service.url}/v1/ask", "--", str(bodies)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return msgspec.json.decode(told.strip().splitlines()[-1], type=Loaded)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return msgspec.json.decode(output.strip().splitlines()[-1], type=Loaded)

@@ -179,10 +179,10 @@ def print_comparison(comparison: Comparison, show: int) -> None:
 
 def print_change(change: Change) -> None:
     click.echo(f"  {printable(change.question)}")
-    click.echo(f"    A {shown(change.a)}")
-    click.echo(f"    B {shown(change.b)}")
+    click.echo(f"    A {described(change.a)}")
+    click.echo(f"    B {described(change.b)}")
 
 
-def shown(side: Side) -> str:
+def described(side: Side) -> str:
     quotes = " … ".join(printable(quote.quote) for quote in side.quotes) or "nothing"
     return f"({side.status}, {side.confidence:.2f}): {quotes}"

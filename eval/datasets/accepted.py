@@ -48,12 +48,12 @@ def read(path: Path) -> Dataset:
     sources = sorted(file.relative_to(corpus).as_posix() for file in corpus.rglob("*") if file.is_file())
     documents = {source: text for source in sources if (text := texts.text(source)) is not None}
     name = path.resolve().name
-    asked = []
+    loaded = []
     for number, line in enumerate(json_lines(path / "questions.jsonl", Line), start=1):
         golds = tuple(gold for text in line.accept or () for gold in places(text, documents))
         answerable = line.accept is not None
-        asked.append(Question(f"{name}-{number}", line.question, golds, answerable, type=line.kind))
-    questions, dropped = checked(asked, texts)
+        loaded.append(Question(f"{name}-{number}", line.question, golds, answerable, type=line.kind))
+    questions, dropped = checked(loaded, texts)
     return Dataset(name, path, corpus, questions, dropped)
 
 

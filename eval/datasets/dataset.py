@@ -107,7 +107,7 @@ def write_corpus(dataset: Dataset, folder: Path) -> Path:
 
 def checked(questions: list[Question], corpus: Corpus) -> tuple[list[Question], list[str]]:
     """The questions with their matching spans, and what was dropped."""
-    kept: list[Question] = []
+    usable: list[Question] = []
     dropped: list[str] = []
     seen: set[str] = set()
     for question in questions:
@@ -115,17 +115,17 @@ def checked(questions: list[Question], corpus: Corpus) -> tuple[list[Question], 
             dropped.append(f"{question.id}: {reason}")
             continue
         seen.add(question.id)
-        answers = tuple(gold for gold in question.answers if _found(gold, question, corpus, dropped))
+        answers = tuple(gold for gold in question.answers if _matches_corpus(gold, question, corpus, dropped))
         evidence = tuple(
             alternative
             for alternative in question.evidence
-            if all(_found(gold, question, corpus, dropped) for gold in alternative)
+            if all(_matches_corpus(gold, question, corpus, dropped) for gold in alternative)
         )
         if question.answerable and not answers:
             dropped.append(f"{question.id}: no answer of the question is left")
             continue
-        kept.append(msgspec.structs.replace(question, answers=answers, evidence=evidence))
-    return kept, dropped
+        usable.append(msgspec.structs.replace(question, answers=answers, evidence=evidence))
+    return usable, dropped
 
 
 def _unusable(question: Question, seen: set[str]) -> str | None:
@@ -140,7 +140,7 @@ def _unusable(question: Question, seen: set[str]) -> str | None:
     return None
 
 
-def _found(gold: Gold, question: Question, corpus: Corpus, dropped: list[str]) -> bool:
+def _matches_corpus(gold: Gold, question: Question, corpus: Corpus, dropped: list[str]) -> bool:
     text = corpus.text(gold.doc)
     if text is None:
         dropped.append(f"{question.id}: document {gold.doc!r} does not exist")

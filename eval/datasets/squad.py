@@ -20,7 +20,7 @@ class Answer(Struct, frozen=True):
     answer_start: int
 
 
-class Asked(Struct, frozen=True):
+class Entry(Struct, frozen=True):
     id: str
     question: str
     answers: list[Answer] = []
@@ -29,7 +29,7 @@ class Asked(Struct, frozen=True):
 
 class Paragraph(Struct, frozen=True):
     context: str
-    qas: list[Asked] = []
+    qas: list[Entry] = []
 
 
 class Article(Struct, frozen=True):
@@ -57,26 +57,26 @@ def read(path: Path) -> Dataset:
         source = _free_name(article.title, documents)
         documents[source] = BETWEEN.join(paragraph.context for paragraph in article.paragraphs)
         questions.extend(_questions(article, source))
-    kept, dropped = checked(questions, Corpus(None, documents))
-    return Dataset(path.stem, path, None, kept, dropped, documents)
+    usable, dropped = checked(questions, Corpus(None, documents))
+    return Dataset(path.stem, path, None, usable, dropped, documents)
 
 
 def _questions(article: Article, source: str) -> Iterator[Question]:
     begin = 0
     for paragraph in article.paragraphs:
-        for asked in paragraph.qas:
-            golds = [Gold(source, answer.text, begin + answer.answer_start) for answer in asked.answers]
-            answers = () if asked.is_impossible else tuple(dict.fromkeys(golds))  # annotators often agree
-            about = source if asked.is_impossible else None
-            yield Question(asked.id, asked.question, answers, answerable=not asked.is_impossible, about=about)
+        for entry in paragraph.qas:
+            golds = [Gold(source, answer.text, begin + answer.answer_start) for answer in entry.answers]
+            answers = () if entry.is_impossible else tuple(dict.fromkeys(golds))  # annotators often agree
+            about = source if entry.is_impossible else None
+            yield Question(entry.id, entry.question, answers, answerable=not entry.is_impossible, about=about)
         begin += len(paragraph.context) + len(BETWEEN)
 
 
-def _free_name(title: str, taken: dict[str, str]) -> str:
+def _free_name(title: str, used_names: dict[str, str]) -> str:
     """A free file name: `AC/DC` -> `AC%2FDC.txt`, or `AC%2FDC-2.txt` if that is taken."""
     stem = quote(title, safe=" ,'()-_.")
     name, count = f"{stem}.txt", 1
-    while name in taken:
+    while name in used_names:
         count += 1
         name = f"{stem}-{count}.txt"
     return name

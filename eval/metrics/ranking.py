@@ -29,7 +29,7 @@ class Place(Struct, frozen=True):
 class Ranked(Struct, frozen=True):
     """A ranking, best first, and the relevance grades."""
 
-    found: Sequence[str]
+    results: Sequence[str]
     relevant: Mapping[str, int]
 
 
@@ -39,8 +39,8 @@ def of_passages(passages: Sequence[Place], needed: Sequence[Sequence[Gold]]) -> 
     The relevant passages are the first ones to contain each needed span; a span in no passage counts as relevant and
     not found. So two needed spans at ranks 1 and 3 give recall@1 1/2, and both at rank 1 give 1.
     """
-    found = [str(rank) for rank in range(1, len(passages) + 1)]
-    return [Ranked(found, {_first_holding(passages, gold): 1 for gold in alternative}) for alternative in needed]
+    ranks = [str(rank) for rank in range(1, len(passages) + 1)]
+    return [Ranked(ranks, {_first_holding(passages, gold): 1 for gold in alternative}) for alternative in needed]
 
 
 def of_documents(passages: Sequence[Place], relevant: Mapping[str, int]) -> list[Ranked]:
@@ -58,7 +58,7 @@ def measure(cases: Mapping[str, Sequence[Ranked]]) -> dict[str, dict[str, float]
             case = f"{number} {question}"
             question_of[case] = question
             qrels[case] = dict(ranked.relevant)
-            runs[case] = {name: -float(rank) for rank, name in enumerate(ranked.found)}
+            runs[case] = {name: -float(rank) for rank, name in enumerate(ranked.results)}
     measured = {question: dict.fromkeys(MEASURES, 0.0) for question in cases}
     for each in ir_measures.iter_calc(list(MEASURES.values()), qrels, runs):
         values, name = measured[question_of[each.query_id]], NAMES[each.measure]

@@ -68,12 +68,12 @@ def score_all(dataset: Dataset, responses: Sequence[Response], source_of: Source
     )
     scores = []
     for question, response in zip(dataset.questions, responses, strict=True):
-        given = response.status if response.answers and response.confidence >= threshold else "abstained"
+        status = response.status if response.answers and response.confidence >= threshold else "abstained"
         values = ranked.get(question.id, {})
         if not dataset.judges_documents:
-            values |= {"status accuracy": float(given == question.status)}
+            values |= {"status accuracy": float(status == question.status)}
             values |= _answer_values(question, response, source_of) if question.answerable else {}
-        scores.append(_score(question, response, given, values, source_of))
+        scores.append(_score(question, response, status, values, source_of))
     return scores
 
 
@@ -84,14 +84,14 @@ def _rankings(dataset: Dataset, question: Question, response: Response) -> list[
     return ranking.of_passages(places, question.needed)
 
 
-def _score(question: Question, response: Response, given: str, values: dict[str, float], source_of: SourceOf) -> Score:
+def _score(question: Question, response: Response, status: str, values: dict[str, float], source_of: SourceOf) -> Score:
     citations = [citation for answer in response.answers for citation in citations_of(answer)]
     return Score(
         id=question.id,
         type=question.type,
         answerable=question.answerable,
         expected=question.status,
-        given=given,
+        given=status,
         confidence=response.confidence,
         values=values,
         citations=len(citations),
@@ -102,14 +102,14 @@ def _score(question: Question, response: Response, given: str, values: dict[str,
 def _answer_values(question: Question, response: Response, source_of: SourceOf) -> dict[str, float]:
     hits = [float(answers_hit(question, response.answers[:depth])) for depth in (1, 3)]
     precision, recall = citation_values(question, response, source_of)
-    given = highlighted(response)
+    answer = highlighted(response)
     return {
         "hit@1": hits[0],
         "hit@3": hits[1],
         "citation precision": precision,
         "citation recall": recall,
-        "exact match": max(exact_match(given, gold.text) for gold in question.answers),
-        "token F1": max(token_f1(given, gold.text) for gold in question.answers),
+        "exact match": max(exact_match(answer, gold.text) for gold in question.answers),
+        "token F1": max(token_f1(answer, gold.text) for gold in question.answers),
     }
 
 
@@ -146,14 +146,14 @@ def citation_values(question: Question, response: Response, source_of: SourceOf)
 
 def gold_sentences(golds: Iterable[Gold], source_of: SourceOf) -> Sentences:
     """The sentences that overlap any of the spans."""
-    found: Sentences = set()
+    sentences: Sentences = set()
     for gold in golds:
         source = source_of(gold.doc)
         if source is not None:
             first = bisect_right(source.sentences, gold.start, key=lambda span: span[1])
             last = bisect_left(source.sentences, gold.end, key=lambda span: span[0])
-            found.update((gold.doc, number) for number in range(first, last))
-    return found
+            sentences.update((gold.doc, number) for number in range(first, last))
+    return sentences
 
 
 def highlighted(response: Response) -> str:

@@ -22,17 +22,17 @@ def normalised(text: str) -> str:
     return " ".join(ARTICLES.sub(" ", text.lower().translate(PUNCTUATION)).split())
 
 
-def exact_match(given: str, gold: str) -> float:
-    return float(normalised(given) == normalised(gold))
+def exact_match(answer: str, gold: str) -> float:
+    return float(normalised(answer) == normalised(gold))
 
 
-def token_f1(given: str, gold: str) -> float:
+def token_f1(answer: str, gold: str) -> float:
     """The harmonic mean of precision and recall over tokens.
 
     >>> token_f1("in the Baltic Sea", "the Baltic")
     0.5
     """
-    ours, theirs = normalised(given).split(), normalised(gold).split()
+    ours, theirs = normalised(answer).split(), normalised(gold).split()
     if not ours or not theirs:
         return float(ours == theirs)
     shared = sum((Counter(ours) & Counter(theirs)).values())

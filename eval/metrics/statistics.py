@@ -66,12 +66,12 @@ def differences(a: Columns, b: Columns, count: int = RESAMPLES, seed: int = SEED
     """
     before, after = measure(a), measure(b)
     drawn = [(measure(a.take(rows)), measure(b.take(rows))) for rows in resamples(len(a.right), count, seed)]
-    found = []
+    results = []
     for name in (name for name in before if name in after):
         changes = [with_b[name] - with_a[name] for with_a, with_b in drawn if name in with_a and name in with_b]
         p, test = _tested(_outcomes(a, b, name), changes)
-        found.append(Difference(name, before[name], after[name], *_bounds(changes), p, test))
-    return found
+        results.append(Difference(name, before[name], after[name], *_bounds(changes), p, test))
+    return results
 
 
 def mcnemar(a: Bools, b: Bools) -> float:

@@ -57,7 +57,7 @@ class Columns(Struct, frozen=True):
     right: Bools
     answerable: Bools
     expected: NDArray[np.str_]
-    given: NDArray[np.str_]
+    statuses: NDArray[np.str_]
     citations: NDArray[np.int64]
     exact: NDArray[np.int64]
 
@@ -85,12 +85,12 @@ class Columns(Struct, frozen=True):
 
 def measure(columns: Columns) -> dict[str, float]:
     """All metrics that the questions allow, in table order. Metrics that do not apply are left out, never NaN."""
-    found = _means(columns)
+    means = _means(columns)
     if columns.citations.sum():
-        found["exact citations"] = float(columns.exact.sum() / columns.citations.sum())
-    if "status accuracy" in found:
-        found |= _knowing(columns)
-    return {metric.name: found[metric.name] for metric in METRICS if metric.name in found}
+        means["exact citations"] = float(columns.exact.sum() / columns.citations.sum())
+    if "status accuracy" in means:
+        means |= _knowing(columns)
+    return {metric.name: means[metric.name] for metric in METRICS if metric.name in means}
 
 
 def _means(columns: Columns) -> dict[str, float]:
@@ -102,17 +102,19 @@ def _means(columns: Columns) -> dict[str, float]:
 
 def _knowing(columns: Columns) -> dict[str, float]:
     confidence, right = columns.confidence, columns.right
-    found = {
+    values = {
         "AURC": aurc(confidence, right),
         f"coverage@{PRECISION:.0%}": coverage_at(PRECISION, confidence, right),
         "ECE": calibration_error(confidence, right),
     }
     if (area := auroc(confidence, columns.answerable)) is not None:
-        found["AUROC"] = area
+        values["AUROC"] = area
     for status, name in (("abstained", "abstention"), ("conflicting", "conflict")):
-        expected, given = columns.expected == status, columns.given == status
+        expected, given_status = columns.expected == status, columns.statuses == status
         if expected.any():
-            both = float((expected & given).sum())
-            found[f"{name} precision"] = both / max(int(given.sum()), 1)  # no conflict reported: 0, not undefined
-            found[f"{name} recall"] = both / int(expected.sum())
-    return found
+            both = float((expected & given_status).sum())
+            values[f"{name} precision"] = both / max(
+                int(given_status.sum()), 1
+            )  # no conflict reported: 0, not undefined
+            values[f"{name} recall"] = both / int(expected.sum())
+    return values

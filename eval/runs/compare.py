@@ -74,10 +74,10 @@ def compare(a: Path, b: Path) -> Comparison:
         reason = f"they are of different test sets ({before.dataset} {before.dataset_sha256[:12]}, {after.dataset} "
         raise DifferentQuestions(a=a, b=b, reason=f"{reason}{after.dataset_sha256[:12]})")
     scores_a, scores_b = first.read_scores(), second.read_scores()
-    found = differences(Columns.of(scores_a), Columns.of(scores_b), after.resamples)
+    results = differences(Columns.of(scores_a), Columns.of(scores_b), after.resamples)
     # Metrics without any difference cannot be significant, so they do not count as tests (Tarone, 1990).
-    corrected = holm({each.metric: each.p for each in found if each.test != NOT_TESTED})
-    verdicts = [Verdict(each, corrected.get(each.metric, 1.0)) for each in found]
+    corrected = holm({each.metric: each.p for each in results if each.test != NOT_TESTED})
+    verdicts = [Verdict(each, corrected.get(each.metric, 1.0)) for each in results]
     changes = list(zip(scores_a, scores_b, first.read_lines(), second.read_lines(), strict=True))
     return Comparison(
         a=str(a),

@@ -93,7 +93,7 @@ def environment_of(
         models=ready.models,
         resamples=resamples,
         commit=commit(),
-        packages={name: found for name in PACKAGES if (found := _version(name))},
+        packages={name: version for name in PACKAGES if (version := _version(name))},
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         cores=os.cpu_count() or 1,
@@ -103,7 +103,7 @@ def environment_of(
 
 def check_same(folder: Path, before: Environment, now: Environment) -> None:
     """Raise RunMismatch unless a run started with `before` can continue with `now`."""
-    for what, found, given in (
+    for what, current, recorded in (
         ("test set", before.dataset_sha256[:12], now.dataset_sha256[:12]),
         ("index version", before.index.version, now.index.version),
         ("question settings", before.settings, now.settings),
@@ -111,17 +111,17 @@ def check_same(folder: Path, before: Environment, now: Environment) -> None:
         ("number of resamples", before.resamples, now.resamples),
         ("set of models", _hashes(before), _hashes(now)),
     ):
-        if found != given:
-            raise RunMismatch(path=folder, what=what, found=found, given=given)
+        if current != recorded:
+            raise RunMismatch(path=folder, what=what, found=current, given=recorded)
 
 
 def commit() -> str | None:
     """The commit of this code, with `-changed` if files other than results differ; None outside a repository."""
     here = Path(__file__).parent
     try:
-        found = _git(here, "rev-parse", "--short=12", "HEAD")
+        revision = _git(here, "rev-parse", "--short=12", "HEAD")
         changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ":/", *RESULTS)
-        return found + ("-changed" if changed else "")
+        return revision + ("-changed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 

@@ -52,13 +52,13 @@ def worst(
     limit: int,
 ) -> tuple[list[Miss], int]:
     """The most confident wrong answers, and how many there are in all."""
-    found = [
+    misses = [
         (question, line, score)
         for question, line, score in zip(questions, lines, scores, strict=True)
         if question.answerable == answerable and not score.right and (answerable or score.given != "abstained")
     ]
-    found.sort(key=lambda each: -each[2].confidence)
-    return [_miss(*each, source_of) for each in found[:limit]], len(found)
+    misses.sort(key=lambda each: -each[2].confidence)
+    return [_miss(*each, source_of) for each in misses[:limit]], len(misses)
 
 
 def _miss(question: Question, line: Line, score: Score, source_of: SourceOf) -> Miss:
@@ -88,7 +88,7 @@ def cited(citation: schema.Citation, answer: schema.Answer) -> Excerpt:
 
 def excerpts(golds: Sequence[Gold], source_of: SourceOf) -> list[Excerpt]:
     """The sentences around each gold span, with the span marked; each sentence once."""
-    found: dict[tuple[str, int], Excerpt] = {}
+    by_place: dict[tuple[str, int], Excerpt] = {}
     for gold in golds:
         source = source_of(gold.doc)
         numbers = sorted(number for _, number in gold_sentences([gold], source_of))
@@ -103,5 +103,5 @@ def excerpts(golds: Sequence[Gold], source_of: SourceOf) -> list[Excerpt]:
             source.text[end : end + CONTEXT],
             (gold.start - start, gold.end - start),
         )
-        found.setdefault((gold.doc, start), excerpt)
-    return list(found.values())
+        by_place.setdefault((gold.doc, start), excerpt)
+    return list(by_place.values())

@@ -45,8 +45,8 @@ def evaluate(
         environment = environment_of(dataset, target, settings, concurrency, resamples)
         check_corpus(dataset, target)
         done = folder.begin(environment)
-        left = dataset.questions[done:]
-        for line, times in asked(left, target, settings, concurrency):
+        remaining = dataset.questions[done:]
+        for line, times in answer_questions(remaining, target, settings, concurrency):
             if line.response.index.version != environment.index.version:
                 raise IndexChanged(before=environment.index.version, after=line.response.index.version)
             folder.append(line, times)
@@ -84,14 +84,14 @@ def check_corpus(dataset: Dataset, target: Target) -> None:
             if target.source(source) is None:
                 raise CorpusMismatch(dataset=dataset.name, source=source, reason="is missing", corpus=corpus)
         for gold in (*question.answers, *(gold for golds in question.evidence for gold in golds)):
-            found = target.source(gold.doc)
-            if found is None:
+            text = target.source(gold.doc)
+            if text is None:
                 raise CorpusMismatch(dataset=dataset.name, source=gold.doc, reason="is missing", corpus=corpus)
-            if found.text[gold.start : gold.end] != gold.text:
+            if text.text[gold.start : gold.end] != gold.text:
                 raise CorpusMismatch(dataset=dataset.name, source=gold.doc, reason="has another text", corpus=corpus)
 
 
-def asked(
+def answer_questions(
     questions: Sequence[Question], target: Target, settings: Settings, concurrency: int
 ) -> Iterator[tuple[Line, Times]]:
     """Responses in the order of the questions, `concurrency` at a time."""
@@ -113,7 +113,7 @@ def ask(question: Question, target: Target, settings: Settings) -> tuple[Line, T
     response = target.ask(settings.request(question.text))
     wall = round((time.perf_counter() - started) * 1000, 3)
     times = response.timings_ms
-    kept = Response(
+    trimmed = Response(
         status=response.status,
         confidence=response.confidence,
         answers=response.answers,
@@ -121,7 +121,7 @@ def ask(question: Question, target: Target, settings: Settings) -> tuple[Line, T
         skipped=response.skipped,
         index=response.index,
     )
-    return Line(question.id, question.text, kept), Times(question.id, times.retrieve, times.read, times.total, wall)
+    return Line(question.id, question.text, trimmed), Times(question.id, times.retrieve, times.read, times.total, wall)
 
 
 def grouped(scores: Sequence[Score], resamples: int, progress: Progress) -> dict[str, Group]:

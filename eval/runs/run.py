@@ -88,12 +88,12 @@ class RunFolder:
             raise RunNotFound(path=self.path)
         data = self.environment.read_bytes()
         try:
-            found = msgspec.json.decode(data, type=dict).get("format")
-            if found == FORMAT:
+            format_version = msgspec.json.decode(data, type=dict).get("format")
+            if format_version == FORMAT:
                 return msgspec.json.decode(data, type=Environment)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            found = "unknown"
-        raise RunVersion(path=self.path, found=found, supported=FORMAT)
+            format_version = "unknown"
+        raise RunVersion(path=self.path, found=format_version, supported=FORMAT)
 
     def read_lines(self) -> list[Line]:
         return self._read(self.responses, Line)
@@ -124,8 +124,8 @@ class RunFolder:
             path.touch()
         whole = min(path.read_bytes().count(b"\n") for path in files)
         for path in files:
-            kept = sum(map(len, path.read_bytes().splitlines(keepends=True)[:whole]))
-            os.truncate(path, kept)
+            size = sum(map(len, path.read_bytes().splitlines(keepends=True)[:whole]))
+            os.truncate(path, size)
         return whole
 
 

@@ -1,1 +1,4 @@
-"""Making the reader: training examples, training, export, calibration. Start with `train_reader`, then `calibrate`."""
+"""Build the reader: training examples, training, export and calibration.
+
+Start with `train_reader`, then `calibrate`.
+"""

@@ -1,8 +1,9 @@
-"""What each part of what the network says is worth: the calibration fitted with some parts left out.
+"""Feature ablation: fit the calibration without some of the network's outputs, and compare.
 
-    python -m eval.training.ablation SEEN.json…
+    python -m eval.training.ablation READINGS.json…
 
-The files are what `eval.training.calibrate --keep` writes. All figures are from documents not fitted on.
+The files are the readings that `eval.training.calibrate` stores in --work. All figures are cross-validated: they come
+from documents that the curves were not fitted to.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from eval.runs.results import markdown_table
-from eval.training.calibration import DEPTH, Crossed, cross_fit, crossed, figures
-from eval.training.reading import Seen, kept
+from eval.training.calibration import DEPTH, CrossFitted, cross_fit, cross_fit_on, figures
+from eval.training.reading import QuestionReading, load_readings
 from service.reader.span_features import Evidence
 
 PARTS = (
@@ -45,19 +46,19 @@ SHOWN = ("hit@1", "span F1", "AUROC", "coverage@90%", "ECE")
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def main(files: Sequence[Path]) -> None:
-    """Print a table for each file."""
+    """Print one table per file of readings."""
     for path in files:
-        seen = [each.first(DEPTH) for each in kept(path)]
-        tried = {name: [masked(each, parts) for each in seen] for name, parts in VARIANTS.items()}
-        tried |= {f"all, {depth} passages read": [each.first(depth) for each in seen] for depth in DEPTHS}
-        rows = [row for name, variant in tried.items() for row in rows_of(name, variant, cross_fit(variant))]
-        if len({each.dataset for each in seen}) > 1:
-            rows += rows_of("all, fitted to the other sets alone", seen, fitted_elsewhere(seen))
+        readings = [each.first(DEPTH) for each in load_readings(path)]
+        variants = {name: [masked(each, parts) for each in readings] for name, parts in VARIANTS.items()}
+        variants |= {f"all, {depth} passages read": [each.first(depth) for each in readings] for depth in DEPTHS}
+        rows = [row for name, variant in variants.items() for row in rows_of(name, variant, cross_fit(variant))]
+        if len({each.dataset for each in readings}) > 1:
+            rows += rows_of("all, fitted to the other sets only", readings, fitted_elsewhere(readings))
         click.echo(f"{path.stem}\n\n{markdown_table(['', 'set', *SHOWN], rows)}\n")
 
 
-def masked(each: Seen, parts: Sequence[str]) -> Seen:
-    """What is left out counts as 0 everywhere, and so for nothing."""
+def masked(each: QuestionReading, parts: Sequence[str]) -> QuestionReading:
+    """The same reading with every feature outside `parts` set to 0."""
     return replace(each, evidence=[without(evidence, parts) for evidence in each.evidence])
 
 
@@ -66,18 +67,18 @@ def without(evidence: Evidence, parts: Sequence[str]) -> Evidence:
     return replace(evidence, features=tuple(value if name in parts else 0.0 for name, value in features))
 
 
-def fitted_elsewhere(seen: Sequence[Seen]) -> Crossed:
-    """Each set read with curves that know nothing of it."""
-    names = np.array([each.dataset for each in seen])
-    return crossed(
-        seen, [(np.flatnonzero(names != name), np.flatnonzero(names == name)) for name in sorted(set(names))]
+def fitted_elsewhere(readings: Sequence[QuestionReading]) -> CrossFitted:
+    """Leave one set out: score each set with curves fitted to the other sets."""
+    names = np.array([each.dataset for each in readings])
+    return cross_fit_on(
+        readings, [(np.flatnonzero(names != name), np.flatnonzero(names == name)) for name in sorted(set(names))]
     )
 
 
-def rows_of(name: str, seen: Sequence[Seen], found: Crossed) -> list[list[str]]:
+def rows_of(name: str, readings: Sequence[QuestionReading], results: CrossFitted) -> list[list[str]]:
     return [
         [name, dataset, *(f"{value:.3f}" if (value := each[metric]) is not None else "–" for metric in SHOWN)]
-        for dataset, each in figures(seen, found, 1.0).items()
+        for dataset, each in figures(readings, results, 1.0).items()
         if dataset != "all"
     ]
 

@@ -1,4 +1,4 @@
-"""Lessons as tensors: pairs of like length together, and where in them the answers stand."""
+"""Training examples as tensors: batches of pairs of similar length, with the positions of the answers."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from itertools import islice
 import torch
 from msgspec import Struct
 
-from eval.training.examples import Lesson
+from eval.training.examples import Example
 from eval.training.sampling import Group
 from index.types import Span
 from service.reader.pairs import Pair, Pairs, within
 
-MULTIPLE = 32  # every new shape costs torch new kernels on a CPU
-POOLED = 64  # batches whose groups are sorted by length together
+MULTIPLE = 32  # lengths are rounded up to it, because torch compiles new kernels for every new shape on a CPU
+POOLED = 64  # batches; groups are sorted by length within a pool of so many batches
 
 
 class Item(Struct, frozen=True):
-    """A lesson as pieces; the targets are places in `pair.ids`."""
+    """A tokenized example; the targets are positions in `pair.ids`."""
 
     pair: Pair
     starts: list[int]
-    ends: list[int]  # the last piece of each answer
-    sentences: list[slice]  # the pieces of each sentence; those of which the tokenizer knows nothing are left out
-    right: list[int]  # of `sentences`
+    ends: list[int]  # the last word piece of each answer, inclusive
+    sentences: list[slice]  # the word pieces of each sentence; sentences without a word piece are left out
+    right: list[int]  # indices into `sentences`
     answered: bool
 
 
 class Batch(Struct, frozen=True):
-    """Pairs padded to one length; `group` tells which belong to one question."""
+    """Pairs padded to the same length; pairs with the same `group` belong to one question."""
 
-    ids: torch.Tensor  # int64 [pairs, length], as types and mask
+    ids: torch.Tensor  # int64 [pairs, length], like `types` and `mask`
     types: torch.Tensor
     mask: torch.Tensor
     answered: torch.Tensor  # bool [pairs]
-    starts: torch.Tensor  # bool [pairs, length]; place 0, "nowhere", where there is no answer
+    starts: torch.Tensor  # bool [pairs, length]; position 0 ("nowhere") if there is no answer
     ends: torch.Tensor
     open: torch.Tensor  # bool [pairs, length]: where a span may start or end
-    marked: torch.Tensor  # bool [pairs]: the words that answer are known, or that there are none
-    sentences: torch.Tensor  # float32 [pairs, sentences, length]: the mean over each sentence's pieces
+    marked: torch.Tensor  # bool [pairs]: the answer's span is known, or there is no answer
+    sentences: torch.Tensor  # float32 [pairs, sentences, length]: weights that average over a sentence's word pieces
     right: torch.Tensor  # bool [pairs, sentences]
     group: torch.Tensor  # int64 [pairs]
 
@@ -48,29 +48,29 @@ class Batch(Struct, frozen=True):
         return Batch(*(getattr(self, name).to(device) for name in self.__struct_fields__))
 
 
-def item_of(lesson: Lesson, pairs: Pairs) -> Item:
-    """The first window of a lesson."""
-    pair = pairs.windows(pairs.question(lesson.question), lesson.above, lesson.text)[0]
+def item_of(example: Example, pairs: Pairs) -> Item:
+    """Tokenize the first window of an example."""
+    pair = pairs.windows(pairs.question(example.question), example.above, example.text)[0]
 
     def pieces(span: Span) -> slice:
         place = within(pair.spans, span)
         return slice(place.start + pair.first, place.stop + pair.first)
 
-    answers = [place for place in map(pieces, lesson.answers) if place.stop > place.start]
-    every = [pieces(sentence) for sentence in lesson.sentences]
-    kept = [number for number, place in enumerate(every) if place.stop > place.start]
+    answers = [place for place in map(pieces, example.answers) if place.stop > place.start]
+    every = [pieces(sentence) for sentence in example.sentences]
+    present = [number for number, place in enumerate(every) if place.stop > place.start]
     return Item(
         pair,
         [place.start for place in answers],
         [place.stop - 1 for place in answers],
-        [every[number] for number in kept],
-        [place for place, number in enumerate(kept) if number in lesson.right],
-        answered=bool(lesson.right),
+        [every[number] for number in present],
+        [place for place, number in enumerate(present) if number in example.right],
+        answered=bool(example.right),
     )
 
 
 def batch_of(groups: Sequence[Group], pairs: Pairs) -> Batch:
-    items = [(number, item_of(lesson, pairs)) for number, group in enumerate(groups) for lesson in group.lessons]
+    items = [(number, item_of(example, pairs)) for number, group in enumerate(groups) for example in group.examples]
     return collated([item for _, item in items], [number for number, _ in items])
 
 
@@ -98,13 +98,13 @@ def collated(items: Sequence[Item], group: Sequence[int]) -> Batch:
 
 
 def in_batches(groups: Sequence[Group], size: int, seed: int) -> list[list[Group]]:
-    """Groups of like length together, in an order given by the seed; what fills no batch is left out."""
-    dice = random.Random(seed)  # noqa: S311
+    """Batches of groups of similar length, shuffled with `seed`. Incomplete batches are dropped."""
+    rng = random.Random(seed)  # noqa: S311
     ordered: list[list[Group]] = []
     for pool in chunks(groups, size * POOLED):
-        by_length = sorted(pool, key=lambda group: max(len(lesson.text) for lesson in group.lessons))
+        by_length = sorted(pool, key=lambda group: max(len(example.text) for example in group.examples))
         some = [chunk for chunk in chunks(by_length, size) if len(chunk) == size]
-        dice.shuffle(some)
+        rng.shuffle(some)
         ordered += some
     return ordered
 

@@ -1,4 +1,4 @@
-"""The training sets as lessons: a question, a passage of the size that an index has, and where the answer stands."""
+"""Read the training sets as examples: a question, a passage of the same size as in an index, and the answer's spans."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from index.types import Block, Sentence, Span
 
 T = TypeVar("T")
 
-BUDGET = 160  # tokens of a passage, as in an index
+BUDGET = 160  # tokens per passage, as in an index
 OVERLAP = 1
 BRACKETS = {"-lrb-": "(    ", "-rrb-": ")    ", "-lsb-": "[    ", "-rsb-": "]    "}
 QUOTES = {"``": '" ', "''": '" ', " n't": "n't "}
-TITLED = ("squad2", "fairytaleqa", "selqa")  # elsewhere a title names a site or a thread, not what is spoken of
+TITLED = ("squad2", "fairytaleqa", "selqa")  # sets whose titles name the topic; elsewhere they name a site or a thread
 
 
 class Answer(Struct, frozen=True):
@@ -32,8 +32,8 @@ class Answer(Struct, frozen=True):
     start: int
 
 
-class Asked(Struct, frozen=True):
-    """A line of a file of questions. All pieces of `evidence` together answer."""
+class QuestionRow(Struct, frozen=True):
+    """A line of a question file. All pieces of `evidence` together answer the question."""
 
     id: str
     title: str
@@ -42,11 +42,11 @@ class Asked(Struct, frozen=True):
     answers: list[Answer]
     answerable: bool
     evidence: list[Answer] = []
-    answers_from: str | None = None  # "evidence" where no short answer is known, and `answers` repeats the evidence
+    answers_from: str | None = None  # "evidence" if there is no short answer and `answers` repeats the evidence
 
 
-class Paired(Struct, frozen=True):
-    """A line of a file of pairs: `label` says whether the sentence answers the question."""
+class PairRow(Struct, frozen=True):
+    """A line of a file of pairs: `label` is 1 if the sentence answers the question, else 0."""
 
     qid: str
     question: str
@@ -55,39 +55,39 @@ class Paired(Struct, frozen=True):
     label: int
 
 
-class Lesson(Struct, frozen=True):
-    """Question and passage. `right` are the sentences that answer, `answers` the spans, as far as they are known."""
+class Example(Struct, frozen=True):
+    """A question and a passage. `right`: indices of the sentences that answer; `answers`: their spans, if known."""
 
-    source: str  # the set
+    source: str  # name of the training set
     question: str
-    above: str
+    above: str  # headings, which are encoded in front of the passage
     text: str
     sentences: list[Span]
     answers: list[Span] = []
     right: list[int] = []
-    context: str = ""  # the text that the passage is from
+    context: str = ""  # the text that the passage was taken from
 
 
-def lessons_of(path: Path, most: int | None = None, dice: random.Random | None = None) -> Iterator[Lesson]:
-    """Of each question, the passage that holds most of its answer; of an unanswerable one, that which it was put to.
+def examples_of(path: Path, most: int | None = None, rng: random.Random | None = None) -> Iterator[Example]:
+    """One example per question: the passage with most of its answer, or any passage if it is unanswerable.
 
-    `most` questions are drawn with `dice`. Raises msgspec.MsgspecError where a line is not of either form.
+    At most `most` questions, sampled with `rng`. Raises msgspec.MsgspecError if a line has neither form.
     """
     name = path.name.split(".")[0]
     if name.startswith("pairs_"):
-        yield from paired(name.removeprefix("pairs_"), list(read(path, Paired)))
+        yield from paired(name.removeprefix("pairs_"), list(read(path, PairRow)))
         return
     if name.startswith("qamr"):
-        yield from of_sentences(name, list(read(path, Asked)))
+        yield from of_sentences(name, list(read(path, QuestionRow)))
         return
-    cut: dict[str, list[tuple[Span, list[Span]]]] = {}
-    rows = list(read(path, Asked))
+    passages: dict[str, list[tuple[Span, list[Span]]]] = {}
+    rows = list(read(path, QuestionRow))
     if most is not None and len(rows) > most:
-        rows = (dice or random.Random(0)).sample(rows, most)  # noqa: S311
-    for asked in rows:
-        if asked.context not in cut:
-            cut[asked.context] = passages_of(asked.context)
-        yield from of_question(name, asked, cut[asked.context])
+        rows = (rng or random.Random(0)).sample(rows, most)  # noqa: S311
+    for row in rows:
+        if row.context not in passages:
+            passages[row.context] = passages_of(row.context)
+        yield from of_question(name, row, passages[row.context])
 
 
 def read(path: Path, kind: type[T]) -> Iterator[T]:
@@ -97,12 +97,12 @@ def read(path: Path, kind: type[T]) -> Iterator[T]:
 
 
 def passages_of(text: str) -> list[tuple[Span, list[Span]]]:
-    """The passages of a text, each with its sentences, in code points of the passage."""
+    """Split a text into passages, each with its sentences in code points of the passage."""
     sentences = split(text, [Block(Span(0, len(text)))])
     if not sentences:
         return []
-    found = windows(text, sentences, range(len(sentences)), fits, OVERLAP)
-    return [(passage.span, cut_to(sentences[passage.first : passage.last + 1], passage.span)) for passage in found]
+    passages = windows(text, sentences, range(len(sentences)), fits, OVERLAP)
+    return [(passage.span, cut_to(sentences[passage.first : passage.last + 1], passage.span)) for passage in passages]
 
 
 def fits(text: str, _: tuple[str, ...]) -> bool:
@@ -116,29 +116,29 @@ def cut_to(sentences: Iterable[Sentence], passage: Span) -> list[Span]:
     ]
 
 
-def of_question(name: str, asked: Asked, passages: list[tuple[Span, list[Span]]]) -> Iterator[Lesson]:
-    above = f"{asked.title.replace('_', ' ')}\n" if name.startswith(TITLED) and asked.title else ""
-    lessons = [
-        in_passage(Lesson(name, asked.question, above, asked.context[slice(*span)], sentences), asked, span)
+def of_question(name: str, row: QuestionRow, passages: list[tuple[Span, list[Span]]]) -> Iterator[Example]:
+    above = f"{row.title.replace('_', ' ')}\n" if name.startswith(TITLED) and row.title else ""
+    examples = [
+        in_passage(Example(name, row.question, above, row.context[slice(*span)], sentences), row, span)
         for span, sentences in passages
     ]
-    if asked.answerable:
-        lessons = [lesson for lesson in lessons if lesson.right]
-    if lessons:
-        yield max(lessons, key=lambda lesson: (bool(lesson.answers), len(lesson.right)))
+    if row.answerable:
+        examples = [example for example in examples if example.right]
+    if examples:
+        yield max(examples, key=lambda example: (bool(example.answers), len(example.right)))
 
 
-def in_passage(lesson: Lesson, asked: Asked, passage: Span) -> Lesson:
-    """With the answers and the evidence that lie in the passage."""
-    short = [] if asked.answers_from == "evidence" else within(passage, asked.answers)
-    answers = [each for each in short if each.end <= len(lesson.text) and each.start >= 0]
-    needed = within(passage, asked.evidence) if asked.evidence else answers
-    right = [i for i, sentence in enumerate(lesson.sentences) if any(touch(sentence, each) for each in needed)]
-    return msgspec.structs.replace(lesson, answers=answers if right else [], right=right, context=asked.context)
+def in_passage(example: Example, row: QuestionRow, passage: Span) -> Example:
+    """The example with the answers and the evidence that lie in the passage."""
+    short = [] if row.answers_from == "evidence" else within(passage, row.answers)
+    answers = [each for each in short if each.end <= len(example.text) and each.start >= 0]
+    needed = within(passage, row.evidence) if row.evidence else answers
+    right = [i for i, sentence in enumerate(example.sentences) if any(touch(sentence, each) for each in needed)]
+    return msgspec.structs.replace(example, answers=answers if right else [], right=right, context=row.context)
 
 
 def within(passage: Span, answers: Iterable[Answer]) -> list[Span]:
-    """Where they stand, in code points of the passage; some may lie outside of it."""
+    """The spans of the answers, in code points of the passage; they can lie outside of it."""
     starts = [(each.start - passage.start, len(each.text)) for each in answers]
     return [Span(start, start + length) for start, length in starts]
 
@@ -147,32 +147,35 @@ def touch(a: Span, b: Span) -> bool:
     return a.start < b.end and b.start < a.end
 
 
-def of_sentences(name: str, rows: Sequence[Asked]) -> Iterator[Lesson]:
-    """Questions put to single sentences, these joined to passages with others of their document.
+def of_sentences(name: str, rows: Sequence[QuestionRow]) -> Iterator[Example]:
+    """Examples from questions about single sentences, which are joined into passages with others of their document.
 
-    A title is "corpus:site:document:paragraph:sentence".
+    A row's title is "corpus:site:document:paragraph:sentence".
     """
 
     def place(title: str) -> tuple[str, int, int]:
         document, paragraph, sentence = title.rsplit(":", 2)
         return document, int(paragraph), int(sentence)
 
-    texts = {row.title: untokenized(row.context) for row in sorted(rows, key=lambda row: place(row.title))}
-    held: dict[str, tuple[list[str], int]] = {}
+    texts = {row.title: detokenized(row.context) for row in sorted(rows, key=lambda row: place(row.title))}
+    parts: dict[str, tuple[list[str], int]] = {}
     for _, titles in groupby(texts, key=lambda title: place(title)[0]):
         for part in packed(list(titles), lambda title: texts[title]):
-            held |= {title: (part, number) for number, title in enumerate(part)}
+            parts |= {title: (part, number) for number, title in enumerate(part)}
     for row in rows:
-        part, number = held[row.title]
+        part, number = parts[row.title]
         text, sentences = joined([texts[title] for title in part])
         answers = [Span(each.start, each.start + len(each.text)) for each in row.answers]
-        answers = [moved(each, sentences[number].start) for each in answers]
-        yield Lesson(name, untokenized(row.question), "", text, sentences, answers, [number], text)
+        answers = [shifted(each, sentences[number].start) for each in answers]
+        yield Example(name, detokenized(row.question), "", text, sentences, answers, [number], text)
 
 
-def paired(name: str, rows: Sequence[Paired]) -> Iterator[Lesson]:
-    """The sentences put to one question, joined to passages; a lone one, with those of the questions next to it."""
-    groups: dict[str, list[Paired]] = defaultdict(list)
+def paired(name: str, rows: Sequence[PairRow]) -> Iterator[Example]:
+    """Examples from the sentences of each question, joined into passages.
+
+    If all sentences are labelled 1, each question has only one, which is joined with those of neighbouring questions.
+    """
+    groups: dict[str, list[PairRow]] = defaultdict(list)
     for row in rows:
         groups[row.question].append(row)
     if all(row.label for row in rows):
@@ -184,19 +187,19 @@ def paired(name: str, rows: Sequence[Paired]) -> Iterator[Lesson]:
             right = [i for i, row in enumerate(part) if row.label]
             title = part[0].title
             above = f"{title.replace(' / ', ' › ')}\n" if name.startswith(TITLED) and title else ""
-            yield Lesson(name, question, above, text, sentences, [], right, text)
+            yield Example(name, question, above, text, sentences, [], right, text)
 
 
-def of_neighbours(name: str, rows: Sequence[Paired]) -> Iterator[Lesson]:
-    """The questions follow their text, so that the sentences of neighbouring ones are from one page."""
-    ordered = list(dict.fromkeys(untokenized(row.sentence).strip() for row in rows))
-    held: dict[str, tuple[list[str], int]] = {}
+def of_neighbours(name: str, rows: Sequence[PairRow]) -> Iterator[Example]:
+    """Join sentences of neighbouring questions: the questions follow their text, so they are from the same page."""
+    ordered = list(dict.fromkeys(detokenized(row.sentence).strip() for row in rows))
+    parts: dict[str, tuple[list[str], int]] = {}
     for part in packed(ordered, str):
-        held |= {sentence: (part, number) for number, sentence in enumerate(part)}
+        parts |= {sentence: (part, number) for number, sentence in enumerate(part)}
     for row in rows:
-        part, number = held[untokenized(row.sentence).strip()]
+        part, number = parts[detokenized(row.sentence).strip()]
         text, sentences = joined(part)
-        yield Lesson(name, untokenized(row.question), "", text, sentences, [], [number], text)
+        yield Example(name, detokenized(row.question), "", text, sentences, [], [number], text)
 
 
 def packed(group: Sequence[T], text_of: Callable[[T], str]) -> Iterator[list[T]]:
@@ -211,7 +214,7 @@ def packed(group: Sequence[T], text_of: Callable[[T], str]) -> Iterator[list[T]]
 
 
 def joined(texts: Sequence[str]) -> tuple[str, list[Span]]:
-    """One text, and where each of `texts` stands in it."""
+    """One text, and the span of each of `texts` in it."""
     sentences: list[Span] = []
     for each in texts:
         start = sentences[-1].end + 1 if sentences else 0
@@ -219,14 +222,14 @@ def joined(texts: Sequence[str]) -> tuple[str, list[Span]]:
     return " ".join(texts), sentences
 
 
-def moved(span: Span, by: int) -> Span:
+def shifted(span: Span, by: int) -> Span:
     return Span(span.start + by, span.end + by)
 
 
-def untokenized(text: str) -> str:
-    """Brackets and quotation marks as people write them; nothing changes its place."""
-    for written, meant in BRACKETS.items():
-        text = text.replace(written, meant).replace(written.upper(), meant)
-    for written, meant in QUOTES.items():
-        text = text.replace(written, meant)
+def detokenized(text: str) -> str:
+    """Undo treebank tokenization of brackets and quotation marks. Offsets do not change."""
+    for token, replacement in BRACKETS.items():
+        text = text.replace(token, replacement).replace(token.upper(), replacement)
+    for token, replacement in QUOTES.items():
+        text = text.replace(token, replacement)
     return text

@@ -1,10 +1,10 @@
-"""Exports a trained reader to one int8 ONNX file, and compares it with torch before accepting it.
+"""Export a trained reader to one int8 ONNX file. The traced graph must match torch before it is quantized.
 
     python -m eval.training.export_reader CHECKPOINT --start CROSS_ENCODER --out service/reader/weights
 
-CHECKPOINT is one of `eval.training.train_reader`, or a file of safetensors that holds some of the weights. As for the
-encoder (`index.embedding.export`): one unpadded pair a run, activations scaled within that run, one scale a column for
-the weights, and 7 of their 8 bits, so that every CPU adds up to the same.
+CHECKPOINT is a checkpoint of `eval.training.train_reader`, or a safetensors file with some of the weights. Quantization
+is the same as for the encoder (`index.embedding.export`): one unpadded pair per run, activations scaled per run, one
+scale per column of the weights, and 7 of their 8 bits, so that all CPUs compute the same sums.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from service.reader.pairs import WINDOW
 from service.reader.torch_network import Network, first_network
 
 NAME = "pincite-reader-3"
-MOST_OFF = 1e-3  # of a float logit to torch's: more means that it was traced wrongly
-PROBES = (3, 17, 64, 200, WINDOW)  # lengths
+MAX_DIFFERENCE = 1e-3  # between a float logit and torch's; a larger one means that tracing failed
+PROBES = (3, 17, 64, 200, WINDOW)  # lengths of the pairs compared
 
 
 class Graph(nn.Module):
-    """What is exported: one pair, unpadded."""
+    """The exported graph: one pair, unpadded."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -46,16 +46,16 @@ class Graph(nn.Module):
 
 
 def load(start: Path, checkpoint: Path | None, share: float = 1.0, attention: str = "eager") -> Network:
-    """The weights of a checkpoint over those in `start`; with `share` below 1, that far on the way between the two."""
+    """Load a checkpoint over the weights in `start`. A `share` below 1 interpolates linearly between the two."""
     network = first_network(start, attention)
     if checkpoint is not None:
         first = network.state_dict()
-        learned = weights_of(checkpoint)
-        unknown = sorted(learned.keys() - first.keys())
+        trained = weights_of(checkpoint)
+        unknown = sorted(trained.keys() - first.keys())
         if unknown:
-            raise click.ClickException(f"{checkpoint} holds weights of another network: {unknown}")
-        new = {name for name in learned if name.startswith(("pieces.", "relevance."))}
-        mixed = {n: w if n in new else torch.lerp(first[n], w.to(first[n].dtype), share) for n, w in learned.items()}
+            raise click.ClickException(f"{checkpoint} has weights that this network does not have: {unknown}")
+        new = {name for name in trained if name.startswith(("pieces.", "relevance."))}
+        mixed = {n: w if n in new else torch.lerp(first[n], w.to(first[n].dtype), share) for n, w in trained.items()}
         network.load_state_dict({n: w.to(first[n].dtype) for n, w in mixed.items()}, strict=False)
     return network.eval()
 
@@ -68,21 +68,21 @@ def weights_of(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 def export(network: Network, tokenizer: Path, folder: Path, name: str = NAME) -> None:
-    """Write model, tokenizer and card into `folder`."""
+    """Write the model, the tokenizer and the card to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as making:
-        traced = Path(making, "float.onnx")
+    with TemporaryDirectory() as temporary:
+        traced = Path(temporary, "float.onnx")
         trace(network, traced)
         compare(network, traced)
         quantize(traced, folder / MODEL)
-        forget_where(folder / MODEL)
+        strip_metadata(folder / MODEL)
     shutil.copyfile(tokenizer, folder / TOKENIZER)
     card = Card(FORMAT, name, *(sha256((folder / each).read_bytes()).hexdigest() for each in (MODEL, TOKENIZER)))
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
 
 
-def forget_where(path: Path) -> None:
-    """Take out what torch noted of the files that the graph was traced from: the folders of one machine."""
+def strip_metadata(path: Path) -> None:
+    """Remove the paths of source files that torch records while tracing: they name folders of this machine."""
     model = onnx.load(str(path))
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -94,7 +94,7 @@ def forget_where(path: Path) -> None:
 
 
 def trace(network: Network, path: Path) -> None:
-    example = torch.arange(1000, 1037)[None]  # any length that is no dimension of the network
+    example = torch.arange(1000, 1037)[None]  # any length that is not a dimension of the network
     length = torch.export.Dim("length", min=3, max=WINDOW)
     with quiet(), torch.no_grad():
         torch.onnx.export(
@@ -111,24 +111,31 @@ def trace(network: Network, path: Path) -> None:
 
 
 def compare(network: Network, path: Path) -> None:
-    """Raises ClickException where the traced graph does not give torch's logits."""
+    """Raises ClickException if the traced graph does not reproduce torch's logits."""
     run = session(path.read_bytes())
     for length in PROBES:
         ids = torch.arange(2000, 2000 + length)[None]
         types = (ids > 2000 + length // 3).long()
         with torch.no_grad():
             expected = network(ids, types)
-        found = run.run([HERE, PIECES, RELEVANCE], {IDS: ids.numpy(), TYPES: types.numpy()})
-        off = max(np.abs(a - b.numpy()).max() for a, b in zip(found, expected, strict=True))
-        if not off <= MOST_OFF:
-            raise click.ClickException(f"The export is {off:.4f} off torch at length {length}.")
+        actual = run.run([HERE, PIECES, RELEVANCE], {IDS: ids.numpy(), TYPES: types.numpy()})
+        difference = max(np.abs(a - b.numpy()).max() for a, b in zip(actual, expected, strict=True))
+        if not difference <= MAX_DIFFERENCE:
+            raise click.ClickException(
+                f"At length {length}, a logit of the exported graph differs from torch's by {difference:.4f}."
+            )
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.option("--start", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
-@click.option("--share", default=1.0, show_default=True, help="How far to go from the first weights to the trained.")
+@click.option(
+    "--share",
+    default=1.0,
+    show_default=True,
+    help="Interpolation between the initial weights (0) and the trained ones (1).",
+)
 def main(*, checkpoint: Path, start: Path, out: Path, share: float) -> None:
     """Export CHECKPOINT to --out."""
     export(load(start, checkpoint, share), start / TOKENIZER, out)

@@ -1,8 +1,8 @@
-"""Fits what the untrained line of answering has to fit: the fusion's weights, the reader's curves, the threshold.
+"""Fit the parameters of search and of the baseline reader: fusion weights, logistic curves and the threshold.
 
     python -m eval.training.fitting SQUAD2 FAIRYTALEQA --out service/reader/weights/fitted.json
 
-Every figure reported comes from folds that were not fitted on; the folds part the documents, not the questions.
+All reported figures are cross-validated, with folds split by document rather than by question.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ Floats = NDArray[np.float64]
 
 FOLDS = 5
 DEPTH = 20
-PENALTY = 1e-6  # on the squares of the weights
-KEPT = 0.9  # of the right answers, the share that the threshold shows
+PENALTY = 1e-6  # L2 penalty on the weights
+SHOWN_SHARE = 0.9  # share of the right answers that the threshold shows
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONSTANTS = (2, 5, 10, 20, 40, 60)
 ALONE = {"dense": Fusion(1.0, 0.0, 60), "terms": Fusion(0.0, 1.0, 60), "even": Fusion(1.0, 1.0, 60)}
 
 
-class Asked(Struct, frozen=True):
-    """A question with the features of every line read for it, and which lines answer it."""
+class QuestionLines(Struct, frozen=True):
+    """A question with the features of all lines read for it. `right`: whether a line answers it."""
 
     question: Question
     dataset: str
@@ -66,22 +66,22 @@ def overlaps_gold(source: str, line: Line, question: Question) -> bool:
 
 
 def group_of(question: Question) -> str:
-    """The document that a question belongs to, so that no fold is fitted on another question about it."""
+    """The document that a question belongs to. Questions of the same document are always in the same fold."""
     return question.answers[0].doc if question.answers else question.about or question.id
 
 
 def holding(searcher: AnySearcher, question: Question, numbers: Sequence[int]) -> set[int]:
-    """Those of the passages that hold an answer whole."""
-    found = set()
+    """The passages that contain a whole answer."""
+    numbers_found = set()
     for number, source, span in searcher.places(numbers):
         for gold in question.answers:
             if source == gold.doc and span.start <= gold.start and gold.start + len(gold.text) <= span.end:
-                found.add(number)
-    return found
+                numbers_found.add(number)
+    return numbers_found
 
 
 def found_at_5(searcher: Searcher, question: Question, grid: Sequence[Fusion]) -> list[bool]:
-    """Of each fusion, whether one of its first five passages holds an answer."""
+    """For each fusion in the grid, whether one of its first five passages contains an answer."""
     dense, terms = (list(ranking) for ranking in searcher.rankings(question.text))
     right = holding(searcher, question, list({*dense, *terms}))
     values = []
@@ -92,22 +92,22 @@ def found_at_5(searcher: Searcher, question: Question, grid: Sequence[Fusion]) -
 
 
 def fit_fusion(searchers: dict[str, Searcher], questions: list[tuple[str, Question]]) -> Fusion:
-    """The fusion with the best recall@5, every data set weighing the same.
+    """The fusion with the best recall@5, averaged over data sets.
 
-    Not the best reciprocal rank: the reader puts the passages in order itself, if only they are there.
+    Recall, not reciprocal rank: the reader ranks the passages itself, as long as they are retrieved.
     """
     answerable = [(name, question) for name, question in questions if question.answers]
     grid = [Fusion(d, t, c) for d, t, c in product(WEIGHTS, WEIGHTS, CONSTANTS) if max(d, t) == 1.0]
     table = np.array([found_at_5(searchers[n], q, grid) for n, q in track(answerable, "fusion")], np.float64)
     names = np.array([name for name, _ in answerable])
-    left_out = np.zeros(len(answerable))
+    held_out = np.zeros(len(answerable))
     for fitted_on, rest in GroupKFold(FOLDS).split(table, groups=[group_of(question) for _, question in answerable]):
-        left_out[rest] = table[rest, macro_mean(table[fitted_on], names[fitted_on]).argmax()]
+        held_out[rest] = table[rest, macro_mean(table[fitted_on], names[fitted_on]).argmax()]
     best = int(macro_mean(table, names).argmax())
     for name in searchers:
         own = names == name
         alone = {side: float(table[own, grid.index(f)].mean()) for side, f in ALONE.items()}
-        click.echo(f"{name}: recall@5 on documents left out {left_out[own].mean():.4f}, unfitted {alone}")
+        click.echo(f"{name}: recall@5 on held-out documents {held_out[own].mean():.4f}, not fitted {alone}")
     click.echo(f"fusion: {grid[best]}")
     return grid[best]
 
@@ -117,8 +117,8 @@ def macro_mean(table: Floats, names: NDArray[np.str_]) -> Floats:
     return means
 
 
-def ask_all(searchers: dict[str, Searcher], questions: list[tuple[str, Question]]) -> list[Asked]:
-    asked = []
+def read_all(searchers: dict[str, Searcher], questions: list[tuple[str, Question]]) -> list[QuestionLines]:
+    questions_read = []
     for name, question in track(questions, "questions"):
         searcher = searchers[name]
         hits = searcher.search(question.text, DEPTH)[:READ_AHEAD]
@@ -126,8 +126,8 @@ def ask_all(searchers: dict[str, Searcher], questions: list[tuple[str, Question]
         sources = {hit.passage.document.number: hit.passage.document.source for hit in hits}
         right = np.array([overlaps_gold(sources[line.document], line, question) for line in lines], bool)
         features = Support(question.text, lines, hits, searcher).features()
-        asked.append(Asked(question, name, group_of(question), features, right))
-    return asked
+        questions_read.append(QuestionLines(question, name, group_of(question), features, right))
+    return questions_read
 
 
 def fit_logistic(features: Floats, right: NDArray[np.bool_]) -> Logistic:
@@ -135,12 +135,12 @@ def fit_logistic(features: Floats, right: NDArray[np.bool_]) -> Logistic:
     return Logistic(fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
 
 
-def fit_sentences(asked: Sequence[Asked]) -> Logistic:
-    """The weights that make the softmax over a question's lines fall on right ones: it is their order that counts.
+def fit_sentences(questions: Sequence[QuestionLines]) -> Logistic:
+    """Fit a softmax over the lines of a question to the lines that are right: only their order matters.
 
-    From answerable questions; those of each data set weigh as much as those of another.
+    Uses questions with a right line. Every data set has the same total weight.
     """
-    used = [each for each in asked if each.right.any()]
+    used = [each for each in questions if each.right.any()]
     share = {name: 1 / sum(each.dataset == name for each in used) for name in {each.dataset for each in used}}
 
     def loss(weights: Floats) -> tuple[float, Floats]:
@@ -156,39 +156,43 @@ def fit_sentences(asked: Sequence[Asked]) -> Logistic:
     return Logistic(best.x.tolist(), 0.0)
 
 
-def ranked(curve: Logistic, each: Asked) -> tuple[Floats, bool]:
-    """The confidence's features for the first answer, and whether it is right."""
+def ranked(curve: Logistic, each: QuestionLines) -> tuple[Floats, bool]:
+    """The features of the confidence in the first answer, and whether that answer is right."""
     logits = curve.logits(each.features)
     order = np.argsort(-logits, kind="stable")
     return confidence_features(logits[order])[0], bool(each.right[order[0]])
 
 
-def cross_fitted(asked: Sequence[Asked]) -> tuple[Floats, NDArray[np.bool_], Floats]:
-    """Of each question's first answer: features, right or not, confidence, all by curves not fitted on its document."""
-    groups = [each.group for each in asked]
-    features, right, confidence = np.zeros((len(asked), 3)), np.zeros(len(asked), bool), np.zeros(len(asked))
+def cross_fitted(questions: Sequence[QuestionLines]) -> tuple[Floats, NDArray[np.bool_], Floats]:
+    """For each first answer: its features, whether it is right, its confidence, cross-fitted over documents."""
+    groups = [each.group for each in questions]
+    features, right, confidence = (
+        np.zeros((len(questions), 3)),
+        np.zeros(len(questions), bool),
+        np.zeros(len(questions)),
+    )
     folds = list(GroupKFold(FOLDS).split(groups, groups=groups))
     for fitted_on, rest in folds:
-        curve = fit_sentences([asked[i] for i in fitted_on])
+        curve = fit_sentences([questions[i] for i in fitted_on])
         for i in rest:
-            features[i], right[i] = ranked(curve, asked[i])
+            features[i], right[i] = ranked(curve, questions[i])
     for fitted_on, rest in folds:
         confidence[rest] = fit_logistic(features[fitted_on], right[fitted_on]).probability(features[rest])
     return features, right, confidence
 
 
 def best_threshold(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """The threshold that shows `KEPT` of the right answers.
+    """The threshold that shows SHOWN_SHARE of the right answers.
 
-    These confidences tell right from wrong too little for a precision of 90 %: next to nothing would be answered.
+    These confidences separate right from wrong too poorly for a precision of 90 %: almost nothing would be shown.
     """
-    return round(float(np.quantile(confidence[right], 1 - KEPT)), 3)
+    return round(float(np.quantile(confidence[right], 1 - SHOWN_SHARE)), 3)
 
 
-def report(asked: Sequence[Asked], right: NDArray[np.bool_], confidence: Floats) -> dict[str, float | None]:
-    answerable = np.array([each.question.answerable for each in asked])
+def report(questions: Sequence[QuestionLines], right: NDArray[np.bool_], confidence: Floats) -> dict[str, float | None]:
+    answerable = np.array([each.question.answerable for each in questions])
     return {
-        "questions": len(asked),
+        "questions": len(questions),
         "hit@1": float(right[answerable].mean()),
         "auroc": auroc(confidence, answerable),
         "auroc_right": auroc(confidence, right),
@@ -199,26 +203,26 @@ def report(asked: Sequence[Asked], right: NDArray[np.bool_], confidence: Floats)
 @click.command()
 @click.argument("datasets", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--fusion/--no-fusion", default=True, help="Fit the fusion's weights as well.")
+@click.option("--fusion/--no-fusion", default=True, help="Whether to fit the weights of fusion too.")
 def main(*, datasets: Sequence[Path], out: Path, fusion: bool) -> None:
     """Fit to DATASETS and write the fit to --out."""
     loaded = [load(path) for path in datasets]
     with TemporaryDirectory() as folder:
-        searchers = {dataset.name: indexed(dataset, Path(folder, dataset.name)) for dataset in loaded}
+        searchers = {dataset.name: build_and_open(dataset, Path(folder, dataset.name)) for dataset in loaded}
         questions = [(dataset.name, question) for dataset in loaded for question in dataset.questions]
         if fusion:
             best = fit_fusion(searchers, questions)
             for searcher in searchers.values():
                 searcher.fusion = best
-        asked = ask_all(searchers, questions)
-    asked = [each for each in asked if len(each.right)]
-    features, right, confidence = cross_fitted(asked)
+        readings = read_all(searchers, questions)
+    readings = [each for each in readings if len(each.right)]
+    features, right, confidence = cross_fitted(readings)
     figures = {}
     for name in [*searchers, None]:
-        chosen = [i for i, each in enumerate(asked) if name in (None, each.dataset)]
-        figures[name or "all"] = report([asked[i] for i in chosen], right[chosen], confidence[chosen])
+        chosen = [i for i, each in enumerate(readings) if name in (None, each.dataset)]
+        figures[name or "all"] = report([readings[i] for i in chosen], right[chosen], confidence[chosen])
     fit = Fit(
-        sentence=fit_sentences(asked),
+        sentence=fit_sentences(readings),
         confidence=fit_logistic(features, right),
         threshold=best_threshold(confidence, right),
         provenance={
@@ -231,11 +235,11 @@ def main(*, datasets: Sequence[Path], out: Path, fusion: bool) -> None:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """A hash of the questions, to tell which version of a set was used."""
+    """A hash of the questions, which identifies the version of a set."""
     return hashlib.sha256(msgspec.json.encode(dataset.questions)).hexdigest()
 
 
-def indexed(dataset: Dataset, index: Path) -> Searcher:
+def build_and_open(dataset: Dataset, index: Path) -> Searcher:
     if dataset.corpus is None:
         raise click.UsageError(f"{dataset.name} has no corpus folder.")
     with build_writer(index) as writer:

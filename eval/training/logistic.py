@@ -1,4 +1,4 @@
-"""Fitting logistic curves, and parting questions into folds, without more than numpy and scipy."""
+"""Logistic regression, a conditional logit, and folds by group, with numpy and scipy alone."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from scipy.special import expit
 
 from service.reader.calibration import Floats, Logistic
 
-TINY = 1e-300  # below any chance that counts
-PENALTY = 1.0  # on the squared weights, half of it
+TINY = 1e-300  # avoids the logarithm of 0
+PENALTY = 1.0  # L2: half of it times the squared weights
 
 
 def fit_logistic(
     features: Floats, right: NDArray[np.bool_], weights: Floats | None = None, penalty: float = PENALTY
 ) -> Logistic:
-    """The curve with the highest likelihood, each row counting `weights` times; the bias is free, the weights cost."""
+    """Logistic regression with rows weighted by `weights` and an L2 penalty on the weights, not on the bias."""
     importance = np.ones(len(right)) if weights is None else weights
-    if right.all() or not right.any():  # one sort of row alone says nothing about the other
+    if right.all() or not right.any():  # with a single class, predict its smoothed frequency
         chance = (right.sum() + 1) / (len(right) + 2)
         return Logistic([0.0] * features.shape[1], float(np.log(chance / (1 - chance))))
     signs = np.where(right, 1.0, -1.0)
@@ -32,17 +32,17 @@ def fit_logistic(
         value = float(importance @ np.logaddexp(0.0, -margins) + penalty * (curve[:-1] @ curve[:-1]) / 2)
         return value, np.append(features.T @ slope + penalty * curve[:-1], slope.sum())
 
-    found = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
-    return Logistic(found.x[:-1].tolist(), float(found.x[-1]))
+    solution = minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+    return Logistic(solution.x[:-1].tolist(), float(solution.x[-1]))
 
 
 def fit_choice(
     features: Floats, right: NDArray[np.bool_], lists: NDArray[np.intp], weights: Floats, penalty: float = PENALTY
 ) -> Logistic:
-    """The weights with which a softmax over each list most likely chooses one of its right rows.
+    """Conditional logit: maximizes the probability that a softmax over each list puts on its right rows.
 
-    features: [n, k]; lists: [n], the number of the list that a row is in, rising from 0; weights: one for each list.
-    Every list needs a right row. The bias, which no choice depends on, is 0.
+    features: [n, k]; lists: [n], the number of a row's list, ascending from 0; weights: one per list. Every list needs
+    a right row. The bias is 0, because it does not change the choice.
     """
     begin = np.flatnonzero(np.diff(lists, prepend=-1))
 
@@ -56,12 +56,12 @@ def fit_choice(
         value = float(-weights @ np.log(np.maximum(hit, TINY)) + penalty * (curve @ curve) / 2)
         return value, features.T @ slope + penalty * curve
 
-    found = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
-    return Logistic(found.x.tolist(), 0.0)
+    solution = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 2000})
+    return Logistic(solution.x.tolist(), 0.0)
 
 
 def folds(groups: Sequence[str], count: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows to fit on and rows left out, `count` times; no group is on both sides, and the folds are of like size."""
+    """`count` folds of similar size: the rows to fit on, and the rows held out. No group is on both sides."""
     sizes = Counter(groups)
     load = [0] * min(count, len(sizes))
     fold_of: dict[str, int] = {}
@@ -69,6 +69,6 @@ def folds(groups: Sequence[str], count: int) -> Iterator[tuple[NDArray[np.intp],
         lightest = load.index(min(load))
         fold_of[group] = lightest
         load[lightest] += sizes[group]
-    held = np.array([fold_of[group] for group in groups])
+    fold_numbers = np.array([fold_of[group] for group in groups])
     for fold in range(len(load)):
-        yield np.flatnonzero(held != fold), np.flatnonzero(held == fold)
+        yield np.flatnonzero(fold_numbers != fold), np.flatnonzero(fold_numbers == fold)

@@ -1,7 +1,7 @@
-"""Ways from a lesson that answers to one that only looks as if it did.
+"""Hard negatives: turn an example that answers into one that only seems to.
 
-The sentence of the answer is taken out, the question is put to the best wrong passage that word search finds, or a word
-of the question becomes another of its kind: a number, a name, an opposite, a word with the same ending.
+Remove the sentences that answer, pair the question with the best wrong passage of a word search, or replace a word of
+the question by another of its kind: a number, a name, an opposite, a word with the same ending.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
-from eval.training.examples import Lesson, joined
+from eval.training.examples import Example, joined
 
 WORD = re.compile(r"[^\W_]+(?:[-.,'’][^\W_]+)*")
 YEAR = re.compile(r"1\d{3}|20\d{2}")
@@ -42,58 +42,64 @@ DENIED = (
 PAIRS = [pair.split() for pair in OPPOSED.split(", ")]
 OPPOSITES = {b: a for a, b in PAIRS} | dict(PAIRS)
 DENIALS = dict(pair.split() for pair in DENIED.split(", "))
-WEIGHTS = {"year": 3, "number": 3, "name": 3, "opposite": 3, "denial": 0.5}  # of the kinds of words; else 1
-SHORTEST = 4  # letters of a word that is swapped for its ending
-SEARCHED = 12  # passages looked through for wrong ones
-BEST = 6  # of them, those that are drawn from
-SEARCHED_AT_ONCE = 256  # questions
+WEIGHTS = {
+    "year": 3,
+    "number": 3,
+    "name": 3,
+    "opposite": 3,
+    "denial": 0.5,
+}  # sampling weights of the kinds of words; 1 for other kinds
+SHORTEST = 4  # letters of a word that is swapped for one with the same ending
+SEARCHED = 12  # best passages that negatives are chosen from
+BEST = 6  # of them, the wrong ones to sample from
+SEARCHED_AT_ONCE = 256  # questions per matrix product
 
 
-def without_answer(lesson: Lesson, question: str | None = None) -> Lesson:
-    return replace(lesson, question=question or lesson.question, answers=[], right=[])
+def without_answer(example: Example, question: str | None = None) -> Example:
+    return replace(example, question=question or example.question, answers=[], right=[])
 
 
-def holds_answer(text: str, lesson: Lesson) -> bool:
-    answers = {lesson.text[slice(*span)].strip().lower() for span in lesson.answers}
+def holds_answer(text: str, example: Example) -> bool:
+    answers = {example.text[slice(*span)].strip().lower() for span in example.answers}
     return any(answer in text.lower() for answer in answers)
 
 
-def cut_out(lesson: Lesson) -> Lesson | None:
-    """The passage without the sentences that answer; None where nothing else is left, or the answer still stands."""
-    kept = [i for i in range(len(lesson.sentences)) if i not in lesson.right]
-    if not kept:
+def cut_answer(example: Example) -> Example | None:
+    """The passage without the sentences that answer. None if nothing else remains, or the answer occurs elsewhere."""
+    remaining = [i for i in range(len(example.sentences)) if i not in example.right]
+    if not remaining:
         return None
-    text, sentences = joined([lesson.text[slice(*lesson.sentences[i])] for i in kept])
-    return None if holds_answer(text, lesson) else without_answer(replace(lesson, text=text, sentences=sentences))
+    text, sentences = joined([example.text[slice(*example.sentences[i])] for i in remaining])
+    return None if holds_answer(text, example) else without_answer(replace(example, text=text, sentences=sentences))
 
 
-def swapped(lesson: Lesson, dice: random.Random) -> Lesson | None:
-    """The same passage, asked about another number or name of it, about the opposite, or with a word of it astray."""
-    asked = list(WORD.finditer(lesson.question))
-    known = {match[0].lower() for match in asked}
-    said: dict[str | None, list[str]] = defaultdict(list)
-    for word in dict.fromkeys(match[0] for match in WORD.finditer(lesson.text)):
-        if word.lower() not in known:
-            said[kind_of(word)].append(word)
-    denied = known & {*DENIALS, *DENIALS.values()}
-    tried = []
-    for match in asked:
+def swap_word(example: Example, rng: random.Random) -> Example | None:
+    """The same passage with one word of the question replaced, so that it no longer answers. None if no word fits."""
+    question_words = list(WORD.finditer(example.question))
+    lowercase = {match[0].lower() for match in question_words}
+    replacements: dict[str | None, list[str]] = defaultdict(list)
+    for word in dict.fromkeys(match[0] for match in WORD.finditer(example.text)):
+        if word.lower() not in lowercase:
+            replacements[kind_of(word)].append(word)
+    denials = lowercase & {*DENIALS, *DENIALS.values()}
+    choices = []
+    for match in question_words:
         word = match[0]
         if word in OPPOSITES:
-            tried.append((match, [OPPOSITES[word]], WEIGHTS["opposite"]))
-        elif word in DENIALS and len(denied) == 1:
-            tried.append((match, [DENIALS[word]], WEIGHTS["denial"]))
-        elif (kind := kind_of(word)) and match.start() and word.lower() in lesson.text.lower() and said[kind]:
-            tried.append((match, said[kind], WEIGHTS.get(kind, 1)))
-    if not tried:
+            choices.append((match, [OPPOSITES[word]], WEIGHTS["opposite"]))
+        elif word in DENIALS and len(denials) == 1:
+            choices.append((match, [DENIALS[word]], WEIGHTS["denial"]))
+        elif (kind := kind_of(word)) and match.start() and word.lower() in example.text.lower() and replacements[kind]:
+            choices.append((match, replacements[kind], WEIGHTS.get(kind, 1)))
+    if not choices:
         return None
-    ((match, others, _),) = dice.choices(tried, [weight for *_, weight in tried])
-    question = lesson.question[: match.start()] + dice.choice(others) + lesson.question[match.end() :]
-    return without_answer(lesson, question)
+    ((match, others, _),) = rng.choices(choices, [weight for *_, weight in choices])
+    question = example.question[: match.start()] + rng.choice(others) + example.question[match.end() :]
+    return without_answer(example, question)
 
 
 def kind_of(word: str) -> str | None:
-    """What a word may be swapped for: "1871" -> "year", "Paris" -> "name", "founded" -> "ed"; None: for nothing."""
+    """The kind of word that may replace a word: "1871" -> "year", "Paris" -> "name", "founded" -> "ed"; or None."""
     if YEAR.fullmatch(word):
         return "year"
     if word[0].isdigit():
@@ -106,41 +112,41 @@ def kind_of(word: str) -> str | None:
 
 
 def wrong_passages(
-    asked: Sequence[Lesson], every: Sequence[Lesson], count: int, dice: random.Random
-) -> list[list[Lesson]]:
-    """For each lesson, up to `count` of the best passages of other contexts without the words of its answer."""
-    pool = list({lesson.text: lesson for lesson in every}.values())
+    examples: Sequence[Example], every: Sequence[Example], count: int, rng: random.Random
+) -> list[list[Example]]:
+    """For each example, up to `count` of the best passages of other contexts that do not contain its answer."""
+    pool = list({example.text: example for example in every}.values())
     if not count or len(pool) == 1:
-        return [[] for _ in asked]
+        return [[] for _ in examples]
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
-    matrix = vectorizer.fit_transform([lesson.above + lesson.text for lesson in pool]).T.tocsr()
+    matrix = vectorizer.fit_transform([example.above + example.text for example in pool]).T.tocsr()
     chosen = []
-    for start in range(0, len(asked), SEARCHED_AT_ONCE):
-        some = asked[start : start + SEARCHED_AT_ONCE]
-        scores = (vectorizer.transform([lesson.above + lesson.question for lesson in some]) @ matrix).toarray()
+    for start in range(0, len(examples), SEARCHED_AT_ONCE):
+        some = examples[start : start + SEARCHED_AT_ONCE]
+        scores = (vectorizer.transform([example.above + example.question for example in some]) @ matrix).toarray()
         order = np.argsort(-scores, axis=1, kind="stable")[:, :SEARCHED]
-        for lesson, places in zip(some, order, strict=True):
-            others = [pool[place] for place in places if is_wrong(pool[place], lesson)][:BEST]
-            others = dice.sample(others, min(count, len(others)))
+        for example, places in zip(some, order, strict=True):
+            others = [pool[place] for place in places if is_wrong(pool[place], example)][:BEST]
+            others = rng.sample(others, min(count, len(others)))
             chosen.append(
-                [without_answer(replace(lesson, above=o.above, text=o.text, sentences=o.sentences)) for o in others]
+                [without_answer(replace(example, above=o.above, text=o.text, sentences=o.sentences)) for o in others]
             )
     return chosen
 
 
-def is_wrong(other: Lesson, lesson: Lesson) -> bool:
-    return other.context != lesson.context and other.text != lesson.text and not holds_answer(other.text, lesson)
+def is_wrong(other: Example, example: Example) -> bool:
+    return other.context != example.context and other.text != example.text and not holds_answer(other.text, example)
 
 
-def wrong_sentence(lesson: Lesson) -> Lesson | None:
-    """The sentence beside the answer that shares most words with the question, alone."""
-    asked = {match[0].lower() for match in WORD.finditer(lesson.question)} - ENGLISH_STOP_WORDS
-    texts = [lesson.text[slice(*span)] for i, span in enumerate(lesson.sentences) if i not in lesson.right]
-    shared = [len(asked & {match[0].lower() for match in WORD.finditer(text)}) for text in texts]
+def wrong_sentence(example: Example) -> Example | None:
+    """A passage of one wrong sentence: the one that shares the most words with the question. None if there is none."""
+    question_words = {match[0].lower() for match in WORD.finditer(example.question)} - ENGLISH_STOP_WORDS
+    texts = [example.text[slice(*span)] for i, span in enumerate(example.sentences) if i not in example.right]
+    shared = [len(question_words & {match[0].lower() for match in WORD.finditer(text)}) for text in texts]
     if not texts or not max(shared):
         return None
     best = texts[int(np.argmax(shared))]
-    if holds_answer(best, lesson):
+    if holds_answer(best, example):
         return None
     text, sentences = joined([best])
-    return without_answer(replace(lesson, text=text, sentences=sentences))
+    return without_answer(replace(example, text=text, sentences=sentences))

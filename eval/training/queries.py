@@ -1,4 +1,4 @@
-"""Questions as people type them: keywords alone, and misspelt."""
+"""Rewrite questions as people type them: as keywords, or misspelt."""
 
 from __future__ import annotations
 
@@ -64,27 +64,27 @@ FUNCTION_WORDS = frozenset(
         "as",
     ]
 )
-LEAST_WORDS = 2  # of a keyword query
-LEAST_LETTERS = 5  # of a word that is misspelt
-SEVERAL = 6  # words that can be misspelt: from here on two are
+LEAST_WORDS = 2  # words of a keyword query
+LEAST_LETTERS = 5  # letters of a word that may be misspelt
+SEVERAL = 6  # with so many words that may be misspelt, two of them are
 
 
 def keywords(question: str) -> str:
-    """`When was the old mill built?` -> `old mill built`; the question itself where next to nothing is left."""
+    """`When was the old mill built?` -> `old mill built`; the question itself if too few words remain."""
     words = [match[0] for match in WORD.finditer(question) if match[0].lower() not in FUNCTION_WORDS]
     return " ".join(words) if len(words) >= LEAST_WORDS else question
 
 
-def misspelt(question: str, dice: random.Random) -> str:
-    """With one or two letters swapped, left out or doubled: `When was the mill bulit`."""
+def misspelt(question: str, rng: random.Random) -> str:
+    """The question with a typing error in one or two words: letters swapped, omitted or doubled (`bulit`)."""
     places = [match for match in WORD.finditer(question) if len(match[0]) >= LEAST_LETTERS and match[0].isalpha()]
-    chosen = dice.sample(places, min(len(places), 1 + (len(places) >= SEVERAL)))
+    chosen = rng.sample(places, min(len(places), 1 + (len(places) >= SEVERAL)))
     for match in sorted(chosen, key=lambda each: -each.start()):
-        question = question[: match.start()] + wrong(match[0], dice) + question[match.end() :]
+        question = question[: match.start()] + wrong(match[0], rng) + question[match.end() :]
     return question
 
 
-def wrong(word: str, dice: random.Random) -> str:
-    place = dice.randrange(1, len(word) - 2)
+def wrong(word: str, rng: random.Random) -> str:
+    place = rng.randrange(1, len(word) - 2)
     before, one, two, after = word[:place], word[place], word[place + 1], word[place + 2 :]
-    return before + dice.choice([two + one, two, one + one + two]) + after
+    return before + rng.choice([two + one, two, one + one + two]) + after

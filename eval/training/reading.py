@@ -1,4 +1,4 @@
-"""What the trained reader sees of every question of a test set, gathered once and kept, so that fitting is quick."""
+"""The trained reader's output for every question of a test set, computed once and saved, so that fitting is fast."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from service.reader.neural import gather
 from service.reader.span_features import Evidence, table
 
 
-class Seen(Struct, frozen=True):
-    """A question, and every sentence of the passages found for it, in the order in which they were found."""
+class QuestionReading(Struct, frozen=True):
+    """A question, and all sentences of its retrieved passages, in the order of retrieval."""
 
     id: str
     dataset: str
     group: str
     answerable: bool
     evidence: list[Evidence]
-    right: list[bool]  # of each sentence
-    overlap: list[float]  # token F1 of each highlight with the best gold answer
-    texts: list[str] = []  # of each sentence
-    rarity: dict[str, float] = {}  # of the words of the question, in its collection
-    needed: list[list[list[int]]] = []  # alternatives, the pieces of each, the sentences that hold a part of the piece
+    right: list[bool]  # for each sentence, whether it contains a gold answer
+    overlap: list[float]  # token F1 of each highlight with its best gold answer
+    texts: list[str] = []  # the text of each sentence
+    rarity: dict[str, float] = {}  # rarity of each word of the question in the collection
+    needed: list[list[list[int]]] = []  # [alternatives][pieces of evidence][sentences]
 
     @property
     def features(self) -> Floats:
@@ -45,23 +45,23 @@ class Seen(Struct, frozen=True):
     def flags(self) -> NDArray[np.bool_]:
         return np.array(self.right, bool)
 
-    def first(self, passages: int) -> Seen:
-        """What is seen of it where fewer passages are read."""
-        kept = [i for i, each in enumerate(self.evidence) if each.hit < passages]
-        if len(kept) == len(self.evidence):
+    def first(self, passages: int) -> QuestionReading:
+        """The same reading, as if only the first `passages` passages had been read."""
+        numbers = [i for i, each in enumerate(self.evidence) if each.hit < passages]
+        if len(numbers) == len(self.evidence):
             return self
-        now = {before: after for after, before in enumerate(kept)}
+        position = {before: after for after, before in enumerate(numbers)}
         return msgspec.structs.replace(
             self,
-            evidence=[self.evidence[i] for i in kept],
-            right=[self.right[i] for i in kept],
-            overlap=[self.overlap[i] for i in kept],
-            texts=[self.texts[i] for i in kept] if self.texts else [],
-            needed=[[[now[i] for i in piece if i in now] for piece in pieces] for pieces in self.needed],
+            evidence=[self.evidence[i] for i in numbers],
+            right=[self.right[i] for i in numbers],
+            overlap=[self.overlap[i] for i in numbers],
+            texts=[self.texts[i] for i in numbers] if self.texts else [],
+            needed=[[[position[i] for i in piece if i in position] for piece in pieces] for pieces in self.needed],
         )
 
 
-def see_all(
+def read_questions(
     network: Network,
     searcher: Searcher,
     dataset: str,
@@ -69,14 +69,16 @@ def see_all(
     depth: int,
     *,
     together: bool = False,
-) -> list[Seen]:
-    """`together`: the answers of a question are no alternatives, but the sentences of one answer."""
-    return [see(network, searcher, dataset, each, depth, together=together) for each in track(questions, dataset)]
+) -> list[QuestionReading]:
+    """`together`: the gold answers of a question form one answer, instead of being alternatives."""
+    return [
+        read_question(network, searcher, dataset, each, depth, together=together) for each in track(questions, dataset)
+    ]
 
 
-def see(
+def read_question(
     network: Network, searcher: Searcher, dataset: str, question: Question, depth: int, *, together: bool = False
-) -> Seen:
+) -> QuestionReading:
     hits = searcher.search(question.text, depth)
     evidence, _ = gather(network, question.text, hits, searcher)
     right = [any(holds(each, gold, hits) for gold in question.answers) for each in evidence]
@@ -89,7 +91,9 @@ def see(
     texts = [searcher.content(each.document).text[slice(*each.span)] for each in evidence]
     rarity = {word: searcher.rarity(word) for word in dict.fromkeys(words(question.text))}
     group = f"{dataset}/{group_of(question)}"
-    return Seen(question.id, dataset, group, question.answerable, evidence, right, overlap, texts, rarity, needed)
+    return QuestionReading(
+        question.id, dataset, group, question.answerable, evidence, right, overlap, texts, rarity, needed
+    )
 
 
 def holds(each: Evidence, gold: Gold, hits: Sequence[Hit]) -> bool:
@@ -105,9 +109,9 @@ def highlight_f1(each: Evidence, question: Question, searcher: Searcher) -> floa
     return max((token_f1(marked, gold.text) for gold in question.answers), default=0.0)
 
 
-def keep(seen: Sequence[Seen], path: Path) -> None:
-    path.write_bytes(msgspec.json.encode(list(seen)))
+def save_readings(readings: Sequence[QuestionReading], path: Path) -> None:
+    path.write_bytes(msgspec.json.encode(list(readings)))
 
 
-def kept(path: Path) -> list[Seen]:
-    return msgspec.json.decode(path.read_bytes(), type=list[Seen])
+def load_readings(path: Path) -> list[QuestionReading]:
+    return msgspec.json.decode(path.read_bytes(), type=list[QuestionReading])

@@ -1,9 +1,9 @@
-"""Fits the relevance head of an exported reader to the logits of the cross-encoder, and leaves all else as it is.
+"""Fit the relevance head of an exported reader to the logits of a cross-encoder. All other weights stay the same.
 
     python -m eval.training.relevance FOLDER --data ../shared/data/train --cross-encoder FOLDER
 
-The head is linear in what the network has made of the first piece after every layer, so it is fitted by least squares
-with a penalty, in minutes, to the states that are served: those of the int8 network.
+The head is linear in the hidden states of the first token after each layer, so ridge regression fits it in minutes, to
+the same states that are served: those of the int8 network.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from service.reader.network import CARD, IDS, MODEL, TOKENIZER, TYPES, read_card
 from service.reader.pairs import Pair, Pairs
 
 SEED = 2030
-EACH = 600  # questions that are taken of a set
+EACH = 600  # questions per set, at most
 ALPHAS = tuple(float(alpha) for alpha in 10.0 ** np.arange(0, 6))
-TESTED = 0.2  # share of the pairs that the head is not fitted to
+TESTED = 0.2  # share of the pairs held out for the report
 TINY = 1e-6
 
 Floats = NDArray[np.float32]
@@ -41,29 +41,31 @@ Floats = NDArray[np.float32]
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="The training sets.")
 @click.option("--cross-encoder", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--count", default=1500, show_default=True, help="Questions, each with its passage and a wrong one.")
+@click.option(
+    "--count", default=1500, show_default=True, help="Number of questions; each has its passage and a wrong one."
+)
 def main(*, folder: Path, data: Path, cross_encoder: Path, count: int) -> None:
-    """Fit the relevance head of the reader in FOLDER, and write it into its model."""
+    """Fit the relevance head of the reader in FOLDER, and write it to the model."""
     pairs = Pairs(Tokenizer.from_file(str(folder / TOKENIZER)))
-    chosen = [lesson for group in groups(data, SEED, count, wrong=1, each=EACH) for lesson in group.lessons]
-    read = [pairs.windows(pairs.question(each.question), each.above, each.text)[0] for each in chosen]
+    examples = [example for group in groups(data, SEED, count, wrong=1, each=EACH) for example in group.examples]
+    inputs = [pairs.windows(pairs.question(each.question), each.above, each.text)[0] for each in examples]
     model = onnx.load(str(folder / MODEL))
-    states = states_of(model, read)
+    states = states_of(model, inputs)
     scorer = OnnxCrossEncoder(cross_encoder)
-    logits = np.array([scorer.score_of(pair.ids, pair.types) for pair in track(read, "cross-encoder")])
-    tested = np.arange(len(read)) < TESTED * len(read)
-    weight, bias = fitted(states[~tested], logits[~tested])
-    off = states[tested] @ weight + bias - logits[tested]
+    logits = np.array([scorer.score_of(pair.ids, pair.types) for pair in track(inputs, "cross-encoder")])
+    held_out = np.arange(len(inputs)) < TESTED * len(inputs)
+    weight, bias = fitted(states[~held_out], logits[~held_out])
+    errors = states[held_out] @ weight + bias - logits[held_out]
     click.echo(
-        f"{len(read)} pairs, {tested.sum()} of them not fitted on: correlation "
-        f"{np.corrcoef(states[tested] @ weight, logits[tested])[0, 1]:.3f}, off by {np.sqrt(np.mean(off**2)):.2f} "
-        f"where the logits vary by {logits.std():.2f}"
+        f"{len(inputs)} pairs, {held_out.sum()} of them not fitted on: correlation "
+        f"{np.corrcoef(states[held_out] @ weight, logits[held_out])[0, 1]:.3f}, root mean square error "
+        f"{np.sqrt(np.mean(errors**2)):.2f}, where the logits vary by {logits.std():.2f}"
     )
     write(model, weight, bias, folder)
 
 
 def states_of(model: onnx.ModelProto, read: list[Pair]) -> Floats:
-    """What the head reads of each pair: [pairs, width]."""
+    """The inputs of the head for each pair: [pairs, width]."""
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     node = next(node for node in exposed.graph.node if any(name.endswith("relevance.weight") for name in node.input))
@@ -78,11 +80,11 @@ def states_of(model: onnx.ModelProto, read: list[Pair]) -> Floats:
 
 
 def fitted(states: Floats, logits: Floats) -> tuple[Floats, float]:
-    """The penalty is the one that is best for pairs left out, each in turn."""
+    """Weight and bias by ridge regression. The penalty is chosen by leave-one-out cross-validation."""
     mean, scale = states.mean(axis=0), states.std(axis=0) + TINY
-    found = RidgeCV(ALPHAS).fit((states - mean) / scale, logits)
-    weight = found.coef_ / scale
-    return weight.astype(np.float32), float(found.intercept_ - weight @ mean)
+    ridge = RidgeCV(ALPHAS).fit((states - mean) / scale, logits)
+    weight = ridge.coef_ / scale
+    return weight.astype(np.float32), float(ridge.intercept_ - weight @ mean)
 
 
 def write(model: onnx.ModelProto, weight: Floats, bias: float, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the reader is given: groups of a question with its passage, and wrong passages that a search finds for it."""
+"""Sample training data: groups of a question, its passage, and wrong passages that a word search finds for it."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from eval.training.examples import Lesson, joined, lessons_of, moved
-from eval.training.negatives import cut_out, swapped, wrong_passages, wrong_sentence
+from eval.training.examples import Example, examples_of, joined, shifted
+from eval.training.negatives import cut_answer, swap_word, wrong_passages, wrong_sentence
 from eval.training.pages import page, tables
 from eval.training.queries import keywords, misspelt
 
 ALL = 1_000_000
-WRONG = 3  # wrong passages beside the one of the question, at most
+WRONG = 3  # wrong passages per question, at most
 
 
 class Share(Struct, frozen=True):
-    """How many lessons of each kind a set gives, at most; all of them where there are fewer."""
+    """The highest number of examples of each kind that are sampled from a set."""
 
     plain: int = ALL
-    unanswerable: int = ALL  # as they were written
-    cut: int = 0  # the sentences of the answer taken out
-    swapped: int = 0  # a word of the question swapped
-    alone: int = 0  # the right sentence alone, and as many wrong ones
-    pages: int = 0  # the passage as a list, as steps, as code, under a heading; and as many tables
-    typed: int = 0  # asked by keywords, and as many misspelt
+    unanswerable: int = ALL  # unanswerable questions of the set itself
+    cut: int = 0  # the passage without the sentences that answer
+    swapped: int = 0  # a word of the question replaced
+    alone: int = 0  # the right sentence alone; and as many lone wrong sentences
+    pages: int = 0  # the passage as Markdown; and as many tables
+    typed: int = 0  # keyword queries; and as many misspelt questions
 
 
 class Group(Struct, frozen=True):
-    """Passages for one question: the lesson as it was chosen, then wrong ones."""
+    """Passages for one question: the sampled example first, then wrong passages."""
 
-    lessons: list[Lesson]
+    examples: list[Example]
 
 
 USUAL = Share(cut=500, swapped=500, alone=300, pages=500, typed=700)
 SHORT = Share(cut=100, alone=50, pages=100, typed=200)
-SEVERAL = Share(cut=300, alone=0, pages=300, typed=200)  # sets whose evidence is several sentences
+SEVERAL = Share(cut=300, alone=0, pages=300, typed=200)  # for sets with evidence of several sentences
 MIX = {
     "squad2_train": Share(cut=8000, swapped=12000, alone=6000, pages=8000, typed=10000),
     "qed_train_nq": Share(cut=1500, swapped=1000, alone=800, pages=1500, typed=1500),
@@ -84,63 +84,63 @@ def groups(
     wrong: int = WRONG,
     each: int | None = None,
 ) -> list[Group]:
-    """Groups of every set in `mix` that the folder holds, shuffled, the first `most`; the same for the same seed.
+    """Shuffled groups of the sets in `mix` that are in the folder, at most `most`. Deterministic for a seed.
 
-    `wrong`: passages beside the one of the question; `each`: questions that are taken of a set, at most.
+    `wrong`: wrong passages per question; `each`: questions read per set, at most.
     """
-    dice = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311
     sets = {
-        name: list(lessons_of(path, each, dice))
+        name: list(examples_of(path, each, rng))
         for path in sorted(folder.glob("*.jsonl.gz"))
         if (name := path.name.split(".")[0].removeprefix("pairs_")) in (mix or MIX)
     }
-    chosen = list(chain.from_iterable(of_set(every, (mix or MIX)[name], dice) for name, every in sets.items()))
-    dice.shuffle(chosen)
+    chosen = list(chain.from_iterable(of_set(every, (mix or MIX)[name], rng) for name, every in sets.items()))
+    rng.shuffle(chosen)
     places = range(min(most, len(chosen)))
     by_set: dict[str, list[int]] = defaultdict(list)
     for place in places:
         by_set[chosen[place].source].append(place)
-    beside: dict[int, list[Lesson]] = {}
-    for name, of_it in by_set.items():
-        found = wrong_passages([chosen[place] for place in of_it], sets[name], wrong, dice)
-        beside |= dict(zip(of_it, found, strict=True))
+    beside: dict[int, list[Example]] = {}
+    for name, places_of_set in by_set.items():
+        negatives = wrong_passages([chosen[place] for place in places_of_set], sets[name], wrong, rng)
+        beside |= dict(zip(places_of_set, negatives, strict=True))
     return [Group([chosen[place], *beside[place]]) for place in places]
 
 
-def of_set(every: list[Lesson], share: Share, dice: random.Random) -> list[Lesson]:
-    dice.shuffle(every)
-    plain = [lesson for lesson in every if lesson.right][: share.plain]
-    chosen = plain + [lesson for lesson in every if not lesson.right][: share.unanswerable]
-    chosen += up_to(share.cut, map(cut_out, plain))
-    chosen += up_to(share.swapped, (swapped(lesson, dice) for lesson in plain))
+def of_set(every: list[Example], share: Share, rng: random.Random) -> list[Example]:
+    rng.shuffle(every)
+    plain = [example for example in every if example.right][: share.plain]
+    chosen = plain + [example for example in every if not example.right][: share.unanswerable]
+    chosen += up_to(share.cut, map(cut_answer, plain))
+    chosen += up_to(share.swapped, (swap_word(example, rng) for example in plain))
     chosen += up_to(share.alone, map(alone, plain)) + up_to(share.alone, map(wrong_sentence, plain))
-    chosen += up_to(share.pages, (page(lesson, dice) for lesson in plain)) + up_to(share.pages, tables(plain, dice))
+    chosen += up_to(share.pages, (page(example, rng) for example in plain)) + up_to(share.pages, tables(plain, rng))
     chosen += up_to(share.typed, (replace(each, question=keywords(each.question)) for each in reversed(plain)))
-    return chosen + up_to(share.typed, (replace(each, question=misspelt(each.question, dice)) for each in plain))
+    return chosen + up_to(share.typed, (replace(each, question=misspelt(each.question, rng)) for each in plain))
 
 
-def up_to(count: int, made: Iterator[Lesson | None] | Iterator[Lesson]) -> list[Lesson]:
-    found: list[Lesson] = []
-    while len(found) < count and (each := next(made, "end")) != "end":
-        if isinstance(each, Lesson):
-            found.append(each)
-    return found
+def up_to(count: int, candidates: Iterator[Example | None] | Iterator[Example]) -> list[Example]:
+    chosen: list[Example] = []
+    while len(chosen) < count and (each := next(candidates, "end")) != "end":
+        if isinstance(each, Example):
+            chosen.append(each)
+    return chosen
 
 
-def alone(lesson: Lesson) -> Lesson | None:
-    """The sentence that answers, without those around it; None where several do."""
-    if len(lesson.right) != 1 or len(lesson.sentences) == 1:
+def alone(example: Example) -> Example | None:
+    """The sentence that answers as a passage of its own. None if there are several, or no other sentence."""
+    if len(example.right) != 1 or len(example.sentences) == 1:
         return None
-    span = lesson.sentences[lesson.right[0]]
-    text, sentences = joined([lesson.text[slice(*span)]])
-    answers = [moved(answer, -span.start) for answer in lesson.answers if span.start <= answer.start < span.end]
+    span = example.sentences[example.right[0]]
+    text, sentences = joined([example.text[slice(*span)]])
+    answers = [shifted(answer, -span.start) for answer in example.answers if span.start <= answer.start < span.end]
     if any(answer.end > len(text) for answer in answers):
         return None
-    return replace(lesson, text=text, sentences=sentences, answers=answers, right=[0])
+    return replace(example, text=text, sentences=sentences, answers=answers, right=[0])
 
 
-def counted(chosen: Sequence[Group]) -> dict[str, tuple[int, int]]:
-    """Of each set, how many groups answer and how many do not."""
-    first = sorted((group.lessons[0] for group in chosen), key=lambda lesson: lesson.source)
-    by_set = {name: list(group) for name, group in groupby(first, key=lambda lesson: lesson.source)}
+def count_by_set(chosen: Sequence[Group]) -> dict[str, tuple[int, int]]:
+    """For each set, the numbers of groups with and without an answer."""
+    first = sorted((group.examples[0] for group in chosen), key=lambda example: example.source)
+    by_set = {name: list(group) for name, group in groupby(first, key=lambda example: example.source)}
     return {name: (sum(bool(x.right) for x in g), sum(not x.right for x in g)) for name, g in by_set.items()}

@@ -1,6 +1,6 @@
-"""The pipeline that a good engineer would write in an afternoon, as a reader on our own retriever, to measure against.
+"""The textbook pipeline on top of our own retriever: a baseline for comparison.
 
-The passages are ranked anew by a cross-encoder; of the best of them, the best sentence by the same model is the answer.
+A cross-encoder reranks the passages, then the sentences of the best passages; the best sentence is the answer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from index.types import Hit
 from service.reader.reader import Candidate, Operation, Reading, lines_of
 from service.scheduling.deadline import Deadline
 
-READ = 3  # passages whose sentences are weighed
+READ = 3  # passages whose sentences are scored
 WINDOW = 512  # word pieces
 ONNX = ("model.onnx", "tokenizer.json")
 
 
 class CrossEncoder(Protocol):
-    """Scores how well a text answers a question; higher is better, 0 is even odds."""
+    """Scores how well a text answers a question. Higher is better; 0 means a probability of 1/2."""
 
     @property
     def sha256(self) -> str: ...
@@ -37,7 +37,7 @@ class CrossEncoder(Protocol):
 
 
 class OnnxCrossEncoder:
-    """`model.onnx` and `tokenizer.json`. Each pair is a run of its own, so that its score depends on it alone."""
+    """`model.onnx` and `tokenizer.json`. Each pair is a separate run, so its score depends on nothing else."""
 
     def __init__(self, folder: Path) -> None:
         self.sha256 = file_sha256(folder / ONNX[0])
@@ -56,7 +56,7 @@ class OnnxCrossEncoder:
         return self.score_of(pair.ids, pair.type_ids)
 
     def score_of(self, ids: Sequence[int], types: Sequence[int]) -> float:
-        """Of a pair of question and passage as pieces."""
+        """The score of a tokenized pair of question and passage."""
         fields = {"input_ids": ids, "attention_mask": [1] * len(ids), "token_type_ids": types}
         inputs = {name: np.array([values], np.int64) for name, values in fields.items() if name in self._inputs}
         return float(np.ravel(self._session.run(None, inputs)[0])[-1])
@@ -95,7 +95,7 @@ class TextbookReader:
         question: str,
         hits: Sequence[Hit],
         searcher: Searcher,
-        deadline: Deadline | None = None,  # noqa: ARG002  # it reads all or nothing
+        deadline: Deadline | None = None,  # noqa: ARG002  # this reader cannot stop early
     ) -> Reading:
         ranked = self._model.scores(question, [hit.passage.text for hit in hits])
         best = [hits[place] for place in sorted(range(len(hits)), key=lambda place: -ranked[place])[:READ]]
@@ -109,10 +109,10 @@ class TextbookReader:
 
 
 def open_cross_encoder(folder: Path) -> CrossEncoder:
-    """Raises ModelNotFound where there is no model in the folder."""
+    """Raises ModelNotFound if the folder contains no model."""
     if all((folder / name).is_file() for name in ONNX):
         return OnnxCrossEncoder(folder)
     if (folder / "config.json").is_file():
         return ReferenceCrossEncoder(folder)
-    reason = "a cross-encoder is a folder with model.onnx and tokenizer.json, or one of sentence-transformers"
+    reason = "a cross-encoder is a folder with model.onnx and tokenizer.json, or a sentence-transformers folder"
     raise ModelNotFound(name=str(folder), reason=reason)

@@ -1,4 +1,4 @@
-"""Training the reader: steps on a GPU or on several threads of a CPU, the average of the weights, checkpoints."""
+"""Training steps on a GPU or on several CPU threads, averaging of the weights, and checkpoints."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ CPU = "cpu"
 
 
 class Recipe(Struct, frozen=True):
-    """What a run is; on a CPU, the same recipe gives the same weights."""
+    """The hyperparameters of a run. On a CPU, the same recipe gives the same weights."""
 
     seed: int = 11
-    groups: int = 230_000  # questions that are read, each with its passages, once
-    batch: int = 96  # groups a step
-    parts: int = 1  # of a batch, each on a thread of its own
-    rate: float = 1.2e-4  # highest learning rate
-    head_rate: float = 6e-4  # of the heads
-    warm_up: int = 200  # steps in which the rate rises; it then falls to 0 in a line
+    groups: int = 230_000  # questions, each with its passages; each is read once
+    batch: int = 96  # groups per step
+    parts: int = 1  # parts of a batch, one thread each
+    rate: float = 1.2e-4  # peak learning rate
+    head_rate: float = 6e-4  # peak learning rate of the heads
+    warm_up: int = 200  # steps until the peak rate; it then decays linearly to 0
     dropout: float = 0.1
-    frozen: int = 0  # lowest layers that stay as they are; word and position embeddings always do
-    averaged: float = 0.4  # share of the steps, the last, whose weights are averaged: that is what is kept
-    mixed: bool = True  # bfloat16, where it can be
+    frozen: int = 0  # lowest layers to freeze; word and position embeddings are always frozen
+    averaged: float = 0.4  # share of the steps, at the end, whose averaged weights are the result
+    mixed: bool = True  # bfloat16 mixed precision
 
     @property
     def steps(self) -> int:
@@ -41,7 +41,7 @@ class Recipe(Struct, frozen=True):
 
 
 class Run:
-    """A training run that can be broken off and taken up again at its last checkpoint."""
+    """A training run that resumes from its last checkpoint."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Run:
         teacher: Network | None = None,
         device: str = CPU,
     ) -> None:
-        """`teacher`: the cross-encoder, whose relevance is to be learned; without it, relevance is left as it is."""
+        """`teacher`: the cross-encoder whose relevance is distilled. Without it, relevance is not trained."""
         self.network = network.to(device).train()
         self.recipe = recipe
         self.step = 0
@@ -78,25 +78,25 @@ class Run:
             self._load()
 
     def learn(self, groups: Sequence[Group]) -> float:
-        """One step on a batch of groups; the loss."""
-        done = self._all_gradients(groups)
+        """Take one step on a batch of groups, and return its loss."""
+        results = self._all_gradients(groups)
         for place, parameter in enumerate(self._learned):
-            parameter.grad = torch.stack([gradients[place] for _, gradients in done]).mean(dim=0)
+            parameter.grad = torch.stack([gradients[place] for _, gradients in results]).mean(dim=0)
         nn.utils.clip_grad_norm_(self._learned, 1.0)
         self._optimizer.step()
         self._schedule.step()
         self.step += 1
         self._take_into_average()
-        return sum(loss for loss, _ in done) / len(done)
+        return sum(loss for loss, _ in results) / len(results)
 
     def timed(self, groups: Sequence[Group]) -> float:
-        """The seconds that the gradients of a batch take; nothing is learned."""
-        begun = time.monotonic()
+        """Seconds to compute the gradients of a batch. The weights do not change."""
+        started = time.monotonic()
         self._all_gradients(groups)
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
     def averaged(self) -> dict[str, torch.Tensor]:
-        """The weights to keep."""
+        """The result: averaged weights where they are trained."""
         return {n: w.cpu() for n, w in (self.network.state_dict() | self._average).items()}
 
     def save(self) -> None:
@@ -107,9 +107,9 @@ class Run:
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
         }
-        making = self._checkpoint.with_suffix(".new")
-        torch.save(state, making)
-        making.replace(self._checkpoint)
+        temporary = self._checkpoint.with_suffix(".new")
+        torch.save(state, temporary)
+        temporary.replace(self._checkpoint)
 
     def _load(self) -> None:
         state = torch.load(self._checkpoint, weights_only=True, map_location=self._device)
@@ -127,8 +127,8 @@ class Run:
     def _gradients(self, part: tuple[int, Sequence[Group]]) -> tuple[float, tuple[torch.Tensor, ...]]:
         number, groups = part
         if self._device == CPU:
-            torch.set_num_threads(1)  # the setting is a thread's own
-        if self.recipe.dropout:  # of several parts the dice are shared by the threads, and no run is like another
+            torch.set_num_threads(1)  # a setting per thread
+        if self.recipe.dropout:  # threads share torch's generator, so runs with several parts differ
             torch.manual_seed(self.recipe.seed + self.recipe.parts * self.step + number)
         batch = batch_of(groups, self._pairs).to(self._device)
         with torch.autocast(self._device.split(":")[0], dtype=torch.bfloat16, enabled=self.recipe.mixed):
@@ -139,17 +139,17 @@ class Run:
                     relevance = self._teacher(batch.ids, batch.types, batch.mask)[0].float()
         loss = loss_of(outputs, batch, relevance)
         gradients = torch.autograd.grad(loss, self._learned, allow_unused=True)
-        found = [torch.zeros_like(p) if g is None else g for p, g in zip(self._learned, gradients, strict=True)]
-        return loss.item(), tuple(found)
+        filled = [torch.zeros_like(p) if g is None else g for p, g in zip(self._learned, gradients, strict=True)]
+        return loss.item(), tuple(filled)
 
     def _share(self, step: int) -> float:
-        """Of the highest rate. A run may be made shorter or longer while it goes on."""
+        """The share of the peak rate at a step. The number of steps may change when a run is resumed."""
         rising = (step + 1) / max(1, min(self.recipe.warm_up, self.recipe.steps // 4))
         return max(0.0, min(rising, (self.recipe.steps - step) / self.recipe.steps, 1.0))
 
     def _take_into_average(self) -> None:
-        taken = self.step - round((1 - self.recipe.averaged) * self.recipe.steps)
-        weight = 1 / max(1, taken)
+        averaged_steps = self.step - round((1 - self.recipe.averaged) * self.recipe.steps)
+        weight = 1 / max(1, averaged_steps)
         for name, parameter in self.network.named_parameters():
             if name in self._average:
                 self._average[name].lerp_(parameter.detach(), weight)

@@ -30,10 +30,10 @@ def index_option(command: F) -> F:
     )(command)
 
 
-def folder(context: click.Context, parameter: click.Parameter, given: Path | None) -> Path:
-    if given is None and not (context.params.get("store") or os.environ.get("PINCITE_STORE")):
+def folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
+    if path is None and not (context.params.get("store") or os.environ.get("PINCITE_STORE")):
         raise click.MissingParameter(ctx=context, param=parameter)
-    return given or LOCAL
+    return path or LOCAL
 
 
 def store_option(command: F) -> F:
@@ -43,17 +43,17 @@ def store_option(command: F) -> F:
         show_envvar=True,
         is_eager=True,
         metavar="URL",
-        callback=lambda _context, _parameter, given: given and address(given),
+        callback=lambda _context, _parameter, value: value and address(value),
         help="Keep collections in Milvus instead of the folder: milvus+http://HOST:19530/DATABASE, milvus+https://…, "
         "or milvus+file:PATH for the engine in process. Its password or token: PINCITE_STORE_TOKEN.",
     )(command)
 
 
-def address(given: str) -> Address:
+def address(text: str) -> Address:
     """Raises BadStore."""
     from index.collections.addresses import Address
 
-    return Address.read(given, os.environ.get("PINCITE_STORE_TOKEN", ""))
+    return Address.read(text, os.environ.get("PINCITE_STORE_TOKEN", ""))
 
 
 def environment_of(store: Address | None) -> dict[str, str]:

@@ -61,5 +61,5 @@ class Address(Struct, frozen=True):
         if not DATABASE.fullmatch(database):
             raise BadStore(reason="the database name may only have letters, digits and underscores")
         named = ":".join(unquote(part) for part in (parts.username, parts.password) if part)
-        shown = f"[{host}]" if ":" in host else host
-        return cls(f"{REMOTE[parts.scheme]}://{shown}:{port or PORT}", database, named or secret)
+        host_part = f"[{host}]" if ":" in host else host
+        return cls(f"{REMOTE[parts.scheme]}://{host_part}:{port or PORT}", database, named or secret)

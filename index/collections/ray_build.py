@@ -176,20 +176,20 @@ class EncodingActor:
         self.config = config
 
     def __call__(self, row: Row) -> Row:
-        given = msgspec.msgpack.decode(row["read"], type=Read)
-        return {"result": pack(self.encode(given))}
+        task = msgspec.msgpack.decode(row["read"], type=Read)
+        return {"result": pack(self.encode(task))}
 
-    def encode(self, given: Read) -> Result:
-        if isinstance(given.data, Failed):
-            return Result(given.source, failed=given.data)
+    def encode(self, task: Read) -> Result:
+        if isinstance(task.data, Failed):
+            return Result(task.source, failed=task.data)
         try:
-            prepared = prepare(given.source, given.data, given.origin, self.encoder, self.config)
+            prepared = prepare(task.source, task.data, task.origin, self.encoder, self.config)
         except DocumentError as error:
-            return Result(given.source, failed=failed(error))
+            return Result(task.source, failed=failed(error))
         texts = dict(zip(prepared.keys, prepared.embedded, strict=True))
         vectors = dict(zip(texts, self.encoder.encode(list(texts.values())).astype(np.float16), strict=True))
         together = b"".join(vectors[key].tobytes() for key in prepared.keys)
-        return Result(given.source, prepared=msgspec.structs.replace(prepared, embedded=[]), vectors=together)
+        return Result(task.source, prepared=msgspec.structs.replace(prepared, embedded=[]), vectors=together)
 
 
 @contextmanager
@@ -220,24 +220,24 @@ def ray_workers(address: str) -> Iterator[RayWorkers]:
         yield RayWorkers(workers)
 
 
-def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
+def start(address_option: str, address: str, **options: Any) -> None:  # noqa: ANN401  # Ray's own
     """Start or join Ray. Translates the various errors of a missing cluster to one."""
     import ray
 
-    if found := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would retry for long
+    if match := re.fullmatch(r"\[?(.+?)\]?:(\d+)", address):  # Ray itself would retry for long
         try:
-            socket.create_connection((found[1], int(found[2])), PATIENCE_S).close()
+            socket.create_connection((match[1], int(match[2])), PATIENCE_S).close()
         except OSError as error:
-            raise RayUnavailable(address=given, reason=reason_of(error), way=START) from error
-    for left in reversed(range(STARTS if address == "local" else 1)):
+            raise RayUnavailable(address=address_option, reason=reason_of(error), way=START) from error
+    for attempts_left in reversed(range(STARTS if address == "local" else 1)):
         try:
             with silent():
                 ray.init(address, **options, log_to_driver=False, logging_level=logging.CRITICAL)
         except Exception as error:  # Ray raises it if one of its own processes starts too slowly
             ray.shutdown()
-            if not left:
+            if not attempts_left:
                 way = "Try again when this machine is less busy" if address == "local" else START
-                raise RayUnavailable(address=given, reason=reason_of(error), way=way) from error
+                raise RayUnavailable(address=address_option, reason=reason_of(error), way=way) from error
         else:
             return
 
@@ -245,14 +245,14 @@ def start(given: str, address: str, **options: Any) -> None:  # noqa: ANN401  # 
 @contextmanager
 def silent() -> Iterator[None]:
     """Discard standard error, also of compiled code: Ray prints there before logging is configured."""
-    kept = os.dup(2)
+    saved_stderr = os.dup(2)
     with Path(os.devnull).open("wb") as nothing:
         os.dup2(nothing.fileno(), 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved_stderr, 2)
+        os.close(saved_stderr)
 
 
 def local_workers(address: str) -> int | None:
@@ -261,8 +261,8 @@ def local_workers(address: str) -> int | None:
     >>> local_workers("local:2")
     2
     """
-    if found := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", address):
-        return int(found[1] or cpus())
+    if match := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", address):
+        return int(match[1] or cpus())
     if address.startswith("ray://"):
         raise BadRayAddress(
             address=address,

@@ -19,7 +19,7 @@ from index.embedding.encoder import encoder_of, make_encoder
 from index.embedding.prefixes import config_of
 from index.errors import IndexLocked
 from index.maintenance.repair import rebuild
-from index.search.derived import make_anew, save_terms, save_vectors
+from index.search.derived import rebuild_derived, save_terms, save_vectors
 from index.storage.disk import make_folder, refused_by_disk, require_room
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
@@ -104,7 +104,7 @@ class Writer(DocumentWriter):
 
     def finish(self) -> tuple[int, int, str]:
         """Bring dense search up to date, and term search after an interrupted change."""
-        with self.alone(self.place.making_lock):
+        with self.alone(self.place.creation_lock):
             save_vectors(self.place, self.store)
         with self.changing():
             save_terms(self.place, self.store)
@@ -118,19 +118,19 @@ class Writer(DocumentWriter):
         Rebuilds the derived indexes without them, while searches and commits continue. If there is nothing to erase, it
         returns False after rebuilding dense search if its delta is large.
         """
-        with self.alone(self.place.making_lock):
+        with self.alone(self.place.creation_lock):
             if not self.store.expired(settled, time.time()):
                 save_vectors(self.place, self.store)
                 return False
             rebuilt = self.store.change()
-            make_anew(self.place, self.store, self.changing)
+            rebuild_derived(self.place, self.store, self.changing)
             with self.changing():
                 self.store.purge(min(settled, rebuilt), time.time())
         return True
 
     def rebuild(self) -> None:
         """Delete and rebuild the derived indexes, while searches and commits continue."""
-        with self.alone(self.place.making_lock):
+        with self.alone(self.place.creation_lock):
             rebuild(self.place, self.store, self.changing)
 
     def changing(self) -> AbstractContextManager[None]:

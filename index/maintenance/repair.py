@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from index.search.derived import Changing, make_anew, numbers_in, terms_covered, vectors_at
+from index.search.derived import Changing, numbers_in, rebuild_derived, terms_covered, vectors_at
 from index.search.terms import TermIndex
 from index.search.vectors import VectorIndex, spread
 from index.storage.checksums import flaws, intact
@@ -52,18 +52,18 @@ def disagreements(place: CollectionLayout, store: Store) -> Iterator[tuple[str, 
 
 def sample(store: Store, numbers: NDArray[np.int64]) -> Iterator[tuple[int, Vectors]]:
     """Evenly spaced passages with their vectors."""
-    for found, vectors in store.vectors(spread(numbers, SAMPLE)):
-        yield from zip(found.tolist(), vectors.astype(np.float32), strict=True)
+    for present, vectors in store.vectors(spread(numbers, SAMPLE)):
+        yield from zip(present.tolist(), vectors.astype(np.float32), strict=True)
 
 
 def near(index: VectorIndex, number: int, vector: Vectors) -> bool:
     """Whether dense search holds this vector, within compression error, for a passage."""
-    found = index.search(vector, 1, np.array([number]))
-    return bool(found) and found[0][1] >= NEAR
+    nearest = index.search(vector, 1, np.array([number]))
+    return bool(nearest) and nearest[0][1] >= NEAR
 
 
 def rebuild(place: CollectionLayout, store: Store, changing: Changing) -> None:
-    """Delete the derived indexes and rebuild them. The caller holds the making lock; see `make_anew`."""
+    """Delete the derived indexes and rebuild them. The caller holds the creation lock; see `rebuild_derived`."""
     for path in place.all_vectors():
         path.unlink(missing_ok=True)
-    make_anew(place, store, changing)
+    rebuild_derived(place, store, changing)

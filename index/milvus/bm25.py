@@ -42,7 +42,7 @@ def scores(
     """
     average = np.float32(words / max(passages, 1)) or np.float32(1)
     weights = {term: np.float32(rarity(passages, holding[term]) * (1 + K1)) for term in sorted(set(query_terms))}
-    found: dict[int, float] = {}
+    totals: dict[int, float] = {}
     for number, terms in candidates.items():
         length = np.float32(LENGTHS[bisect_right(LENGTHS, len(terms)) - 1])
         norm = np.float32(K1 * (1 - B + B * length / average))
@@ -52,5 +52,5 @@ def scores(
             for term in sorted(counts):
                 count = np.float32(counts[term])
                 score += weights[term] * (count / (count + norm))
-            found[number] = float(score)
-    return found
+            totals[number] = float(score)
+    return totals

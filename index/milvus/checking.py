@@ -99,7 +99,7 @@ def flaws_of_passages(present: Present, whole: Whole, rows: dict[str, Row], text
 
 def orphans(bound: Bound, rows: list[Present]) -> set[str]:
     """Versions that neither a document nor the journal names, so that no sweep would erase them."""
-    named = {version for each in rows for version in [each.version, *(kept.version for kept in each.kept)]}
+    named = {version for each in rows for version in [each.version, *(replaced.version for replaced in each.replaced)]}
     for entry in bound.part.engine.rows(JOURNAL.name, bound.part.rows, ["versions"]):
         named |= {version for _, version in msgspec.json.decode(entry["versions"], type=list[Named])}
     versions: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from index.milvus.partition import Part, State
 from index.milvus.recall import Recall
 from index.milvus.searcher import MilvusSearcher
 from index.milvus.writer import MilvusWriter
-from index.storage.tables import KEPT_SECONDS
+from index.storage.tables import RETENTION_SECONDS
 from index.types import Document
 
 
@@ -93,7 +93,11 @@ class MilvusCollection:
         if present is None:
             return None
         versions = [(present.version, present.document.sha256)]
-        versions += [(kept.version, kept.sha256) for kept in present.kept if kept.at >= time.time() - KEPT_SECONDS]
+        versions += [
+            (replaced.version, replaced.sha256)
+            for replaced in present.replaced
+            if replaced.at >= time.time() - RETENTION_SECONDS
+        ]
         for version, hashed in versions:
             if hashed == sha256:
                 content = bound.versions.of(int(version, 16)).content

@@ -93,7 +93,7 @@ class Versions:
     def __init__(self, engine: Engine, room: int = ROOM) -> None:
         """`room`: bytes. A document that takes more is cached alone."""
         self._engine = engine
-        self.kept = LRUCache[int, Read](room, lambda read: min(read.size, room))
+        self.cache = LRUCache[int, Read](room, lambda read: min(read.size, room))
         self._turn = threading.Lock()
 
     def of(self, number: int) -> Read:
@@ -107,18 +107,18 @@ class Versions:
     def all_of(self, numbers: Sequence[int]) -> dict[int, Read | None]:
         """Several versions. None for one that is missing or damaged."""
         with self._turn:
-            found: dict[int, Read | None] = {each: self.kept[each] for each in numbers if each in self.kept}
-        missing = [number for number in numbers if number not in found]
+            results: dict[int, Read | None] = {each: self.cache[each] for each in numbers if each in self.cache}
+        missing = [number for number in numbers if number not in results]
         if missing:
             wholes = self.wholes([version_of(number) for number in missing])
             for number in missing:
                 whole = wholes[version_of(number)]
-                found[number] = None if whole is None else read(number, whole)
+                results[number] = None if whole is None else read(number, whole)
         with self._turn:
-            for number, each in found.items():
+            for number, each in results.items():
                 if each is not None:
-                    self.kept[number] = each
-        return found
+                    self.cache[number] = each
+        return results
 
     def wholes(self, versions: Sequence[str]) -> dict[str, Whole | None]:
         """Versions as stored; None for one that is missing or damaged."""

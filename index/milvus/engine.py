@@ -57,7 +57,7 @@ class Engine:
         self._turn = threading.RLock() if address.embedded else nullcontext()
         self._unflushed: dict[str, int] = {}
         self._stop: Callable[[], None] = lambda: None
-        with self._told():
+        with self._translated_errors():
             self._client = MilvusClient(
                 self._uri(), token=address.secret, timeout=CONNECT_S, dedicated=True, grpc_options=PATIENCE
             )
@@ -96,7 +96,7 @@ class Engine:
     def make(self, table: Table) -> None:
         """Create a table if it does not exist, and load it for queries."""
         if not self._call(READ_S, self._client.has_collection, table.name):
-            with self._told():
+            with self._translated_errors():
                 self._create(table)
         self._call(WRITE_S, self._client.load_collection, table.name)
 
@@ -135,30 +135,30 @@ class Engine:
 
     def get(self, table: str, keys: Sequence[str], fields: Sequence[str]) -> dict[str, Row]:
         """The rows with these keys; missing ones are left out."""
-        found: dict[str, Row] = {}
+        by_key: dict[str, Row] = {}
         possible = [key for key in keys if not CONTROL.search(key)]
         for some in batches(possible, 64 if "text" in fields else 1000):  # 64 pieces have up to 4 MB
-            asked = {"filter": among("key", some), "output_fields": ["key", *fields], "limit": len(some)}
-            rows = self._call(READ_S, self._client.query, table, **asked, **STRONG)
-            found |= {row["key"]: dict(row) for row in rows}
-        return found
+            arguments = {"filter": among("key", some), "output_fields": ["key", *fields], "limit": len(some)}
+            rows = self._call(READ_S, self._client.query, table, **arguments, **STRONG)
+            by_key |= {row["key"]: dict(row) for row in rows}
+        return by_key
 
     def rows(self, table: str, expression: str, fields: Sequence[str], limit: int | None = None) -> Iterator[Row]:
         """All rows that match an expression, ordered by key, in pages."""
-        last, left = "", limit
-        while left is None or left > 0:
-            some = PAGE if left is None else min(PAGE, left)
+        last, remaining = "", limit
+        while remaining is None or remaining > 0:
+            some = PAGE if remaining is None else min(PAGE, remaining)
             after = f"{expression} and key > {quoted(last)}"
-            asked = {"filter": after, "output_fields": ["key", *fields], "limit": some}
-            page = self._call(READ_S, self._client.query, table, **asked, **IN_ORDER)
+            arguments = {"filter": after, "output_fields": ["key", *fields], "limit": some}
+            page = self._call(READ_S, self._client.query, table, **arguments, **IN_ORDER)
             yield from map(dict, page)
             if len(page) < some:
                 return
-            last, left = page[-1]["key"], None if left is None else left - len(page)
+            last, remaining = page[-1]["key"], None if remaining is None else remaining - len(page)
 
     def count(self, table: str, expression: str) -> int:
-        asked = {"filter": expression, "output_fields": ["count(*)"]}
-        (row,) = self._call(READ_S, self._client.query, table, **asked, **STRONG)
+        arguments = {"filter": expression, "output_fields": ["count(*)"]}
+        (row,) = self._call(READ_S, self._client.query, table, **arguments, **STRONG)
         return int(row["count(*)"])
 
     def holding(self, table: str, term: str, expression: str) -> int:
@@ -209,22 +209,24 @@ class Engine:
         )
 
     def fused(
-        self, table: str, vector: Sequence[float], asked: str, *, limit: int, each: int, constant: int, expression: str
+        self, table: str, vector: Sequence[float], terms: str, *, limit: int, each: int, constant: int, expression: str
     ) -> list[str]:
         """The keys found by the engine's own hybrid search: RRF over `each` hits of both. For benchmarks only."""
         dense = {"metric_type": "IP", "params": {"ef": CANDIDATES_EXAMINED}}
         searches = [
             AnnSearchRequest([vector], "vector", dense, each, expr=expression),
-            AnnSearchRequest([asked], "words", {"metric_type": "BM25"}, each, expr=expression),
+            AnnSearchRequest([terms], "words", {"metric_type": "BM25"}, each, expr=expression),
         ]
         asked_for = {"reqs": searches, "ranker": RRFRanker(constant), "limit": limit}
         (hits,) = self._call(READ_S, self._client.hybrid_search, table, **asked_for, **STRONG)
         return [hit["key"] for hit in hits]
 
-    def _search(self, table: str, data: Sequence[object], limit: int, **asked: object) -> list[list[tuple[float, Row]]]:
-        asked |= {"data": list(data), "limit": min(limit, MOST_ROWS)}
-        found = self._call(READ_S, self._client.search, table, **asked, **STRONG)
-        return [[(float(hit["distance"]), {"key": hit["key"], **hit["entity"]}) for hit in hits] for hits in found]
+    def _search(
+        self, table: str, data: Sequence[object], limit: int, **arguments: object
+    ) -> list[list[tuple[float, Row]]]:
+        arguments |= {"data": list(data), "limit": min(limit, MOST_ROWS)}
+        results = self._call(READ_S, self._client.search, table, **arguments, **STRONG)
+        return [[(float(hit["distance"]), {"key": hit["key"], **hit["entity"]}) for hit in hits] for hits in results]
 
     # ---- writing
 
@@ -272,14 +274,14 @@ class Engine:
         table: str,
         again: Callable[..., Any] | None = None,
         /,
-        **asked: object,
+        **arguments: object,
     ) -> Any:  # noqa: ANN401  # what the client gives has no types
         """Call the client, with retries for `seconds`. `again` replaces the call in retries, if not idempotent."""
         until, wait = time.monotonic() + seconds, FIRST_WAIT
         while True:
             try:
-                with self._told():
-                    return call(table, timeout=max(1.0, until - time.monotonic()), **asked)
+                with self._translated_errors():
+                    return call(table, timeout=max(1.0, until - time.monotonic()), **arguments)
             except StoreUnavailable:
                 if time.monotonic() + wait > until:
                     raise
@@ -292,7 +294,7 @@ class Engine:
             wait = min(2 * wait, LONGEST_WAIT)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         """Translate the client's errors to StoreUnavailable and StoreRefused, without secrets."""
         with self._turn:
             try:
@@ -312,8 +314,8 @@ class Engine:
 
 
 def batches(keys: Sequence[str], size: int) -> Iterator[list[str]]:
-    left = iter(keys)
-    while some := list(islice(left, size)):
+    remaining = iter(keys)
+    while some := list(islice(remaining, size)):
         yield some
 
 

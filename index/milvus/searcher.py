@@ -115,7 +115,7 @@ class MilvusSearcher:
         return vector
 
     def rarity(self, term: str) -> float:
-        return bm25.rarity(self.passages, self._held([spelled(term)])[spelled(term)])
+        return bm25.rarity(self.passages, self._passage_counts([spelled(term)])[spelled(term)])
 
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         dense, terms = self.rankings(question, sources)
@@ -136,46 +136,49 @@ class MilvusSearcher:
         wanted = self._whole if sources is None else self._among(tuple(sources))
         if wanted.sources is not None and not wanted.sources:
             return {}, {}
-        asked = [spelled(term) for term in sorted(set(words(question)))]
-        nearest, matching = self._found(self.encode_question(question).tolist(), " ".join(asked), wanted)
+        query_terms = [spelled(term) for term in sorted(set(words(question)))]
+        nearest, matching = self._live_hits(self.encode_question(question).tolist(), " ".join(query_terms), wanted)
         dense = sorted(
             ((round(score, DIGITS), number_of(row)) for score, row in nearest), key=lambda hit: (-hit[0], hit[1])
         )
         candidates = {number_of(row): row["terms"].split() for _, row in matching}
-        weighed = bm25.scores(asked, candidates, self._held(asked), self.passages, self.state.words)
+        weighed = bm25.scores(
+            query_terms, candidates, self._passage_counts(query_terms), self.passages, self.state.words
+        )
         terms = sorted(weighed.items(), key=lambda hit: (-hit[1], hit[0]))
         return {number: cosine for cosine, number in dense[:CANDIDATES]}, dict(terms[:CANDIDATES])
 
-    def _found(
-        self, vector: Sequence[float], asked: str, wanted: Filter
+    def _live_hits(
+        self, vector: Sequence[float], terms: str, wanted: Filter
     ) -> tuple[list[tuple[float, Row]], list[tuple[float, Row]]]:
         """Hits of dense and of term search in live versions: CANDIDATES each, if there are that many."""
-        known: dict[str, str] = {}
-        limits = [WIDE, WIDE if asked else 0]
+        versions: dict[str, str] = {}
+        limits = [WIDE, WIDE if terms else 0]
         for _ in range(ROUNDS):
             began = time.time()
             nearest = self._engine.nearest(self._table, vector, limits[0], wanted.expression, ["version", "source"])
-            matching = self._matching(asked, limits[1], wanted)
+            matching = self._matching(terms, limits[1], wanted)
             present = self._present({row["source"] for _, row in [*nearest, *matching]})
             early = any(
-                known.get(source) != version and made(version) > began - FRESH for source, version in present.items()
+                versions.get(source) != version and created_at(version) > began - FRESH
+                for source, version in present.items()
             )
-            known = present
-            kept = [[hit for hit in hits if counts(hit[1], present, wanted)] for hits in (nearest, matching)]
+            versions = present
+            filtered = [[hit for hit in hits if counts(hit[1], present, wanted)] for hits in (nearest, matching)]
             short = [
-                len(left) < CANDIDATES and len(hits) == limit < MOST_ROWS
-                for left, hits, limit in zip(kept, (nearest, matching), limits, strict=True)
+                len(usable) < CANDIDATES and len(hits) == limit < MOST_ROWS
+                for usable, hits, limit in zip(filtered, (nearest, matching), limits, strict=True)
             ]
             if not early and not any(short):
                 break
             limits = [min(4 * limit, MOST_ROWS) if few else limit for limit, few in zip(limits, short, strict=True)]
-        return kept[0], kept[1]
+        return filtered[0], filtered[1]
 
-    def _matching(self, asked: str, limit: int, wanted: Filter) -> list[tuple[float, Row]]:
-        if not asked:
+    def _matching(self, terms: str, limit: int, wanted: Filter) -> list[tuple[float, Row]]:
+        if not terms:
             return []
         fields = ["version", "source", "terms"]
-        (hits,) = self._engine.matching(self._table, [asked], limit, wanted.expression, fields)
+        (hits,) = self._engine.matching(self._table, [terms], limit, wanted.expression, fields)
         return hits
 
     def _present(self, sources: Iterable[str]) -> dict[str, str]:
@@ -184,13 +187,13 @@ class MilvusSearcher:
         rows = self._engine.get(DOCUMENTS.name, keys, ["version"])
         return {key.partition("/")[2]: row["version"] for key, row in rows.items()}
 
-    def _held(self, terms: Sequence[str]) -> dict[str, int]:
+    def _passage_counts(self, terms: Sequence[str]) -> dict[str, int]:
         """The number of passages with each term. Rare terms are counted with one search for all of them."""
         counts = self.counts.of(terms)
         missing = [term for term in dict.fromkeys(terms) if term not in counts]
         if missing:
-            found = self._engine.matching(self._table, missing, FEW, self._whole.expression, [])
-            for term, hits in zip(missing, found, strict=True):
+            results = self._engine.matching(self._table, missing, FEW, self._whole.expression, [])
+            for term, hits in zip(missing, results, strict=True):
                 few = len(hits) < FEW
                 counts[term] = len(hits) if few else self._engine.holding(self._table, term, self._whole.expression)
             self.counts.keep({term: counts[term] for term in missing})
@@ -290,8 +293,8 @@ def ordinal(passage: int) -> int:
     return passage & ((1 << 4 * NUMBER) - 1)
 
 
-def made(version: str) -> float:
-    """When a version was made, in seconds since the epoch, by its writer's clock."""
+def created_at(version: str) -> float:
+    """When a version was created, in seconds since the epoch, by its writer's clock."""
     return int(version[:TICKS], 16) / 1e6
 
 

@@ -41,19 +41,19 @@ from index.milvus.tables import (
     piece_keys,
 )
 from index.search.terms import words
-from index.storage.tables import KEPT_SECONDS, NewDocument
+from index.storage.tables import RETENTION_SECONDS, NewDocument
 from index.text.extraction import text_of
 from index.text.passages import context
 from index.text.rendering import Renderer
 from index.types import Document
 
-LATE = 60  # seconds; covers clock skew between machines and the longest request
-MOST_KEPT = 400  # replaced versions listed in a document's row; older ones are not readable
+CLOCK_SKEW_SECONDS = 60  # seconds; covers clock skew between machines and the longest request
+MOST_REPLACED = 400  # replaced versions listed in a document's row; older ones are not readable
 
 Named = tuple[str, str]  # (source, version)
 
 
-class Kept(Struct, frozen=True, array_like=True):
+class ReplacedVersion(Struct, frozen=True, array_like=True):
     """A recently replaced version."""
 
     version: str
@@ -66,7 +66,7 @@ class Present(Struct, frozen=True):
 
     document: Document
     version: str
-    kept: list[Kept]
+    replaced: list[ReplacedVersion]
     origin: str | None
     passages: int
     words: int
@@ -77,7 +77,7 @@ class Present(Struct, frozen=True):
         return cls(
             replace(document, number=int(row["version"], 16)),
             row["version"],
-            msgspec.json.decode(row["kept"], type=list[Kept]),
+            msgspec.json.decode(row["kept"], type=list[ReplacedVersion]),
             origin,
             row["passages"],
             row["words"],
@@ -85,7 +85,7 @@ class Present(Struct, frozen=True):
 
     def named(self, now: float) -> list[str]:
         """The versions that can still be read."""
-        return [self.version, *(each.version for each in self.kept if each.at >= now - KEPT_SECONDS)]
+        return [self.version, *(each.version for each in self.replaced if each.at >= now - RETENTION_SECONDS)]
 
 
 FIELDS = [*DOCUMENTS.texts, *DOCUMENTS.numbers][1:]
@@ -147,11 +147,16 @@ class MilvusWriter(DocumentWriter):
         now = time.time()
         before = self.present([*(new.document.source for new in put), *remove])
         written = [self._written(new, before.get(new.document.source), now) for new in put]
-        taken = [(new.document.source, row["version"]) for new, (row, _, _) in zip(put, written, strict=True)]
-        taken += [(source, before[source].version) for source, _ in taken if source in before]
+        replaceable = [(new.document.source, row["version"]) for new, (row, _, _) in zip(put, written, strict=True)]
+        replaceable += [(source, before[source].version) for source, _ in replaceable if source in before]
         removed = [(source, each.version) for source in remove if source in before for each in [before[source]]]
-        removed += [(source, kept.version) for source in remove if source in before for kept in before[source].kept]
-        journal = [*self._entries(taken, now + KEPT_SECONDS + LATE), *self._entries(removed, now + 2 * LATE)]
+        removed += [
+            (source, earlier.version) for source in remove if source in before for earlier in before[source].replaced
+        ]
+        journal = [
+            *self._entries(replaceable, now + RETENTION_SECONDS + CLOCK_SKEW_SECONDS),
+            *self._entries(removed, now + 2 * CLOCK_SKEW_SECONDS),
+        ]
         self._engine.insert(JOURNAL.name, journal)
         self._engine.insert(PIECES_TABLE.name, [piece for _, pieces, _ in written for piece in pieces])
         self._engine.insert(self._part.table.name, [passage for *_, passages in written for passage in passages])
@@ -195,17 +200,19 @@ class MilvusWriter(DocumentWriter):
                     "vector": each.vector.astype(np.float32).tolist(),
                 }
             )
-        kept = []
+        replaced_versions = []
         if before is not None:
-            replaced = Kept(before.version, before.document.sha256, now)
-            kept = [replaced, *(each for each in before.kept if each.at >= now - KEPT_SECONDS)][:MOST_KEPT]
+            replaced = ReplacedVersion(before.version, before.document.sha256, now)
+            replaced_versions = [replaced, *(each for each in before.replaced if each.at >= now - RETENTION_SECONDS)][
+                :MOST_REPLACED
+            ]
         row: Row = {
             "key": self._part.key(source),
             "collection": self._part.identity,
             "version": version,
             "sha256": document.sha256,
             "record": msgspec.json.encode((document, new.origin)).decode(),
-            "kept": msgspec.json.encode(kept).decode(),
+            "kept": msgspec.json.encode(replaced_versions).decode(),
             "passages": len(passages),
             "words": sum(len(each["terms"].split()) for each in passages),
             "vector": NOTHING,

@@ -74,7 +74,7 @@ def many_loose(index: VectorIndex) -> bool:
 def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) -> None:
     """Rewrite the base file of the vectors if the delta is large, or, with `whole`, if there is any delta.
 
-    The caller holds the making lock. Searches and commits continue meanwhile.
+    The caller holds the creation lock. Searches and commits continue meanwhile.
     """
     for path in place.path.glob("vectors.*.new"):
         path.unlink()  # left by a crash
@@ -90,8 +90,8 @@ def save_vectors(place: CollectionLayout, store: Store, *, whole: bool = False) 
             path.unlink(missing_ok=True)
 
 
-def make_anew(place: CollectionLayout, store: Store, changing: Changing) -> None:
-    """Rebuild all derived indexes from the store. The caller holds the making lock.
+def rebuild_derived(place: CollectionLayout, store: Store, changing: Changing) -> None:
+    """Rebuild all derived indexes from the store. The caller holds the creation lock.
 
     Searches and commits continue meanwhile; `changing`, the change lock, is held only for the short final step.
     """

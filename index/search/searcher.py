@@ -147,10 +147,10 @@ class Searcher:
 
     @cached_property
     def _by_sha256(self) -> dict[str, list[Document]]:
-        found: dict[str, list[Document]] = defaultdict(list)
+        by_sha256: dict[str, list[Document]] = defaultdict(list)
         for document in self._documents:
-            found[document.sha256].append(document)
-        return dict(found)
+            by_sha256[document.sha256].append(document)
+        return dict(by_sha256)
 
     def file(self, source: str) -> bytes:
         """The original bytes of a document's file."""

@@ -101,11 +101,11 @@ class TermIndex:
             return self._best(query, depth)
         if passages is not None and len(passages) * WIDE > self._searcher.num_docs:
             limit = 2 * WIDE * depth
-            found = self._best(query, limit)
-            there = held(np.array([number for number, _ in found], np.int64), passages)
-            kept = [hit for hit, is_there in zip(found, there.tolist(), strict=True) if is_there]
-            if len(kept) >= depth or len(found) < limit:
-                return kept[:depth]
+            hits = self._best(query, limit)
+            there = held(np.array([number for number, _ in hits], np.int64), passages)
+            live = [hit for hit, is_there in zip(hits, there.tolist(), strict=True) if is_there]
+            if len(live) >= depth or len(hits) < limit:
+                return live[:depth]
         among = tantivy.Query.const_score_query(
             tantivy.Query.term_set_query(self._index.schema, "document", documents), 0.0
         )
@@ -116,16 +116,16 @@ class TermIndex:
     def _best(self, query: tantivy.Query, depth: int) -> list[tuple[int, float]]:
         hits = self._searcher.search(query, limit=depth, count=False).hits
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
-        found = [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        scored = [(int(number or 0), float(score)) for number, (score, _) in zip(numbers, hits, strict=True)]
+        return sorted(scored, key=lambda hit: (-hit[1], hit[0]))
 
     def numbers(self) -> list[int]:
         """The passages in this index, sorted."""
         if not self._searcher.num_docs:
             return []
         hits = self._searcher.search(tantivy.Query.all_query(), limit=self._searcher.num_docs, count=False).hits
-        found = self._searcher.fast_field_values("number", [address for _, address in hits])
-        return sorted(int(number or 0) for number in found)
+        numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
+        return sorted(int(number or 0) for number in numbers)
 
     def rarity(self, term: str) -> float:
         """The inverse document frequency of a term in BM25: never negative, about 0 for a term that is everywhere."""
@@ -156,8 +156,8 @@ def links_to(folder: Path) -> Iterator[Path]:
 def held(numbers: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which values of `some` are in `many`: [3, 9], [1, 3, 5] -> [True, False]."""
     places = np.searchsorted(ordered, numbers).clip(max=len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[places] == numbers
-    return found
+    is_present: NDArray[np.bool_] = ordered[places] == numbers
+    return is_present
 
 
 @cache

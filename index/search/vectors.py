@@ -58,15 +58,15 @@ class VectorIndex:
     """
 
     def __init__(
-        self, base: faiss.Index, dense: Dense, tail: Sequence[faiss.IndexIDMap] = (), gone: Numbers | None = None
+        self, base: faiss.Index, dense: Dense, tail: Sequence[faiss.IndexIDMap] = (), removed: Numbers | None = None
     ) -> None:
         self._base = base
         self._tail = tail
-        self._gone = np.empty(0, np.int64) if gone is None else gone
+        self._removed_ids = np.empty(0, np.int64) if removed is None else removed
         self._last = max([dense.last, *(int(numbers_of(part)[-1]) for part in tail[-1:])])
-        self._there = None if not len(self._gone) else bitmap(self._last, self._gone, among=False)
+        self._there = None if not len(self._removed_ids) else bitmap(self._last, self._removed_ids, among=False)
         self.dense = dense
-        self.count: int = dense.count + sum(part.ntotal for part in tail) - len(self._gone)
+        self.count: int = dense.count + sum(part.ntotal for part in tail) - len(self._removed_ids)
 
     @classmethod
     def of(cls, dimension: int, blocks: Iterable[Block] = ()) -> VectorIndex:
@@ -92,14 +92,14 @@ class VectorIndex:
     def numbers(self) -> Numbers:
         """The passages in this index, in order."""
         numbers = np.concatenate([numbers_of(part) for part in (self._base, *self._tail)])
-        return np.setdiff1d(numbers, self._gone)
+        return np.setdiff1d(numbers, self._removed_ids)
 
     @property
     def loose(self) -> int:
         """The number of vectors outside the base, plus the tombstones in it."""
-        return sum(int(part.ntotal) for part in self._tail) + len(self._gone)
+        return sum(int(part.ntotal) for part in self._tail) + len(self._removed_ids)
 
-    def updated(self, gone: Numbers, blocks: Iterable[Block]) -> VectorIndex:
+    def updated(self, removed: Numbers, blocks: Iterable[Block]) -> VectorIndex:
         """A copy without the passages `gone` and with `blocks`, whose numbers are larger than any in this index."""
         added = nothing(self._base.d)
         for numbers, vectors in blocks:
@@ -107,7 +107,7 @@ class VectorIndex:
         tail = [*self._tail, added] if added.ntotal else [*self._tail]
         while len(tail) > 1 and tail[-2].ntotal < 2 * tail[-1].ntotal:  # keeps the parts few, and copies each seldom
             tail[-2:] = [joined(*tail[-2:])]
-        return VectorIndex(self._base, self.dense, tail, np.union1d(self._gone, gone[gone <= self._last]))
+        return VectorIndex(self._base, self.dense, tail, np.union1d(self._removed_ids, removed[removed <= self._last]))
 
     def search(self, query: Vectors, depth: int, among: Numbers | None = None) -> list[tuple[int, float]]:
         """The best passages for `query` [dimension] as (number, cosine), best first, ties by number.
@@ -126,8 +126,8 @@ class VectorIndex:
                 cosines, numbers = part.search(
                     query[None, :], min(depth, part.ntotal), params=self._how(part, selector, among)
                 )
-                found = numbers[0] >= 0  # FAISS pads short results with -1
-                hits += zip(numbers[0][found].tolist(), cosines[0][found].tolist(), strict=True)
+                is_result = numbers[0] >= 0  # FAISS pads short results with -1
+                hits += zip(numbers[0][is_result].tolist(), cosines[0][is_result].tolist(), strict=True)
         return sorted(hits, key=lambda hit: (-hit[1], hit[0]))[:depth]
 
     def _how(
@@ -195,8 +195,8 @@ def fewest_probed(index: faiss.IndexIVF, queries: Vectors) -> tuple[int, float]:
     """The fewest lists that reach the target recall, and the recall@10 they reach: shares of what all lists find."""
 
     def cosines(probed: int) -> Vectors:
-        found: Vectors = index.search(queries, DEEP, params=faiss.SearchParametersIVF(nprobe=probed))[0]
-        return found
+        similarities: Vectors = index.search(queries, DEEP, params=faiss.SearchParametersIVF(nprobe=probed))[0]
+        return similarities
 
     least = cosines(index.nlist)[:, -1:]  # ties with the tenth count as found: there may be equal passages
     low, high, recall = 1, index.nlist, 1.0

@@ -39,8 +39,8 @@ class Listed(Struct, frozen=True):
     def moved(self, removed: set[int], added: list[Document]) -> Listed:
         """A copy without the documents `gone` and with those `added`. Few changes cost less than a new list."""
         if len(removed) + len(added) > MANY:
-            kept = [document for document in self.documents if document.number not in removed]
-            return Listed.of(sorted(kept + added, key=lambda document: document.source))
+            remaining = [document for document in self.documents if document.number not in removed]
+            return Listed.of(sorted(remaining + added, key=lambda document: document.source))
         documents, sources, by_number = self.documents.copy(), self.sources.copy(), self.by_number.copy()
         for number in removed & by_number.keys():
             at = bisect_left(sources, by_number.pop(number).source)

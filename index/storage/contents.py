@@ -60,5 +60,5 @@ class Contents:
             text = text_of(document, file, extraction)
             return Content(document, file, text, sentences, structure, None if extraction is None else extraction.map)
 
-        self.kept = LRUCache[int, Content](room, lambda content: min(content.size, room))
-        self.of: Callable[[Document], Content] = cached(self.kept, lambda document: document.number, Lock())(read)
+        self.cache = LRUCache[int, Content](room, lambda content: min(content.size, room))
+        self.of: Callable[[Document], Content] = cached(self.cache, lambda document: document.number, Lock())(read)

@@ -42,7 +42,7 @@ class CollectionLayout(Struct, frozen=True):
         return self.path / "change.lock"
 
     @property
-    def making_lock(self) -> Path:
+    def creation_lock(self) -> Path:
         return self.path / "making.lock"
 
     def vectors(self, change: int) -> Path:

@@ -24,7 +24,7 @@ from index.storage.tables import (
     APPLICATION,
     DOCUMENT_FIELDS,
     FORMAT,
-    KEPT_SECONDS,
+    RETENTION_SECONDS,
     SCHEMA,
     NewDocument,
     PassageRow,
@@ -181,12 +181,12 @@ class Store:
             wanted = numbers[start : start + BLOCK]
             query = "SELECT number, vector FROM passage WHERE number BETWEEN ? AND ? ORDER BY number"
             rows = list(self._rows(query, int(wanted[0]), int(wanted[-1])))
-            found = np.array([number for number, _ in rows], np.int64)
+            numbers_found = np.array([number for number, _ in rows], np.int64)
             with self._named_damage():
                 vectors = np.frombuffer(b"".join(vector for _, vector in rows), np.float16)
                 vectors = vectors.reshape(len(rows), self.config.dimension)
-            kept = np.isin(found, wanted)
-            yield found[kept], vectors[kept]
+            is_wanted = np.isin(numbers_found, wanted)
+            yield numbers_found[is_wanted], vectors[is_wanted]
 
     def vectors_by_key(self, source: str) -> dict[bytes, NDArray[np.float16]]:
         """The vectors of a live source's passages, by the hash of the embedded text."""
@@ -217,16 +217,16 @@ class Store:
         return {number for (number,) in rows}
 
     def version(self, source: str, sha256: str, now: float) -> tuple[Document, bytes] | None:
-        """The version of a source with this hash, if it is live or was replaced within KEPT_SECONDS before `now`."""
+        """The version of a source with this hash, if it is live or was replaced less than RETENTION_SECONDS before."""
         rows = self._rows(
             f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND sha256 = ? "
             "AND (removed IS NULL OR removed_at >= ?) ORDER BY number DESC LIMIT 1",
             source,
             sha256,
-            now - KEPT_SECONDS,
+            now - RETENTION_SECONDS,
         )
-        found = [Document(*row) for row in rows]
-        return (found[0], self.content(found[0].number)[0]) if found else None
+        documents = [Document(*row) for row in rows]
+        return (documents[0], self.content(documents[0].number)[0]) if documents else None
 
     def live(self, source: str) -> Document | None:
         """The live document of a source."""
@@ -262,11 +262,11 @@ class Store:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'change'", (str(change - 1),))
 
     def expired(self, settled: int, at: float) -> int:
-        """The last change, up to `settled`, whose removed documents have outlived KEPT_SECONDS; 0 if there is none."""
+        """The last change, up to `settled`, whose removed documents are older than RETENTION_SECONDS; 0 if none."""
         ((last,),) = self._rows(
             "SELECT coalesce(max(removed), 0) FROM document WHERE removed <= ? AND removed_at < ?",
             settled,
-            at - KEPT_SECONDS,
+            at - RETENTION_SECONDS,
         )
         return int(last)
 
@@ -275,7 +275,7 @@ class Store:
         with self._transaction() as connection:
             last = self.expired(settled, at)
             connection.execute(
-                "DELETE FROM document WHERE removed <= ? AND removed_at < ?", (settled, at - KEPT_SECONDS)
+                "DELETE FROM document WHERE removed <= ? AND removed_at < ?", (settled, at - RETENTION_SECONDS)
             )
             connection.execute(
                 "INSERT INTO meta VALUES ('purged', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",

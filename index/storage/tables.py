@@ -16,7 +16,7 @@ from index.types import Document, Passage, Span
 
 FORMAT = 3  # raised whenever the stored data changes its meaning
 APPLICATION = 0x50696E63  # "Pinc"; tells a store from any other SQLite file
-KEPT_SECONDS = 600  # a replaced version stays readable this long, for citations that a client is about to open
+RETENTION_SECONDS = 600  # a replaced version stays readable this long, for citations that a client is about to open
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -196,8 +196,8 @@ def _raise_if_stateful(data: bytes, source: str) -> None:
     if not data[:SAMPLE].isascii():
         return
     for pattern, encoding, codec in ((ISO_2022, "ISO-2022", None), (HZ, "HZ", "hz"), (UTF7, "UTF-7", "utf-7")):
-        found = pattern.findall(data)
-        if found and (codec is None or _means_letters(b" ".join(found), codec)):
+        escapes = pattern.findall(data)
+        if escapes and (codec is None or _means_letters(b" ".join(escapes), codec)):
             raise StatefulEncoding(source=source, encoding=encoding)
 
 
@@ -207,11 +207,11 @@ def _means_letters(data: bytes, codec: str) -> bool:
         text = data.decode(codec)
     except UnicodeError:
         return False
-    shown = [character for character in text if not character.isspace()]
+    visible = [character for character in text if not character.isspace()]
     return (
-        bool(shown)
+        bool(visible)
         and not text.isascii()
-        and all(character.isalpha() or character.isprintable() for character in shown)
+        and all(character.isalpha() or character.isprintable() for character in visible)
     )
 
 
@@ -237,16 +237,16 @@ def _candidates(sample: bytes, source: str) -> list[tuple[Decoded, float]]:
     """The sample in each encoding that fits it, with the confidence of the detector, likeliest first."""
     import chardet
 
-    found: list[tuple[Decoded, float]] = []
+    candidates: list[tuple[Decoded, float]] = []
     for match in chardet.detect_all(sample, ignore_threshold=True):
         try:
             encoding = canonical(match["encoding"] or "", source)
             decoded = _strict(sample, source, encoding, guessed=True)
         except (UndecodableFile, StatefulEncoding, UnknownEncoding):
             continue
-        if (encoding in COMMON or not found) and not C1.search(decoded.text) and not _mixes_scripts(decoded.text):
-            found.append((decoded, match["confidence"]))
-    return found
+        if (encoding in COMMON or not candidates) and not C1.search(decoded.text) and not _mixes_scripts(decoded.text):
+            candidates.append((decoded, match["confidence"]))
+    return candidates
 
 
 def _mixes_scripts(text: str) -> bool:
@@ -257,8 +257,8 @@ def _mixes_scripts(text: str) -> bool:
 
 def _sample(data: bytes) -> bytes:
     """The data from the first non-ASCII byte up to white space, so that no character is split."""
-    found = re.search(rb"[\x80-\xff]", data)
-    start = found.start() if found else 0
+    match = re.search(rb"[\x80-\xff]", data)
+    start = match.start() if match else 0
     if len(data) - start <= SAMPLE:
         return data[start:] if start > SAMPLE else data
     whole = re.match(rb"(?s).*[ \n]", data[start : start + SAMPLE])

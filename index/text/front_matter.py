@@ -38,11 +38,11 @@ class FrontMatter(Struct, frozen=True):
 def front_matter(text: str) -> FrontMatter:
     r"""`"---\ntitle: Night\n---\nIt is dark."` -> title "Night", end 20."""
     for pattern, load in ((YAML, yaml_fields), (TOML, toml_fields)):
-        found = pattern.match(text, 0, LARGEST)
-        if found:
-            fields = load(found["body"].replace("\r\n", "\n").replace("\r", "\n"))
+        match = pattern.match(text, 0, LARGEST)
+        if match:
+            fields = load(match["body"].replace("\r\n", "\n").replace("\r", "\n"))
             return FrontMatter(
-                end=found.end(),
+                end=match.end(),
                 title=fields.pop("title", None),
                 url=fields.pop("url") if is_url(fields.get("url", "")) else None,
                 date=fields.pop("date") if is_date(fields.get("date", "")) else None,

@@ -55,12 +55,12 @@ class LineBlocks:
         ends_list: bool = True,
     ) -> None:
         """Lines as one block, blank ones at either end left out."""
-        shown = [line for line in run if not line.blank]
-        if not shown:
+        non_blank = [line for line in run if not line.blank]
+        if not non_blank:
             return
         if ends_list and kind not in ("comment", "furniture"):
             self._nesting = None
-        span = Span(shown[0].start + shown[0].indent, shown[-1].end)
+        span = Span(non_blank[0].start + non_blank[0].indent, non_blank[-1].end)
         headings = tuple(title for _, title in self._path)
         self.blocks.append(Block(span, headings, kind, group, level))
 

@@ -37,6 +37,6 @@ class Line(Struct, frozen=True):
 
 
 def lines(text: str) -> Iterator[Line]:
-    for found in LINE.finditer(text):
-        if found[0]:
-            yield Line(start=found.start(), text=found[1], newline=found[2])
+    for match in LINE.finditer(text):
+        if match[0]:
+            yield Line(start=match.start(), text=match[1], newline=match[2])

@@ -50,19 +50,19 @@ def marker_at(line: str) -> Marker | None:
     >>> marker_at("  (iv) oil").value
     'iv'
     """
-    found = MARKER.match(line)
-    if found is None:
+    match = MARKER.match(line)
+    if match is None:
         return None
-    groups = found.groupdict()
+    groups = match.groupdict()
     value = next(each for each in groups.values() if each is not None)
-    token = found[0].strip()
-    indent = len(found[0]) - len(found[0].lstrip())
+    token = match[0].strip()
+    indent = len(match[0]) - len(match[0].lstrip())
     if groups["bullet"]:
-        return Marker("bullet", token, value, len(found[0]), indent)
+        return Marker("bullet", token, value, len(match[0]), indent)
     if groups["hash"]:
-        return Marker("hash", token, value, len(found[0]), indent)
+        return Marker("hash", token, value, len(match[0]), indent)
     style: Style = "number" if value.isdigit() else "roman" if len(value) > 1 or value in "iI" else "letter"
-    return Marker(style, token.replace(value, "1"), value, len(found[0]), indent)
+    return Marker(style, token.replace(value, "1"), value, len(match[0]), indent)
 
 
 class Nesting:
@@ -82,10 +82,14 @@ class Nesting:
         """The level of the next item, from 0."""
         style = marker.style
         for depth in reversed(range(len(self._open))):
-            indent, known, sign, last = self._open[depth]
-            letter = known == "letter" and style == "roman" and follows(last, marker.value)
-            if (known == style or letter) and sign == marker.sign and (indent == marker.indent or style != "bullet"):
-                self._open[depth:] = [(marker.indent, known, sign, marker.value)]
+            indent, open_style, sign, last = self._open[depth]
+            letter = open_style == "letter" and style == "roman" and follows(last, marker.value)
+            if (
+                (open_style == style or letter)
+                and sign == marker.sign
+                and (indent == marker.indent or style != "bullet")
+            ):
+                self._open[depth:] = [(marker.indent, open_style, sign, marker.value)]
                 return min(depth, DEEPEST)
         while self._open and self._open[-1][0] > marker.indent:
             self._open.pop()

@@ -170,8 +170,8 @@ class PageMap(Struct, frozen=True, tag="page"):
             pages.setdefault(int(_numbers(self.line_pages)[line]), []).append(box)
         sizes = np.frombuffer(self.sizes, "<f4").reshape(-1, 2)
         return [
-            PageBoxes(page + 1, _rounded(sizes[page, 0]), _rounded(sizes[page, 1]), found)
-            for page, found in pages.items()
+            PageBoxes(page + 1, _rounded(sizes[page, 0]), _rounded(sizes[page, 1]), spans)
+            for page, spans in pages.items()
         ]
 
     def label(self, span: Span) -> str | None:

@@ -92,7 +92,7 @@ class Renderer:
             )
         parts: list[str] = []
         runs: list[tuple[int, int, int]] = []
-        found: list[tuple[int, Span]] = []
+        sentence_spans: list[tuple[int, Span]] = []
         length = 0
         if introduction := self._introduction(first):
             parts.append(introduction + "\n")
@@ -113,9 +113,9 @@ class Renderer:
                     runs.append((length, *piece))
                     parts.append(self._text[slice(*piece)])
                     length += piece[1] - piece[0]
-            found.append((number, Span(begin, length)))
+            sentence_spans.append((number, Span(begin, length)))
             before = place
-        return Rendered("".join(parts), tuple(found), tuple(runs))
+        return Rendered("".join(parts), tuple(sentence_spans), tuple(runs))
 
     def text(self, first: int, last: int, span: Span) -> str:
         return self.rendered(first, last, span).text
@@ -205,13 +205,13 @@ def bare(text: str) -> str:
 def unmarked(text: str, span: Span) -> Iterator[Run]:
     """The runs of a span that are not markup."""
     at = span.start
-    for found in MARKUP.finditer(text, span.start, span.end):
-        kept = next((name for name in KEPT if found[name] is not None), None)
-        if found.start() > at:
-            yield at, found.start()
-        if kept and found.start(kept) < found.end(kept):
-            yield found.span(kept)
-        at = found.end()
+    for match in MARKUP.finditer(text, span.start, span.end):
+        group = next((name for name in KEPT if match[name] is not None), None)
+        if match.start() > at:
+            yield at, match.start()
+        if group and match.start(group) < match.end(group):
+            yield match.span(group)
+        at = match.end()
     if at < span.end:
         yield at, span.end
 
@@ -219,10 +219,10 @@ def unmarked(text: str, span: Span) -> Iterator[Run]:
 def without_fences(text: str, span: Span) -> Iterator[Run]:
     """Code without the lines that open and close it."""
     at = span.start
-    for found in MARKUP.finditer(text, span.start, span.end):
-        if found["fence"] is not None:
-            if found.start() > at:
-                yield at, found.start()
-            at = found.end()
+    for match in MARKUP.finditer(text, span.start, span.end):
+        if match["fence"] is not None:
+            if match.start() > at:
+                yield at, match.start()
+            at = match.end()
     if at < span.end:
         yield at, span.end

@@ -93,8 +93,8 @@ def _code_spans(code: str, origin: int) -> Iterator[Span]:
     start = 0
     while len(code) - start > LONGEST_CODE:
         window = code[start : start + LONGEST_CODE]
-        blank = [found.end() for found in BLANK_LINE.finditer(window)]
-        line = [found.end() for found in NEWLINE.finditer(window)]
+        blank = [match.end() for match in BLANK_LINE.finditer(window)]
+        line = [match.end() for match in NEWLINE.finditer(window)]
         stop = start + (blank or line or [LONGEST_CODE])[-1]
         part = code[start:stop]
         if stripped := part.strip():
@@ -120,7 +120,7 @@ def _starts(block: str, propose: Propose) -> list[int]:
     short_runs = LONG_RUN.sub(lambda run: run[0].translate(NO_STOPS), block)
     proposed = {start for start, _ in propose(short_runs)} | set(_more_starts(block))
     has_capitals = block != block.lower()
-    kept_whole = [found.span() for found in KEPT_WHOLE.finditer(block)] if "](" in block or "`" in block else []
+    kept_whole = [match.span() for match in KEPT_WHOLE.finditer(block)] if "](" in block or "`" in block else []
     starts: list[int] = []
     previous = 0
     first_word = WORD.search(block)  # of the sentence that starts at `previous`
@@ -142,23 +142,23 @@ def _more_starts(block: str) -> Iterator[int]:
     free_from = 0  # end of the enclosing bracket
     opened = iter(sorted(closes_at))
     bracket = next(opened, None)
-    for found in STARTS.finditer(block):
-        while bracket is not None and bracket < found.start():
+    for match in STARTS.finditer(block):
+        while bracket is not None and bracket < match.start():
             free_from = max(free_from, closes_at[bracket])
             bracket = next(opened, None)
-        if block[found.start()] not in CJK_STOPS or found.end() > free_from:
-            yield found.end()
+        if block[match.start()] not in CJK_STOPS or match.end() > free_from:
+            yield match.end()
 
 
 def _closing_places(block: str) -> dict[int, int]:
     """The positions of matching CJK quotes and brackets: opening to closing."""
     open_brackets: list[tuple[str, int]] = []
     places = {}
-    for found in CJK_BRACKET.finditer(block):
-        if closing := CJK_PAIRS.get(found[0]):
-            open_brackets.append((closing, found.start()))
-        elif open_brackets and open_brackets[-1][0] == found[0]:
-            places[open_brackets.pop()[1]] = found.start()
+    for match in CJK_BRACKET.finditer(block):
+        if closing := CJK_PAIRS.get(match[0]):
+            open_brackets.append((closing, match.start()))
+        elif open_brackets and open_brackets[-1][0] == match[0]:
+            places[open_brackets.pop()[1]] = match.start()
     return places
 
 

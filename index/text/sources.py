@@ -36,7 +36,7 @@ def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentErr
 
     Hidden files and folders are skipped. Raises SourceConflict if two have the same source.
     """
-    found: dict[str, FoundFile] = {}
+    files: dict[str, FoundFile] = {}
     failed: list[DocumentError] = []
     for root in roots:
         origin = root.resolve()
@@ -46,10 +46,10 @@ def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentErr
             except BadSource as error:
                 failed.append(error)
                 continue
-            other = found.setdefault(source, FoundFile(source, path, str(origin)))
+            other = files.setdefault(source, FoundFile(source, path, str(origin)))
             if other.path != path:
                 raise SourceConflict(source=source, first=other.origin, second=str(origin))
-    return [found[source] for source in sorted(found)], failed
+    return [files[source] for source in sorted(files)], failed
 
 
 def files_under(root: Path) -> Iterator[tuple[str, Path]]:
@@ -114,8 +114,8 @@ def tokens(pattern: str) -> Iterator[str]:
 
     `[*]`, `[?]` and `[[]` are escapes as well, as in a shell.
     """
-    for found in TOKEN.finditer(pattern):
-        yield f"\\{found['bracketed']}" if found["bracketed"] else found[0]
+    for match in TOKEN.finditer(pattern):
+        yield f"\\{match['bracketed']}" if match["bracketed"] else match[0]
 
 
 def beginning(pattern: str) -> str:

@@ -28,20 +28,20 @@ LONGEST_LINE = 600  # code points of a paragraph in front of code that still int
 
 def joined(text: str, blocks: Sequence[Block]) -> list[Block]:
     """The blocks, with what introduces a list, a table or code in its group, and the steps around code in one."""
-    made = list(blocks)
-    free = 1 + max((block.group for block in made if block.group is not None), default=-1)
-    _join_steps(text, made)
+    joined_blocks = list(blocks)
+    free = 1 + max((block.group for block in joined_blocks if block.group is not None), default=-1)
+    _join_steps(text, joined_blocks)
     before: int | None = None  # the place of the last block that is not furniture
-    for place, block in enumerate(made):
+    for place, block in enumerate(joined_blocks):
         if block.kind in NEVER_CITED:
             continue
-        if before is not None and block.kind in INTRODUCED and _introduces(text, made[before], block):
+        if before is not None and block.kind in INTRODUCED and _introduces(text, joined_blocks[before], block):
             if block.group is None:
-                made[place] = replace(block, group=free)
+                joined_blocks[place] = replace(block, group=free)
                 free += 1
-            made[before] = replace(made[before], group=made[place].group, introduces=True)
+            joined_blocks[before] = replace(joined_blocks[before], group=joined_blocks[place].group, introduces=True)
         before = place
-    return made
+    return joined_blocks
 
 
 def _introduces(text: str, block: Block, following: Block) -> bool:
@@ -101,15 +101,15 @@ class Structure(Struct, frozen=True, dict=True):
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Structure:
-        made: list[TextBlock] = []
+        text_blocks: list[TextBlock] = []
         last: Block | None = None
         for number, sentence in enumerate(sentences):
             block = sentence.block
-            if made and block is last:
-                made[-1] = replace(made[-1], last=number)
+            if text_blocks and block is last:
+                text_blocks[-1] = replace(text_blocks[-1], last=number)
                 continue
             last = block
-            made.append(
+            text_blocks.append(
                 TextBlock(
                     number,
                     number,
@@ -121,7 +121,7 @@ class Structure(Struct, frozen=True, dict=True):
                     block.label,
                 )
             )
-        return cls(tuple(made))
+        return cls(tuple(text_blocks))
 
     @classmethod
     def plain(cls, sentences: int) -> Structure:

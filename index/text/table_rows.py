@@ -42,22 +42,22 @@ def cells(row: str, separator: str) -> list[Span]:
         start += row.startswith("|", start)
         stop = len(row.rstrip())
         stop -= row.endswith("|", start, stop) and not row.endswith("\\|", start, stop)
-        found, begin = [], start
+        spans, begin = [], start
         for place in [*_bars(row, start, stop), stop]:
-            found.append(trimmed(row, begin, place))
+            spans.append(trimmed(row, begin, place))
             begin = place + 1
-        return found
+        return spans
     if separator == GAP:
         edges = [0, *(edge for gap in GAPS.finditer(row.rstrip()) for edge in gap.span()), len(row.rstrip())]
         return [trimmed(row, *edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
-    found, at = [], 0
+    spans, at = [], 0
     while at <= len(row):
         match = _cell(separator).match(row, at)
         end = match.end() if match else at
         quoted = row[at:end].startswith('"') and row[at:end].endswith('"') and end - at > 1
-        found.append(trimmed(row, at + quoted, end - quoted))
+        spans.append(trimmed(row, at + quoted, end - quoted))
         at = end + 1
-    return found
+    return spans
 
 
 def _bars(row: str, start: int, stop: int) -> list[int]:

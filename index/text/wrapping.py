@@ -72,8 +72,8 @@ def first_word(line: Line) -> int:
 
 def continues(line: Line) -> bool:
     """Whether a line starts as only the middle of a sentence can: not with a capital, a digit or a quote."""
-    found = STARTS_IN_THE_MIDDLE.match(line.text)
-    return found is not None and found["letter"] == found["letter"].lower()
+    match = STARTS_IN_THE_MIDDLE.match(line.text)
+    return match is not None and match["letter"] == match["letter"].lower()
 
 
 def _filled(paragraph: Sequence[Line]) -> Iterator[int]:

@@ -138,8 +138,8 @@ class Keyring:
         if self.path is None:
             return {}
         try:
-            found = self.path.stat()
-            stamp = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+            status = self.path.stat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
             if self._read is None or self._read[0] != stamp:
                 keys = msgspec.json.decode(self.path.read_bytes(), type=File).keys
                 self._read = stamp, {key.id: key for key in keys}
@@ -162,8 +162,10 @@ class Keyring:
                 if remove is not None and remove not in present:
                     raise KeyNotFound(id=remove)
                 now = datetime.now(UTC)
-                kept = [key for key in present.values() if not (key.origin and key.expired(now)) and key.id != remove]
-                write(self.path, msgspec.json.encode(File(1, (*kept, *([add] if add else [])))))
+                remaining = [
+                    key for key in present.values() if not (key.origin and key.expired(now)) and key.id != remove
+                ]
+                write(self.path, msgspec.json.encode(File(1, (*remaining, *([add] if add else [])))))
         except OSError as error:
             raise refused_by_disk(error, self.path.parent) from error
 

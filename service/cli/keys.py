@@ -177,8 +177,8 @@ def ending(text: str) -> datetime:
         if span := re.fullmatch(r"([0-9]{1,9})([smhdw])", text):
             end = now + timedelta(seconds=int(span[1]) * SECONDS[span[2]])
         else:
-            told = datetime.fromisoformat(text)
-            end = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+            moment = datetime.fromisoformat(text)
+            end = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise click.BadParameter("a duration or date like 12h, 30d or 2030-01-31.", param_hint="'--expires'") from None
     if end <= now:

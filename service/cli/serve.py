@@ -199,8 +199,8 @@ def serve_command(
         options = build_options(index, collection, encoder, replace=replace)
         build_first([*program, "build", *options, "--", *map(str, sources)], store)
     make_default(index, store, program)
-    told = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys, settings)}"
-    announce: Callable[[], None] = partial(click.echo, told)
+    message = f"Pincite is ready at {address_of(bound)}\n{who_may_ask(keys, settings)}"
+    announce: Callable[[], None] = partial(click.echo, message)
     if processes > 1:
         announce = in_processes(processes, announce)
 

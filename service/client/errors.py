@@ -90,10 +90,10 @@ KINDS: dict[int, type[Refused]] = {
 def refusal(status: int, body: bytes) -> Refused:
     """The error for a response: a problem of the service, or a response of a proxy in between."""
     try:
-        told = msgspec.json.decode(body, type=dict[str, object])
+        problem = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        told = {"detail": body[:500].decode(errors="replace")}
-    return error_of(told | {"status": status})
+        problem = {"detail": body[:500].decode(errors="replace")}
+    return error_of(problem | {"status": status})
 
 
 def error_of(problem: Mapping[str, object]) -> Refused:

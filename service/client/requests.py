@@ -90,7 +90,7 @@ def posting(path: str, request: Struct, decode: Callable[[httpx.Response], T]) -
 
 
 def listing(collection: str, cursor: str | None, limit: int) -> Call[schema.DocumentList]:
-    parameters = given(collection=collection, cursor=cursor, limit=str(limit))
+    parameters = without_none(collection=collection, cursor=cursor, limit=str(limit))
     return Call(method="GET", path="/v1/documents", parameters=parameters, decode=decoder(schema.DocumentList))
 
 
@@ -100,15 +100,19 @@ def recording(source: str, collection: str) -> Call[schema.DocumentRecord]:
 
 
 def putting(
-    source: str, file: bytes, media_type: str | None, guards: Mapping[str, str | None], told: Mapping[str, str | None]
+    source: str,
+    file: bytes,
+    media_type: str | None,
+    guards: Mapping[str, str | None],
+    metadata: Mapping[str, str | None],
 ) -> Call[schema.DocumentRecord]:
     """`told`: query parameters. `guards`: If-Match and If-None-Match."""
     return Call(
         method="PUT",
         path=f"/v1/documents/{escaped(source)}",
-        parameters=given(**told),
+        parameters=without_none(**metadata),
         body=file,
-        headers=given(**{"Content-Type": media_type}, **guards),
+        headers=without_none(**{"Content-Type": media_type}, **guards),
         decode=decoder(schema.DocumentRecord),
     )
 
@@ -118,19 +122,19 @@ def deleting(source: str, collection: str, if_match: str | None) -> Call[None]:
         method="DELETE",
         path=f"/v1/documents/{escaped(source)}",
         parameters={"collection": collection},
-        headers=given(**{"If-Match": if_match}),
+        headers=without_none(**{"If-Match": if_match}),
         decode=lambda _: None,
     )
 
 
 def fetching(source: str, collection: str, sha256: str | None, part: tuple[int, int] | None) -> Call[bytes]:
     """`part`: bytes, half-open, as in a citation's `range.byte`."""
-    asked = None if part is None else f"bytes={part[0]}-{part[1] - 1}"
+    byte_range = None if part is None else f"bytes={part[0]}-{part[1] - 1}"
     return Call(
         method="GET",
         path=f"/v1/files/{escaped(source)}",
-        parameters=given(collection=collection, sha256=sha256),
-        headers=given(Range=asked),
+        parameters=without_none(collection=collection, sha256=sha256),
+        headers=without_none(Range=byte_range),
         decode=lambda response: response.content,
     )
 
@@ -163,7 +167,7 @@ def looking() -> Call[schema.Ready]:
     return Call(method="GET", path="/ready", decode=decoder(schema.Ready))
 
 
-def given(**values: str | None) -> dict[str, str]:
+def without_none(**values: str | None) -> dict[str, str]:
     """The values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
 
@@ -212,19 +216,21 @@ class Batch:
     """Decodes the answers to a batch from parts of the body."""
 
     def __init__(self, questions: Sequence[str], response: httpx.Response) -> None:
-        self._left = len(questions)
+        self._remaining = len(questions)
         self._response = response
         self._lines = Lines()
 
     def add(self, part: bytes) -> list[schema.AskResponse | Refused]:
-        found = [self._answer(line) for line in self._lines.add(part)]
-        self._left -= len(found)
-        return found
+        answers = [self._answer(line) for line in self._lines.add(part)]
+        self._remaining -= len(answers)
+        return answers
 
     def end(self) -> None:
         """Raise Unreachable if answers are missing."""
-        if self._left:
-            raise Unreachable(url=str(self._response.url), reason=f"it was cut off with {self._left} answers missing")
+        if self._remaining:
+            raise Unreachable(
+                url=str(self._response.url), reason=f"it was cut off with {self._remaining} answers missing"
+            )
 
     def _answer(self, line: bytes) -> schema.AskResponse | Refused:
         try:

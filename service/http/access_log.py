@@ -40,10 +40,10 @@ class Access:
             await self._app(scope, receive, send)
             return
         request_id, received = str(uuid4()), time.monotonic()
-        seen = cast(
+        logged = cast(
             Scope, {**scope, "state": {**scope.get("state", {}), "request_id": request_id, "received": received}}
         )
-        seen["path_template"] = template_of(self.routes, scope)
+        logged["path_template"] = template_of(self.routes, scope)
         status = HUNG_UP
 
         async def sending(message: Message) -> None:
@@ -55,12 +55,12 @@ class Access:
 
         with bound_contextvars(request_id=request_id):
             try:
-                await self._app(seen, receive, sending)
+                await self._app(logged, receive, sending)
             except Exception:
                 status = 500
                 raise
             finally:
-                facts = {"method": method_of(scope), "route": seen["path_template"], "status": status}
+                facts = {"method": method_of(scope), "route": logged["path_template"], "status": status}
                 took = round((time.monotonic() - received) * 1000, 1)
                 logger.info("request", extra={**facts, "ms": took})
 

@@ -110,10 +110,10 @@ def acceptable(connection: Connection, handler: BaseRouteHandler) -> None:
 
 def known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
     """A guard. Raises BadParameter if a query parameter is repeated or unknown to the route."""
-    known = handler.opt.get("parameters", ())
+    allowed = handler.opt.get("parameters", ())
     seen: set[str] = set()
     for name, _ in connection.query_params.multi_items():
-        if name not in known:
+        if name not in allowed:
             raise errors.BadParameter(parameter=name, reason="is unknown")
         if name in seen:
             raise errors.BadParameter(parameter=name, reason="is given more than once")

@@ -79,8 +79,8 @@ class Description(JsonRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         _, schemas = msgspec.json.schema_components(WIRE, ref_template="#/components/schemas/{name}")
         components = openapi_schema["components"] | {"schemas": openapi_schema["components"]["schemas"] | schemas}
-        told = openapi_schema | {"components": components, "paths": completed(openapi_schema["paths"])}
-        return super().render(request, told)
+        document = openapi_schema | {"components": components, "paths": completed(openapi_schema["paths"])}
+        return super().render(request, document)
 
 
 class Page(OpenAPIRenderPlugin):

@@ -57,25 +57,32 @@ PARAMETERS: dict[tuple[str, str], dict[str, Any]] = {
 
 def completed(paths: dict[str, Any]) -> dict[str, Any]:
     """The paths of the OpenAPI document with these additions."""
-    return {path: {method: _operation(found) for method, found in item.items()} for path, item in paths.items()}
+    return {path: {method: _operation(operation) for method, operation in item.items()} for path, item in paths.items()}
 
 
 def _operation(operation: dict[str, Any]) -> dict[str, Any]:
     name = operation["operationId"]
     body = {"requestBody": BODIES[name]} if name in BODIES else {}
-    responses = {status: _response(name, status, told) for status, told in operation["responses"].items()}
-    parameters = [given | PARAMETERS.get((given["in"], given["name"]), {}) for given in operation.get("parameters", [])]
+    responses = {status: _response(name, status, response) for status, response in operation["responses"].items()}
+    parameters = [
+        parameter | PARAMETERS.get((parameter["in"], parameter["name"]), {})
+        for parameter in operation.get("parameters", [])
+    ]
     return operation | body | {"responses": responses} | ({"parameters": parameters} if parameters else {})
 
 
-def _response(name: str, status: str, told: dict[str, Any]) -> dict[str, Any]:
-    headers = told.get("headers", {}) | HEADERS | HEADERS_BY_STATUS.get(status, {})
+def _response(name: str, status: str, response: dict[str, Any]) -> dict[str, Any]:
+    headers = response.get("headers", {}) | HEADERS | HEADERS_BY_STATUS.get(status, {})
     if status == "503":
         headers |= RETRY
     if name in WITH_ETAG and status in ("200", "201", "206", "304"):
         headers |= ETAG
     if name == "getFile" and status in ("200", "206"):
-        told = told | {"content": dict.fromkeys(("text/plain", "text/markdown"), told["content"]["text/plain"])}
+        response = response | {
+            "content": dict.fromkeys(("text/plain", "text/markdown"), response["content"]["text/plain"])
+        }
     links = LINKS.get(name, {}) if status in ("200", "201") else {}
-    targets = {f"{target}After": {"operationId": target, "parameters": given} for target, given in links.items()}
-    return told | {"headers": headers} | ({"links": targets} if targets else {})
+    targets = {
+        f"{target}After": {"operationId": target, "parameters": parameters} for target, parameters in links.items()
+    }
+    return response | {"headers": headers} | ({"links": targets} if targets else {})

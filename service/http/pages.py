@@ -81,11 +81,11 @@ async def get_page(
     path = request.scope["path_template"]
     if request.scope["raw_path"].partition(b"?")[0] not in (path.encode(), b"/examples/"):
         raise UnknownPath
-    found = asset(path, small=re.search(r"\bgzip\b(?! *; *q=0(?:\.0*)?(?:,|$))", accepted) is not None)
-    same = matches(etags, found.headers["ETag"])
+    file = asset(path, small=re.search(r"\bgzip\b(?! *; *q=0(?:\.0*)?(?:,|$))", accepted) is not None)
+    same = matches(etags, file.headers["ETag"])
     return Response(
-        b"" if same else found.content,
+        b"" if same else file.content,
         status_code=304 if same else 200,
-        headers=found.headers,
-        media_type=found.media_type,
+        headers=file.headers,
+        media_type=file.media_type,
     )

@@ -267,10 +267,10 @@ def _in_our_words(request: AppRequest, error: HTTPException) -> Exception:
     return problem
 
 
-def _bad_value(found: Sequence[dict[str, str]]) -> errors.RequestError:
-    if found[0].get("key") == "data":
+def _bad_value(entries: Sequence[dict[str, str]]) -> errors.RequestError:
+    if entries[0].get("key") == "data":
         return errors.MalformedJson(reason="it is empty")
-    return errors.BadParameter(parameter=found[0].get("key"), reason="does not have the right type")
+    return errors.BadParameter(parameter=entries[0].get("key"), reason="does not have the right type")
 
 
 async def tell_methods(message: Message, scope: Scope) -> None:

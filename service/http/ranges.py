@@ -21,7 +21,7 @@ def matches(header: str | None, etag: str) -> bool:
     return header.strip() == "*" or etag in re.findall(r'"[^"]*"', header)
 
 
-def part_of(size: int, asked: str | None, condition: str | None, etag: str) -> tuple[int, int] | None:
+def part_of(size: int, header: str | None, condition: str | None, etag: str) -> tuple[int, int] | None:
     """The half-open range of bytes to send, or None for the whole file.
 
     Multiple ranges, other units, unreadable headers and a range whose If-Range names another version get the whole
@@ -32,10 +32,10 @@ def part_of(size: int, asked: str | None, condition: str | None, etag: str) -> t
     >>> part_of(10, "bytes=-3", None, '"a"')
     (7, 10)
     """
-    found = _ONE_RANGE.fullmatch(asked or "")
-    if found is None or (condition is not None and condition.strip() != etag):
+    match = _ONE_RANGE.fullmatch(header or "")
+    if match is None or (condition is not None and condition.strip() != etag):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not (first or last) or max(len(first), len(last)) > _LONGEST_NUMBER:
         return None
     if not first:

@@ -56,11 +56,11 @@ class Perimeter:
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        seen = as_get(scope) if scope["method"] == "HEAD" else scope
+        inner_scope = as_get(scope) if scope["method"] == "HEAD" else scope
         app = self.app
         if error := self.refused(scope):
             app = refusal(error, scope["state"]["request_id"])
-        await app(seen, receive, _with_headers(send, headers_for(scope["path"])))
+        await app(inner_scope, receive, _with_headers(send, headers_for(scope["path"])))
 
     def refused(self, scope: HTTPScope) -> RequestError | None:
         """The error that rejects a request before it is routed, or None."""

@@ -45,7 +45,7 @@ class Choice(Struct, frozen=True):
     failed: bool = False
 
 
-class Shown(Struct, frozen=True):
+class NumberedSentences(Struct, frozen=True):
     """The prompt's sentences: every line of `text` has a number; `own` is the number of the reader's answer."""
 
     text: str
@@ -82,11 +82,11 @@ class Chooser:
         most = self.settings.sentences - own.sentences
         if most < 1:
             return Choice()
-        shown = self._shown(own, alternatives, searcher)
-        if shown is None or not seems_needed(question, own, shown.others.values(), searcher):
+        numbered = self._numbered(own, alternatives, searcher)
+        if numbered is None or not seems_needed(question, own, numbered.others.values(), searcher):
             return Choice()
         with stage("choose"):
-            outcome, companions = self._chosen(question, shown, most, deadline)
+            outcome, companions = self._chosen(question, numbered, most, deadline)
         CHOICES.labels(outcome).inc()
         LEFT_ALONE.set(self._circuit.open)
         return Choice(companions, failed=outcome not in (CHOSEN, NONE))
@@ -105,7 +105,7 @@ class Chooser:
     def close(self) -> None:
         self._endpoint.close()
 
-    def _shown(self, own: Run, alternatives: Sequence[Candidate], searcher: Searcher) -> Shown | None:
+    def _numbered(self, own: Run, alternatives: Sequence[Candidate], searcher: Searcher) -> NumberedSentences | None:
         """As many as fit, the likeliest first; None if only the answer itself fits."""
         by_run = {candidate.run: candidate for candidate in alternatives}
         layout = Numbered(lambda document: searcher.content(document).text)
@@ -114,21 +114,23 @@ class Chooser:
         if own not in numbers or len(numbers) == 1:
             return None
         others = {number: by_run[run] for run, number in numbers.items() if run != own}
-        return Shown("".join(layout(packed.runs)), numbers[own], others)
+        return NumberedSentences("".join(layout(packed.runs)), numbers[own], others)
 
-    def _chosen(self, question: str, shown: Shown, most: int, deadline: Deadline) -> tuple[str, list[Candidate]]:
+    def _chosen(
+        self, question: str, numbered: NumberedSentences, most: int, deadline: Deadline
+    ) -> tuple[str, list[Candidate]]:
         """The outcome, and the sentences to show beside the answer."""
         if not self._room.acquire(blocking=False):
             return BUSY, []
         try:
-            companions = picked(self._reply(question, shown, most, deadline), shown, most)
+            companions = picked(self._reply(question, numbered, most, deadline), numbered, most)
         except NoChoice as error:
             return str(error.facts["reason"]), []
         finally:
             self._room.release()
         return (CHOSEN if companions else NONE), companions
 
-    def _reply(self, question: str, shown: Shown, most: int, deadline: Deadline) -> str:
+    def _reply(self, question: str, numbered: NumberedSentences, most: int, deadline: Deadline) -> str:
         """The model's reply. Raises NoChoice or HungUp."""
         seconds = min(self.settings.timeout_s, deadline.remaining())
         if seconds <= 0:
@@ -139,7 +141,7 @@ class Chooser:
         if not self._circuit.may_try():
             raise NoChoice(reason=ALONE)
         messages = self.template.messages(
-            question=" ".join(question.split()), sentences=shown.text, kept=shown.own, most=most
+            question=" ".join(question.split()), sentences=numbered.text, kept=numbered.own, most=most
         )
         begun = time.monotonic()
         try:
@@ -157,23 +159,23 @@ class Chooser:
 
 def seems_needed(question: str, own: Run, others: Iterable[Candidate], searcher: Searcher) -> bool:
     """Whether another sentence has words of the question that the answer lacks, weighted by rarity."""
-    asked = dict.fromkeys(words(question))
-    weights = {word: searcher.rarity(word) for word in asked}
-    said = set(words(text_of(own, searcher)))
-    left = [word for word in asked if word not in said]
+    question_words = dict.fromkeys(words(question))
+    weights = {word: searcher.rarity(word) for word in question_words}
+    answer_words = set(words(text_of(own, searcher)))
+    unmatched = [word for word in question_words if word not in answer_words]
     least = NEEDED * max(sum(weights.values()), 1e-9)
-    held = (set(words(text_of(other.run, searcher))) for other in others)
-    return any(sum(weights[word] for word in left if word in each) >= least for each in held)
+    other_words = (set(words(text_of(other.run, searcher))) for other in others)
+    return any(sum(weights[word] for word in unmatched if word in each) >= least for each in other_words)
 
 
-def picked(reply: str, shown: Shown, most: int) -> list[Candidate]:
+def picked(reply: str, numbered: NumberedSentences, most: int) -> list[Candidate]:
     """The sentences with the numbers in a reply. Raises NoChoice unless it is a list of given numbers."""
     numbers = numbers_in(reply)
-    if any(number != shown.own and number not in shown.others for number in numbers):
+    if any(number != numbered.own and number not in numbered.others for number in numbers):
         raise NoChoice(reason="unknown-number")
     if len(set(numbers)) < len(numbers):
         raise NoChoice(reason="repeated")
-    companions = [shown.others[number] for number in sorted(numbers) if number != shown.own]
+    companions = [numbered.others[number] for number in sorted(numbers) if number != numbered.own]
     if sum(each.run.sentences for each in companions) > most:
         raise NoChoice(reason="too-many")
     return companions
@@ -188,12 +190,12 @@ def numbers_in(reply: str) -> list[int]:
     if len(reply) > LONGEST:
         raise NoChoice(reason="not-numbers")
     try:
-        found = json.loads(reply)
+        numbers = json.loads(reply)
     except (ValueError, RecursionError) as error:
         raise NoChoice(reason="not-numbers") from error
-    if type(found) is not list or any(type(each) is not int for each in found):  # rejects True and 1.0
+    if type(numbers) is not list or any(type(each) is not int for each in numbers):  # rejects True and 1.0
         raise NoChoice(reason="not-numbers")
-    return found
+    return numbers
 
 
 def text_of(run: Run, searcher: Searcher) -> str:

@@ -73,7 +73,7 @@ class Endpoint:
             raise NoChoice(reason="unreachable") from error
 
     async def _sent(self, messages: list[dict[str, str]]) -> bytes:
-        asked = {
+        payload = {
             "model": self.model,
             "messages": messages,
             "temperature": 0,
@@ -82,7 +82,7 @@ class Endpoint:
             "stream": False,
         }
         body = bytearray()
-        async with self._http.stream("POST", self._url, json=asked) as response:
+        async with self._http.stream("POST", self._url, json=payload) as response:
             if response.status_code != OK:
                 raise NoChoice(reason="status")
             async for part in response.aiter_raw():

@@ -69,10 +69,12 @@ class Support:
         self._index_of = {(line.document, line.number): i for i, line in enumerate(lines)}
         vectors = searcher.encode([line.text for line in lines])
         self._cosines = (vectors @ searcher.encode_question(question)).astype(np.float64)
-        asked = dict.fromkeys(words(question))
-        rarities = np.array([searcher.rarity(word) for word in asked])
+        question_words = dict.fromkeys(words(question))
+        rarities = np.array([searcher.rarity(word) for word in question_words])
         self._weights = rarities / max(rarities.sum(), 1e-9)
-        self._shared = np.array([[word in held for word in asked] for held in map(set, map(words, texts(lines)))])
+        self._shared = np.array(
+            [[word in held for word in question_words] for held in map(set, map(words, texts(lines)))]
+        )
         self._lengths = np.array([len(line.text) for line in lines], np.float64)
 
     def features(self) -> Floats:

@@ -26,15 +26,15 @@ def companion_features(
     """
     features = table(ranked)
     first, others = ranked[0], ranked[1:]
-    told = [set(words(text)) for text in texts]
+    word_sets = [set(words(text)) for text in texts]
     total = max(sum(rarity.values()), 1e-9)
-    missing = {word: value / total for word, value in rarity.items() if word not in told[0]}
+    missing = {word: value / total for word, value in rarity.items() if word not in word_sets[0]}
     rows = []
     for place, each in enumerate(others, start=1):
         same = each.document == first.document
         away = each.number - first.number if same else 0
-        added = sum(value for word, value in missing.items() if word in told[place])
-        linking = {word for word in told[0] & told[place] if word not in rarity}
+        added = sum(value for word, value in missing.items() if word in word_sets[place])
+        linking = {word for word in word_sets[0] & word_sets[place] if word not in rarity}
         rows.append(
             (
                 max(logits[place], -2 * FARTHEST) / FARTHEST,
@@ -51,7 +51,7 @@ def companion_features(
                 float(0 < abs(away) <= NEAR),
                 added,
                 sum(missing.values()),
-                len(linking) / max(1, min(len(told[0]), len(told[place]))),
+                len(linking) / max(1, min(len(word_sets[0]), len(word_sets[place]))),
             )
         )
     return np.array(rows, np.float64).reshape(len(others), COMPANION_FEATURES)

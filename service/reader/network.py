@@ -98,8 +98,8 @@ class Network:
 
         `turn`: the question's place in the schedule, with its deadline. Raises HungUp.
         """
-        asked = self.pairs.question(question)
-        windows = [self.pairs.windows(asked, above, text) for above, text in passages]
+        question_tokens = self.pairs.question(question)
+        windows = [self.pairs.windows(question_tokens, above, text) for above, text in passages]
         pairs = [pair for each in windows for pair in each]
         outputs = iter((flow or self.flow()).map(self.run_all, pairs, [len(pair.ids) for pair in pairs]))
         return [all_of([next(outputs) for _ in each]) for each in windows]

@@ -98,8 +98,10 @@ class TrainedReader:
         stop = unread = 0
         with self.network.flow(deadline) as flow:
             for start, stop in waves(len(hits)):
-                seen, unread = gather(self.network, question, hits[start:stop], searcher, first=start, flow=flow)
-                evidence += seen
+                evidence_read, unread = gather(
+                    self.network, question, hits[start:stop], searcher, first=start, flow=flow
+                )
+                evidence += evidence_read
                 ranked = rank(evidence, fit)
                 if unread or staying(ranked, stop, fit) >= fit.enough:
                     break
@@ -127,10 +129,10 @@ def gather(
 ) -> tuple[list[Evidence], int]:
     """Every sentence of these passages, of which the first has the rank `first`; how many there was no time to read."""
     outputs = network.read(question, [(above(hit), rendered(hit, searcher).text) for hit in hits], flow)
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     for place, (hit, windows) in enumerate(zip(hits, outputs, strict=True), start=first):
-        found += evidence_of(hit, place, windows, searcher)
-    return found, sum(not windows for windows in outputs)
+        evidence += evidence_of(hit, place, windows, searcher)
+    return evidence, sum(not windows for windows in outputs)
 
 
 def packaged() -> Path:

@@ -39,18 +39,18 @@ def evidence_of(hit: Hit, rank: int, outputs: Sequence[Output], searcher: Search
     passage = hit.passage.passage
     content = searcher.content(hit.passage.document.number)
     read = rendered(hit, searcher)
-    found = []
+    evidence = []
     for number, inner in read.sentences:
         sentence = content.sentences[number]
         span = Span(max(sentence.start, passage.span.start), min(sentence.end, passage.span.end))
-        seen = [weighed for output in outputs if (weighed := weigh(output, inner))]
-        if not seen:
+        spans = [weighed for output in outputs if (weighed := weigh(output, inner))]
+        if not spans:
             continue  # nothing in it that the tokenizer knows
-        features, marked = max(seen, key=lambda each: sum(each[0][:SAID]))
+        features, marked = max(spans, key=lambda each: sum(each[0][:SAID]))
         highlight = read.origin(marked) or span
         context = (1 / (1 + rank), hit.cosine or 0.0)
-        found.append(Evidence(content.document.number, number, span, rank, (*features, *context), highlight))
-    return found
+        evidence.append(Evidence(content.document.number, number, span, rank, (*features, *context), highlight))
+    return evidence
 
 
 def rendered(hit: Hit, searcher: Searcher) -> Rendered:

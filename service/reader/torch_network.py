@@ -49,9 +49,9 @@ class Network(nn.Module):
         """ids, types, mask: int64 [batch, length] -> here [batch], pieces [batch, length, 3], relevance [batch]."""
         read = self.bert(input_ids=ids, token_type_ids=types, attention_mask=mask, output_hidden_states=True)
         here: torch.Tensor = self.classifier(read.pooler_output)[:, 0]
-        seen = torch.cat([read.pooler_output, *(layer[:, 0] for layer in read.hidden_states)], dim=1)
+        states = torch.cat([read.pooler_output, *(layer[:, 0] for layer in read.hidden_states)], dim=1)
         # Not as a product of matrices, which the export would round to int8, all layers on one scale.
-        relevance = (seen * self.relevance.weight).sum(dim=1) + self.relevance.bias
+        relevance = (states * self.relevance.weight).sum(dim=1) + self.relevance.bias
         return here, self.pieces(read.last_hidden_state), relevance
 
 
@@ -83,9 +83,9 @@ def first_network(folder: Path, attention: str = "sdpa") -> Network:
     weights = stored_weights(path)
     network = Network(config_of(weights, attention))
     state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
-    left = network.load_state_dict(state, strict=False)
-    if left.unexpected_keys or {name.split(".")[0] for name in left.missing_keys} - {"pieces", "relevance"}:
-        raise ValueError(f"{path} is no such network: {left}")
+    mismatch = network.load_state_dict(state, strict=False)
+    if mismatch.unexpected_keys or {name.split(".")[0] for name in mismatch.missing_keys} - {"pieces", "relevance"}:
+        raise ValueError(f"{path} is no such network: {mismatch}")
     if path.name == CROSS_ENCODER:
         with torch.no_grad():
             network.relevance.weight[0, : network.config.hidden_size] = network.classifier.weight[0]

@@ -161,11 +161,11 @@ class Connection(HttpToolsProtocol):
 
     def check_body(self) -> None:
         """Reject a body that arrives too slowly. Time in which the application does not read does not count."""
-        left = self.body_began + self.limits.body_s + self.body_bytes / LEAST_RATE - self.loop.time()
-        if left <= 0 and not self.flow.read_paused:
+        seconds_left = self.body_began + self.limits.body_s + self.body_bytes / LEAST_RATE - self.loop.time()
+        if seconds_left <= 0 and not self.flow.read_paused:
             self.refuse(too_slow("body"))
         else:
-            self.set_read_timer(max(left, 1), self.check_body)
+            self.set_read_timer(max(seconds_left, 1), self.check_body)
 
     def set_read_timer(self, seconds: float | None, then: Any = None) -> None:  # noqa: ANN401
         if self.read_timer is not None:

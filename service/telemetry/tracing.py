@@ -63,14 +63,14 @@ class Tracing:
         )
         traced = config.middleware(restored)
 
-        async def shown(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_template(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == ScopeType.HTTP:
                 template = scope["path_template"]
                 changed = {"path": template if template.startswith("/") else "/", "query_string": b"", "pincite": scope}
                 scope = cast("Scope", {**scope, **changed})
             await traced(scope, receive, send)
 
-        return shown
+        return with_template
 
     def stop(self) -> None:
         """Flush what has not been sent."""

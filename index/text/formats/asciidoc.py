@@ -44,10 +44,10 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
         bom=decoded.bom,
         guessed=decoded.guessed,
         media_type=MEDIA_TYPE,
-        title=reading.made.title,
+        title=reading.output.title,
         date=date if date is not None and is_date(date) else None,
         meta=fields,
-        blocks=tuple(reading.made.blocks),
+        blocks=tuple(reading.output.blocks),
     )
 
 
@@ -56,7 +56,7 @@ class _Reading:
 
     def __init__(self, text: str) -> None:
         self.lines = list(lines(text))
-        self.made = LineBlocks()
+        self.output = LineBlocks()
         self.fields: dict[str, str] = {}
         self.at = 0
         self._attributes = ""  # of the block that follows
@@ -73,20 +73,20 @@ class _Reading:
     def _mark(self, line: Line) -> bool:
         """Lines that stand alone: headings, attributes, comments, titles of blocks, what stands for an image."""
         if heading := HEADING.match(line.text):
-            self.made.heading([line], heading[2], len(heading[1]))
+            self.output.heading([line], heading[2], len(heading[1]))
         elif attribute := ATTRIBUTE.match(line.text):
             if attribute[2]:
                 self.fields[attribute[1].lower()] = attribute[2].strip()
-            self.made.add([line], "front_matter")
+            self.output.add([line], "front_matter")
         elif line.text.startswith("//") and not COMMENT.match(line.text):
-            self.made.add([line], "comment")
+            self.output.add([line], "comment")
         elif BLOCK_ATTRIBUTES.match(line.text):
             self._attributes = line.text
-            self.made.add([line], "furniture")
+            self.output.add([line], "furniture")
         elif MACRO.match(line.text) or FRAME.match(line.text) or line.text.strip() in ("'''", "<<<", "+"):
-            self.made.add([line], "furniture")
+            self.output.add([line], "furniture")
         elif BLOCK_TITLE.match(line.text) and not ITEM.match(line.text):
-            self.made.add([line], "caption")
+            self.output.add([line], "caption")
         else:
             return False
         self.at += 1
@@ -106,12 +106,12 @@ class _Reading:
         """The block up to a line like this one; without one, up to the next blank line."""
         end = self._closing(line)
         within = self.lines[self.at : end + 1]
-        inside = self.made.in_list and self.at > 0 and not self.lines[self.at - 1].blank
+        inside = self.output.in_list and self.at > 0 and not self.lines[self.at - 1].blank
         self.at = end + 1
         if inside and kind == "code":
-            self.made.within_list(within, kind)
+            self.output.within_list(within, kind)
         else:
-            self.made.add(within, kind)
+            self.output.add(within, kind)
 
     def _closing(self, line: Line) -> int:
         mark = line.text.strip().rstrip("abcdefghijklmnopqrstuvwxyz")
@@ -128,19 +128,19 @@ class _Reading:
         first_gap = self.at + 2 < len(self.lines) and self.lines[self.at + 2].blank
         has_header = bool(HEADER.search(self._attributes)) or (first_gap and not self.lines[self.at + 1].blank)
         columns = self._columns(rows)
-        group = self.made.new_group()
-        self.made.add([line], "furniture")
+        group = self.output.new_group()
+        self.output.add([line], "furniture")
         run: list[Line] = []
-        count = made = 0
+        count = row_count = 0
         for each in rows:
             here = len(CELL.findall(each.text))
             if run and here and count + here > columns:
-                self.made.add(run, "header" if has_header and not made else "row", group=group)
-                run, count, made = [], 0, made + 1
+                self.output.add(run, "header" if has_header and not row_count else "row", group=group)
+                run, count, row_count = [], 0, row_count + 1
             run.append(each)
             count += here
-        self.made.add(run, "header" if has_header and not made else "row", group=group)
-        self.made.add(self.lines[end : end + 1], "furniture")
+        self.output.add(run, "header" if has_header and not row_count else "row", group=group)
+        self.output.add(self.lines[end : end + 1], "furniture")
         self.at = end + 1
         self._attributes = ""
 
@@ -152,20 +152,20 @@ class _Reading:
         return max((len(CELL.findall(each.text)) for each in rows[:1]), default=1)
 
     def _item(self, line: Line) -> bool:
-        found = ITEM.match(line.text)
-        if found is None:
+        match = ITEM.match(line.text)
+        if match is None:
             return False
-        mark = found["mark"]
+        mark = match["mark"]
         end = self._paragraph_end()
         run = self.lines[self.at : end]
         self.at = end
         depth = len(mark) if mark[0] in "*." else 1
         bullet = mark[0] in "*-"
         sign = mark if mark[0] in "*.-" else "1."
-        inner = self.made.in_list and bullet != self._bullets  # another kind of list is nested, however it is marked
+        inner = self.output.in_list and bullet != self._bullets  # another kind of list is nested, however it is marked
         self._bullets = bullet if not inner else self._bullets
-        marker = Marker("bullet" if bullet else "hash", sign, mark, found.end(), depth + inner * DEEPEST)
-        self.made.item(run, marker)
+        marker = Marker("bullet" if bullet else "hash", sign, mark, match.end(), depth + inner * DEEPEST)
+        self.output.item(run, marker)
         return True
 
     def _paragraph(self) -> None:
@@ -174,10 +174,10 @@ class _Reading:
         run = self.lines[self.at : end]
         continued = self.at > 0 and self.lines[self.at - 1].text.strip() == "+"
         self.at = end
-        if continued and self.made.in_list:
-            self.made.within_list(run, "paragraph")
+        if continued and self.output.in_list:
+            self.output.within_list(run, "paragraph")
         else:
-            self.made.add(run, "quotation" if self._attributes.startswith("[quote") else "paragraph")
+            self.output.add(run, "quotation" if self._attributes.startswith("[quote") else "paragraph")
         self._attributes = ""
 
     def _paragraph_end(self) -> int:

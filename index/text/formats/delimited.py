@@ -81,9 +81,9 @@ def records(text: str, delimiter: str, start: int = 0) -> Iterator[Record]:
     while start < len(text):
         number += 1
         fields, at = [], start
-        while found := field_pattern.match(text, at):
-            fields.append(Span(at, found.end()))
-            at = found.end()
+        while match := field_pattern.match(text, at):
+            fields.append(Span(at, match.end()))
+            at = match.end()
             if not text.startswith(delimiter, at):
                 break
             at += len(delimiter)

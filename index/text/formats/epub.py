@@ -85,13 +85,13 @@ def _chapters(container: Container, names: list[str]) -> tuple[list[Stretch], li
     stretches: list[Stretch] = []
     problems: list[str] = []
     encrypted = set(_encrypted(container))
-    left = LARGEST_BOOK
+    remaining = LARGEST_BOOK
     for name in names:
         if name in encrypted:
             raise EncryptedFile(source=container.source)
         try:
-            data = b"".join(container.chunks(name, min(LARGEST_CHAPTER, max(left, 1)), MOST_TAGS))
-            left -= len(data)
+            data = b"".join(container.chunks(name, min(LARGEST_CHAPTER, max(remaining, 1)), MOST_TAGS))
+            remaining -= len(data)
             chapter = _chapter(data, f"{container.source}/{name}", container.members[name.lower()].filename)
         except (UnpackedTooLarge, EncryptedFile):
             raise

@@ -66,10 +66,10 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
         bom=decoded.bom,
         guessed=decoded.guessed,
         media_type=MEDIA_TYPE,
-        title=fields.pop("title", None) or reading.made.title,
+        title=fields.pop("title", None) or reading.output.title,
         date=date if date is not None and is_date(date) else None,
         meta=fields,
-        blocks=tuple(reading.made.blocks),
+        blocks=tuple(reading.output.blocks),
     )
 
 
@@ -78,7 +78,7 @@ class _Reading:
 
     def __init__(self, text: str) -> None:
         self.lines = list(lines(text))
-        self.made = LineBlocks()
+        self.output = LineBlocks()
         self.fields: dict[str, str] = {}
         self.at = 0
         self._levels: list[str] = []  # adornments, in the order in which they first came
@@ -97,19 +97,19 @@ class _Reading:
         over = ADORNMENT.match(self._text(self.at)) and not self._blank(self.at + 1)
         title = self.at + 1 if over and ADORNMENT.match(self._text(self.at + 2)) else self.at
         under = ADORNMENT.match(self._text(title + 1))
-        shown = self.lines[title] if title < len(self.lines) else None
-        if under is None or shown is None or shown.blank or (shown.indent and title == self.at):
+        title_line = self.lines[title] if title < len(self.lines) else None
+        if under is None or title_line is None or title_line.blank or (title_line.indent and title == self.at):
             if ADORNMENT.match(self._text(self.at)):
                 self._take(self.at + 1, "furniture")  # a transition
                 return True
             return False
-        if len(under[0].strip()) < min(shown.width - shown.indent, 4) or GRID_RULE.match(shown.text):
+        if len(under[0].strip()) < min(title_line.width - title_line.indent, 4) or GRID_RULE.match(title_line.text):
             return False
         style = ("=" if title > self.at else "") + under[1]
         if style not in self._levels:
             self._levels.append(style)
         run = self.lines[self.at : title + 2]
-        self.made.heading(run, shown.text, self._levels.index(style) + 1)
+        self.output.heading(run, title_line.text, self._levels.index(style) + 1)
         self.at = title + 2
         return True
 
@@ -128,16 +128,16 @@ class _Reading:
         end = self.at
         while self._text(end).lstrip()[:1] in ("+", "|"):
             end += 1
-        group, start = self.made.new_group(), self.at
+        group, start = self.output.new_group(), self.at
         header = any("=" in line.text and GRID_RULE.match(line.text) for line in self.lines[self.at : end])
         for place in range(self.at, end):
             if not GRID_RULE.match(self.lines[place].text):
                 continue
             kind: BlockKind = "header" if header and "=" in self.lines[place].text else "row"
-            self.made.add(self.lines[start:place], kind, group=group)
-            self.made.add(self.lines[place : place + 1], "furniture")
+            self.output.add(self.lines[start:place], kind, group=group)
+            self.output.add(self.lines[place : place + 1], "furniture")
             start = place + 1
-        self.made.add(self.lines[start:end], "row", group=group)
+        self.output.add(self.lines[start:end], "row", group=group)
         self.at = end
 
     def _simple(self) -> None:
@@ -153,14 +153,14 @@ class _Reading:
         if len(rules) < 2:
             self._take(self.at + 1, "furniture")
             return
-        group = self.made.new_group()
+        group = self.output.new_group()
         for number, (rule, following) in enumerate(pairwise(rules)):
-            self.made.add(self.lines[rule : rule + 1], "furniture")
+            self.output.add(self.lines[rule : rule + 1], "furniture")
             rows = self._simple_rows(self.lines[rule + 1 : following])
             header = len(rules) == 3 and number == 0
             for row in rows:
-                self.made.add(row, "header" if header else "row", group=group)
-        self.made.add(self.lines[rules[-1] : rules[-1] + 1], "furniture")
+                self.output.add(row, "header" if header else "row", group=group)
+        self.output.add(self.lines[rules[-1] : rules[-1] + 1], "furniture")
         self.at = rules[-1] + 1
 
     @staticmethod
@@ -206,7 +206,7 @@ class _Reading:
     def _fields(self) -> bool:
         """The fields at the top of a file, which are about it."""
         field = FIELD.match(self.lines[self.at].text)
-        if field is None or any(block.kind not in ("heading", "furniture", "comment") for block in self.made.blocks):
+        if field is None or any(block.kind not in ("heading", "furniture", "comment") for block in self.output.blocks):
             return False
         end = self.at
         while end < len(self.lines) and (field := FIELD.match(self._text(end))):
@@ -219,7 +219,7 @@ class _Reading:
     def _paragraph(self, line: Line) -> None:
         """A paragraph or an item up to a blank line; `::` at its end makes what is indented behind it code."""
         marker = marker_at(line.text)
-        hanging = self.made.in_list and line.indent >= self._item_indent > 0
+        hanging = self.output.in_list and line.indent >= self._item_indent > 0
         end = self.at + 1
         while end < len(self.lines) and not self.lines[end].blank:
             following = self.lines[end]
@@ -230,13 +230,13 @@ class _Reading:
             end += 1
         run = self.lines[self.at : end]
         self.at = end
-        if marker and (marker.style != "letter" or marker.first or self.made.in_list):
+        if marker and (marker.style != "letter" or marker.first or self.output.in_list):
             self._item_indent = marker.width
-            self.made.item(run, marker)
+            self.output.item(run, marker)
         elif hanging:
-            self.made.within_list(run, "paragraph")
+            self.output.within_list(run, "paragraph")
         else:
-            self.made.add(run, "quotation" if line.indent > 1 and not self.made.in_list else "paragraph")
+            self.output.add(run, "quotation" if line.indent > 1 and not self.output.in_list else "paragraph")
         if LITERAL.search(run[-1].text):
             self._literal(line.indent)
 
@@ -244,8 +244,8 @@ class _Reading:
         while self._blank(self.at) and self.at < len(self.lines):
             self.at += 1
         end = self._indented_end(self.at, indent)
-        if self.made.in_list:
-            self.made.within_list(self.lines[self.at : end], "code")
+        if self.output.in_list:
+            self.output.within_list(self.lines[self.at : end], "code")
             self.at = end
         else:
             self._take(end, "code")
@@ -254,10 +254,10 @@ class _Reading:
 
     def _take(self, end: int, kind: BlockKind) -> None:
         """The lines up to `end` as one block."""
-        if kind == "code" and self.made.in_list and self.lines[self.at].indent >= self._item_indent:
-            self.made.within_list(self.lines[self.at : end], kind)
+        if kind == "code" and self.output.in_list and self.lines[self.at].indent >= self._item_indent:
+            self.output.within_list(self.lines[self.at : end], kind)
         else:
-            self.made.add(self.lines[self.at : end], kind)
+            self.output.add(self.lines[self.at : end], kind)
         self.at = max(self.at, end)
 
     def _text(self, at: int) -> str:

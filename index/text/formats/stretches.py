@@ -41,8 +41,8 @@ def joined(stretches: Sequence[Stretch]) -> Joined:
     starts: list[Places] = [gap[:0]]
     ends: list[Places] = [gap[:0]]
     length = groups = 0
-    shown = [each for each in stretches if each.text]
-    for each in shown:
+    non_empty = [each for each in stretches if each.text]
+    for each in non_empty:
         blocks += [_moved(block, length, groups) for block in each.blocks]
         groups += max((block.group or 0 for block in each.blocks), default=0)
         if each.part is not None:
@@ -50,7 +50,7 @@ def joined(stretches: Sequence[Stretch]) -> Joined:
         starts += [each.starts, gap]
         ends += [each.ends, gap]
         length += len(each.text) + len(GAP)
-    text = "".join(each.text + GAP for each in shown)
+    text = "".join(each.text + GAP for each in non_empty)
     return Joined(text, tuple(blocks), np.concatenate(starts), np.concatenate(ends), tuple(parts))
 
 

@@ -54,49 +54,55 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted:
 
 def blocks(text: str) -> list[Block]:
     """The speech in order; blocks of one sentence share a group."""
-    found: list[Block] = []
+    blocks_read: list[Block] = []
     ends = 0.0
     group, length = 0, 0  # of the open sentence
     for cue in cues(text):
         for span in _speeches(text, cue.lines):
             runs_on = (
-                bool(found) and cue.start - ends <= LONGEST_PAUSE and length + span.end - span.start <= LONGEST_SENTENCE
+                bool(blocks_read)
+                and cue.start - ends <= LONGEST_PAUSE
+                and length + span.end - span.start <= LONGEST_SENTENCE
             )
-            if runs_on and found[-1].span.end and not END.search(text[found[-1].span.start : found[-1].span.end]):
-                if found[-1].group is None:
+            if (
+                runs_on
+                and blocks_read[-1].span.end
+                and not END.search(text[blocks_read[-1].span.start : blocks_read[-1].span.end])
+            ):
+                if blocks_read[-1].group is None:
                     group += 1
-                    found[-1] = replace(found[-1], group=group)
+                    blocks_read[-1] = replace(blocks_read[-1], group=group)
                 in_group: int | None = group
                 length += span.end - span.start
             else:
                 in_group, length = None, span.end - span.start
-            found.append(Block(span=span, kind="speech", group=in_group, label=clock(cue.start)))
+            blocks_read.append(Block(span=span, kind="speech", group=in_group, label=clock(cue.start)))
             ends = cue.end
-    return found
+    return blocks_read
 
 
 def cues(text: str) -> Iterator[Cue]:
     """The cues in file order; a blank line or the next cue's time ends one."""
     times: re.Match[str] | None = None
-    shown: list[Line] = []
+    cue_lines: list[Line] = []
     is_webvtt = text.startswith("WEBVTT")
     for line in lines(text):
-        if found := TIMES.fullmatch(line.text):
-            if times and shown and NUMBER.fullmatch(shown[-1].text):
-                shown.pop()  # the number of the next cue
-            if times and shown:
-                yield _cue(times, shown)
-            times, shown = found, []
+        if match := TIMES.fullmatch(line.text):
+            if times and cue_lines and NUMBER.fullmatch(cue_lines[-1].text):
+                cue_lines.pop()  # the number of the next cue
+            if times and cue_lines:
+                yield _cue(times, cue_lines)
+            times, cue_lines = match, []
         elif not line.text.strip():
-            if times and shown:
-                yield _cue(times, shown)
-                shown = []
+            if times and cue_lines:
+                yield _cue(times, cue_lines)
+                cue_lines = []
             # In SubRip, a cue can contain a blank line.
             times = None if is_webvtt else times
         elif times:
-            shown.append(line)
-    if times and shown and not (NUMBER.fullmatch(shown[0].text) and len(shown) == 1):
-        yield _cue(times, shown)
+            cue_lines.append(line)
+    if times and cue_lines and not (NUMBER.fullmatch(cue_lines[0].text) and len(cue_lines) == 1):
+        yield _cue(times, cue_lines)
 
 
 def clock(seconds: float) -> str:
@@ -105,9 +111,9 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def _cue(times: re.Match[str], shown: list[Line]) -> Cue:
+def _cue(times: re.Match[str], cue_lines: list[Line]) -> Cue:
     numbers = times.groups()
-    return Cue(start=_seconds(numbers[:4]), end=_seconds(numbers[4:]), lines=shown)
+    return Cue(start=_seconds(numbers[:4]), end=_seconds(numbers[4:]), lines=cue_lines)
 
 
 def _seconds(stamp: tuple[str | None, ...]) -> float:
@@ -115,12 +121,12 @@ def _seconds(stamp: tuple[str | None, ...]) -> float:
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction or 0}")
 
 
-def _speeches(text: str, shown: list[Line]) -> Iterator[Span]:
+def _speeches(text: str, cue_lines: list[Line]) -> Iterator[Span]:
     """The speech in a cue by speaker, without surrounding markup."""
-    starts = [at for at, line in enumerate(shown) if SPEAKER.match(line.text)]
+    starts = [at for at, line in enumerate(cue_lines) if SPEAKER.match(line.text)]
     cuts = sorted({0, *starts}) if len(starts) > 1 else [0]
-    for first, behind in zip(cuts, [*cuts[1:], len(shown)], strict=True):
-        start, end = shown[first].start, shown[behind - 1].start + len(shown[behind - 1].text)
+    for first, behind in zip(cuts, [*cuts[1:], len(cue_lines)], strict=True):
+        start, end = cue_lines[first].start, cue_lines[behind - 1].start + len(cue_lines[behind - 1].text)
         piece = text[start:end]
         leading, trailing = LEADING.match(piece), TRAILING.search(piece)
         span = Span(start + (leading.end() if leading else 0), start + (trailing.start() if trailing else len(piece)))

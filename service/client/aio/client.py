@@ -110,9 +110,9 @@ class AsyncPincite:
         if_none_match: str | None = None,
     ) -> schema.DocumentRecord:
         """Add or replace a document. On return, it is durable and visible to the next question."""
-        told = {"collection": self.collection, "title": title, "url": url, "date": date}
+        metadata = {"collection": self.collection, "title": title, "url": url, "date": date}
         guards = {"If-Match": if_match, "If-None-Match": if_none_match}
-        return await self._run(requests.putting(source, file, media_type, guards, told))
+        return await self._run(requests.putting(source, file, media_type, guards, metadata))
 
     async def delete(self, source: str, *, if_match: str | None = None) -> None:
         await self._run(requests.deleting(source, self.collection, if_match))

@@ -105,9 +105,9 @@ def check_limit(limit: int) -> None:
 
 
 def page(answering: Answering, collection: str, after: str | None, limit: int) -> DocumentList:
-    found = answering.searcher(collection).documents(after, limit + 1)
-    last = found[limit - 1].source if len(found) > limit else None
-    records = [record_of(document) for document in found[:limit]]
+    documents = answering.searcher(collection).documents(after, limit + 1)
+    last = documents[limit - 1].source if len(documents) > limit else None
+    records = [record_of(document) for document in documents[:limit]]
     return DocumentList(documents=records, next=None if last is None else cursor_at(last))
 
 
@@ -202,11 +202,11 @@ def file_of(answering: Answering, collection: str, source: str, version: str | N
     if version is None:
         content = searcher.content(searcher.document(source).number)
         return content.document, content.file
-    found = answering.collection(collection).version(source, version.lower())
-    if found is None:
+    version_found = answering.collection(collection).version(source, version.lower())
+    if version_found is None:
         live = searcher.live(source)
         raise errors.VersionGone(source=source, present=live and live.sha256)
-    return found
+    return version_found
 
 
 def document_headers(etag: str) -> dict[str, str]:

@@ -33,7 +33,7 @@ class Pictures:
     """Draws pages, and keeps what was drawn of late. Safe in many threads at once."""
 
     def __init__(self, room: int = KEPT) -> None:
-        self.kept: LRUCache[Key, Picture] = LRUCache(room, getsizeof=lambda picture: len(picture.data))
+        self.cache: LRUCache[Key, Picture] = LRUCache(room, getsizeof=lambda picture: len(picture.data))
         self.lock = Lock()
 
     def draw(self, content: Content, page: int, width: int, form: PictureFormat) -> Picture:
@@ -41,12 +41,12 @@ class Pictures:
         document = content.document
         key = (document.sha256, page, width, form)
         with self.lock:
-            picture = self.kept.get(key)
+            picture = self.cache.get(key)
         if picture is None:
             picture = render(content.file, document.source, page, width, form)
             with self.lock:
-                if len(picture.data) <= self.kept.maxsize:
-                    self.kept[key] = picture
+                if len(picture.data) <= self.cache.maxsize:
+                    self.cache[key] = picture
         return picture
 
 
@@ -87,7 +87,7 @@ async def get_page_picture(
     width: Annotated[int, QueryParameter(description="Pixels")] = 900,
     collection: Collection = "default",
     accept: Annotated[str, HeaderParameter(name="Accept", description="image/webp or image/png")] = "image/webp",
-    known: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
+    if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match", description="ETags")] = None,
 ) -> Response[bytes]:
     """The page as it is displayed. `X-Page-Size` has its size in points, the unit of a citation's boxes."""
     check_number("page", page, 1, 10**6)
@@ -96,7 +96,7 @@ async def get_page_picture(
     content = await workers.run(partial(content_of, answering, collection, name))
     etag = f'"{content.document.sha256}-{page}-{width}-{form}"'
     headers = document_headers(etag)
-    if matches(known, etag):
+    if matches(if_none_match, etag):
         return Response(b"", status_code=304, headers=headers, media_type=f"image/{form}")
     picture = await workers.run(partial(PICTURES.draw, content, page, width, form))
     size = {"X-Page-Size": f"{picture.width:g} {picture.height:g}", "X-Page-Count": str(picture.pages)}

@@ -61,8 +61,8 @@ async def ready(request: AppRequest, answering: NamedDependency[Answering], work
     """
     if isinstance(request.auth, errors.KeysUnusable):
         raise request.auth
-    told = await workers.run(answering.ready)
-    return replace(told, collections=[each for each in told.collections if request.user.sees(each.name)])
+    is_ready = await workers.run(answering.ready)
+    return replace(is_ready, collections=[each for each in is_ready.collections if request.user.sees(each.name)])
 
 
 class Metrics(PrometheusController):

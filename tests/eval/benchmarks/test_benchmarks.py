@@ -62,7 +62,7 @@ def test_a_store_is_measured(tmp_path: Path, documents: Path, index_folder: Path
     measured = on_set(tmp_path, kind, dataset, dataset.questions[:2])
     assert measured.passages > 0
     assert measured.recall == 1.0
-    assert [len(part) for part in (measured.found, measured.milliseconds, measured.cited)] == [2, 2, 2]
+    assert [len(part) for part in (measured.results, measured.milliseconds, measured.cited)] == [2, 2, 2]
 
 
 def test_the_models_alone_are_measured(index_folder: Path) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from eval.benchmarks.readers import Outcome, citation_values, outcomes_of, tables
-from eval.training.reading import Seen
+from eval.training.reading import QuestionReading
 from tests.eval.training.test_calibration import seen_some
 
 
 @pytest.fixture(scope="module")
-def seen() -> list[Seen]:
+def readings() -> list[QuestionReading]:
     return seen_some(60, 4)
 
 
-def test_what_is_cited_is_counted_by_pieces_of_the_evidence(seen: list[Seen]) -> None:
-    asked = next(each for each in seen if each.answerable)
+def test_what_is_cited_is_counted_by_pieces_of_the_evidence(readings: list[QuestionReading]) -> None:
+    asked = next(each for each in readings if each.answerable)
     right = asked.right.index(True)
     wrong = (right + 1) % 20
     assert citation_values(asked, [right]) == (1.0, 1.0)
@@ -23,9 +23,9 @@ def test_what_is_cited_is_counted_by_pieces_of_the_evidence(seen: list[Seen]) ->
     assert citation_values(asked, [wrong]) == (0.0, 0.0)
 
 
-def test_every_question_has_an_outcome(seen: list[Seen]) -> None:
-    outcomes = outcomes_of(seen)
-    assert len(outcomes) == len(seen)
+def test_every_question_has_an_outcome(readings: list[QuestionReading]) -> None:
+    outcomes = outcomes_of(readings)
+    assert len(outcomes) == len(readings)
     right = [each.confidence for each in outcomes if each.right]
     wrong = [each.confidence for each in outcomes if not each.right]
     assert sum(right) / len(right) > sum(wrong) / len(wrong)

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from eval.training.calibration import (
     NEVER,
-    SAME,
+    UNCHANGED,
     calibrate,
     cross_fit,
     fit_curve,
@@ -25,14 +25,14 @@ from eval.training.calibration import (
     weights_of,
 )
 from eval.training.logistic import fit_logistic, folds
-from eval.training.reading import Seen
+from eval.training.reading import QuestionReading
 from index.types import Span
 from pincite import run
 from service.reader.selection import open_reader, own_calibration
 from service.reader.span_features import Evidence
 
 
-def seen_some(count: int, seed: int) -> list[Seen]:
+def seen_some(count: int, seed: int) -> list[QuestionReading]:
     """Questions of which the first feature tells the right sentence, the better the surer."""
     rng = np.random.default_rng(seed)
     found = []
@@ -50,12 +50,14 @@ def seen_some(count: int, seed: int) -> list[Seen]:
         needed = [[[place]]] if answerable else []
         texts = [f"Sentence {sentence}." for sentence in range(20)]
         group, f1 = f"doc{number % 17}", [1.0] * 20
-        found.append(Seen(str(number), "made", group, answerable, evidence, right, f1, texts, {"ferry": 1.0}, needed))
+        found.append(
+            QuestionReading(str(number), "made", group, answerable, evidence, right, f1, texts, {"ferry": 1.0}, needed)
+        )
     return found
 
 
 @pytest.fixture(scope="module")
-def seen() -> list[Seen]:
+def readings() -> list[QuestionReading]:
     return seen_some(300, 1)
 
 
@@ -106,15 +108,15 @@ def test_no_document_is_fitted_on_and_left_out_at_once() -> None:
     assert len(list(folds(["only"], 5))) == 1
 
 
-def test_what_is_right_is_told_from_what_is_not(seen: list[Seen]) -> None:
-    crossed = cross_fit(seen)
+def test_what_is_right_is_told_from_what_is_not(readings: list[QuestionReading]) -> None:
+    crossed = cross_fit(readings)
     right, confidence = crossed.right, crossed.confidence
-    assert right[[each.answerable for each in seen]].mean() > 0.8
+    assert right[[each.answerable for each in readings]].mean() > 0.8
     assert confidence[right].mean() > confidence[~right].mean() + 0.3
 
 
-def test_sets_weigh_alike(seen: list[Seen]) -> None:
-    weights = weights_of([*seen, *(replace(each, dataset="other") for each in seen[:30])])
+def test_sets_weigh_alike(readings: list[QuestionReading]) -> None:
+    weights = weights_of([*readings, *(replace(each, dataset="other") for each in readings[:30])])
     assert weights[:300].sum() == pytest.approx(weights[300:].sum())
     assert weights.mean() == pytest.approx(1.0)
 
@@ -138,21 +140,21 @@ def test_no_threshold_is_worth_much_more_than_the_one_chosen(rows: list[tuple[fl
         assert 0 < coverage <= 1
 
 
-def test_a_companion_is_what_the_evidence_needs_beside_the_first(seen: list[Seen]) -> None:
-    evidence = seen[0].evidence
+def test_a_companion_is_what_the_evidence_needs_beside_the_first(readings: list[QuestionReading]) -> None:
+    evidence = readings[0].evidence
     assert list(needed_beside(3, [[3], [5, 6], [9]], evidence)) == [5, 6, 9]
     assert list(needed_beside(4, [[3], [5, 6]], evidence)) == []
     assert list(needed_beside(3, [[3]], evidence)) == []
 
 
-def test_stopping_early_leaves_the_first_answers_as_they_are(seen: list[Seen]) -> None:
-    fit = calibrate(seen, "0" * 64, {})
+def test_stopping_early_leaves_the_first_answers_as_they_are(readings: list[QuestionReading]) -> None:
+    fit = calibrate(readings, "0" * 64, {})
     assert fit.enough < NEVER
     stops = []
-    for each in seen:
+    for each in readings:
         path = path_of(each, fit)
         stops.append(next((s for s in path if fit.stays.probability(s.features[None])[0] >= fit.enough), path[-1]))
-    assert np.mean([step.stays for step in stops]) >= SAME - 0.01
+    assert np.mean([step.stays for step in stops]) >= UNCHANGED - 0.01
     assert np.mean([step.read for step in stops]) < 9
 
 
@@ -184,5 +186,5 @@ def test_too_few_questions_are_refused(index_folder: Path, tmp_path: Path, capsy
     row = {"id": "1", "question": "Who?", "answers": [{"doc": "a.txt", "text": "Ann", "start": 0}], "answerable": True}
     (tmp_path / "questions.jsonl").write_text(json.dumps(row))
     assert run(["calibrate", str(tmp_path), "--index", str(index_folder)]) == 2
-    assert "too few" in capsys.readouterr().err
+    assert "at least 30 are needed" in capsys.readouterr().err
     assert not own_calibration(index_folder).exists()

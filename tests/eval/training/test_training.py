@@ -1,4 +1,4 @@
-"""Training the reader on a network small enough to train in a second: lessons, losses, interruptions, the export."""
+"""Training the reader on a network small enough to train in a second: examples, losses, interruptions, the export."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tokenizers import Tokenizer
 from transformers import BertConfig
 
 from eval.training.batches import batch_of, in_batches, item_of
-from eval.training.examples import Lesson, lessons_of
+from eval.training.examples import Example, examples_of
 from eval.training.export_reader import export, load
 from eval.training.losses import loss_of
-from eval.training.negatives import cut_out, kind_of, swapped, wrong_sentence
+from eval.training.negatives import cut_answer, kind_of, swap_word, wrong_sentence
 from eval.training.pages import page, table
 from eval.training.queries import keywords, misspelt
 from eval.training.sampling import Group, Share, alone, groups
@@ -34,7 +34,7 @@ from service.reader.torch_network import Network, first_network
 MADE = ("The mill was built in 1712.", "Its owner, Clara Hoffmann, sold it in 1790.", "The wheel has twelve paddles.")
 TEXT = " ".join(MADE)
 SENTENCES = [Span(TEXT.index(each), TEXT.index(each) + len(each)) for each in MADE]
-LESSON = Lesson("mills", "When was the mill built?", "", TEXT, SENTENCES, [Span(22, 26)], [0], TEXT)
+EXAMPLE = Example("mills", "When was the mill built?", "", TEXT, SENTENCES, [Span(22, 26)], [0], TEXT)
 RECIPE = Recipe(groups=48, batch=8, parts=2, rate=1e-3, head_rate=1e-2, dropout=0.0)
 QUICK = Recipe(groups=800, batch=8, rate=3e-3, head_rate=3e-2, dropout=0.0, warm_up=1, averaged=0.0, mixed=False)
 
@@ -63,21 +63,21 @@ def small_network() -> Network:
     return network
 
 
-def some_lessons(count: int) -> list[Lesson]:
-    dice = random.Random(1)  # noqa: S311
+def some_examples(count: int) -> list[Example]:
+    rng = random.Random(1)  # noqa: S311
     asked = ["When was the mill built?", "Who sold it?", "How many paddles has the wheel?", "Why?"]
     spans = [Span(22, 26), Span(39, 53), Span(TEXT.index("twelve"), TEXT.index("twelve") + 6), None]
     found = []
     for _ in range(count):
-        place = dice.randrange(4)
+        place = rng.randrange(4)
         answer = spans[place]
         right, answers = ([], []) if answer is None else ([place], [answer])
-        found.append(Lesson("mills", asked[place], "", TEXT, SENTENCES, answers, right, TEXT))
+        found.append(Example("mills", asked[place], "", TEXT, SENTENCES, answers, right, TEXT))
     return found
 
 
 def test_a_lesson_marks_the_pieces_of_its_answer(pairs: Pairs) -> None:
-    item = item_of(LESSON, pairs)
+    item = item_of(EXAMPLE, pairs)
     (start,), (end,) = item.starts, item.ends
     spans = item.pair.spans[start - item.pair.first : end + 1 - item.pair.first]
     assert TEXT[spans[0].start : spans[-1].end] == "1712"
@@ -86,7 +86,7 @@ def test_a_lesson_marks_the_pieces_of_its_answer(pairs: Pairs) -> None:
 
 
 def test_the_answers_sentence_is_taken_out_and_nothing_else() -> None:
-    cut = cut_out(LESSON)
+    cut = cut_answer(EXAMPLE)
     assert cut is not None
     assert cut.text == f"{MADE[1]} {MADE[2]}"
     assert (cut.answers, cut.right) == ([], [])
@@ -94,14 +94,14 @@ def test_the_answers_sentence_is_taken_out_and_nothing_else() -> None:
 
 
 def test_nothing_is_taken_out_where_the_answer_stands_twice() -> None:
-    twice = Lesson("x", "When?", "", "In 1712. Yes, in 1712.", [Span(0, 8), Span(9, 22)], [Span(3, 7)], [0])
-    assert cut_out(twice) is None
+    twice = Example("x", "When?", "", "In 1712. Yes, in 1712.", [Span(0, 8), Span(9, 22)], [Span(3, 7)], [0])
+    assert cut_answer(twice) is None
 
 
 def test_a_swapped_question_asks_about_something_else_of_the_passage() -> None:
-    asked = Lesson("x", "What was built in 1712?", "", TEXT, SENTENCES, [Span(0, 8)], [0], TEXT)
+    asked = Example("x", "What was built in 1712?", "", TEXT, SENTENCES, [Span(0, 8)], [0], TEXT)
     for seed in range(20):
-        other = swapped(asked, random.Random(seed))  # noqa: S311
+        other = swap_word(asked, random.Random(seed))  # noqa: S311
         assert other is not None
         assert other.question in ("What was built in 1790?", "What wasn't built in 1712?")
         assert (other.text, other.right, other.answers) == (TEXT, [], [])
@@ -113,11 +113,11 @@ def test_a_word_is_swapped_for_its_kind() -> None:
 
 
 def test_a_question_of_which_no_word_can_be_swapped_is_left_out() -> None:
-    assert swapped(Lesson("x", "Why so?", "", TEXT, SENTENCES, [Span(0, 8)], [0]), random.Random(1)) is None  # noqa: S311
+    assert swap_word(Example("x", "Why so?", "", TEXT, SENTENCES, [Span(0, 8)], [0]), random.Random(1)) is None  # noqa: S311
 
 
 def test_the_right_sentence_alone_keeps_its_answer() -> None:
-    sold = Lesson("x", "Who sold it?", "", TEXT, SENTENCES, [Span(39, 53)], [1], TEXT)
+    sold = Example("x", "Who sold it?", "", TEXT, SENTENCES, [Span(39, 53)], [1], TEXT)
     found = alone(sold)
     assert found is not None
     assert found.text == MADE[1]
@@ -126,7 +126,7 @@ def test_the_right_sentence_alone_keeps_its_answer() -> None:
 
 
 def test_the_wrong_sentence_is_the_one_most_like_the_question() -> None:
-    asked = Lesson("x", "Who sold the wheel with its paddles?", "", TEXT, SENTENCES, [Span(39, 53)], [1], TEXT)
+    asked = Example("x", "Who sold the wheel with its paddles?", "", TEXT, SENTENCES, [Span(39, 53)], [1], TEXT)
     found = wrong_sentence(asked)
     assert found is not None
     assert (found.text, found.right) == (MADE[2], [])
@@ -149,11 +149,11 @@ def test_lone_sentences_are_joined_to_passages_with_their_neighbours(tmp_path: P
         }
         for n in range(60)
     ]
-    found = list(lessons_of(written(tmp_path / "pairs_mine.jsonl.gz", rows)))
+    found = list(examples_of(written(tmp_path / "pairs_mine.jsonl.gz", rows)))
     assert len(found) == 60
-    assert len({lesson.text for lesson in found}) < 15
-    for n, lesson in enumerate(found):
-        assert lesson.text[slice(*lesson.sentences[lesson.right[0]])].startswith(f"sentence {n} (")
+    assert len({example.text for example in found}) < 15
+    for n, example in enumerate(found):
+        assert example.text[slice(*example.sentences[example.right[0]])].startswith(f"sentence {n} (")
 
 
 def test_sentences_of_a_document_are_put_in_their_order(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_sentences_of_a_document_are_put_in_their_order(tmp_path: Path) -> None:
          "answers": [{"text": text.split()[1], "start": text.index(text.split()[1])}]}
         for title, text in zip(titles, texts, strict=True)
     ]  # fmt: skip
-    left, came, other = lessons_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
+    left, came, other = examples_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
     assert left.text == came.text == 'He came . Then "  he "  left .'
     assert (left.right, came.right, other.right) == ([1], [0], [0])
     assert came.text[slice(*came.answers[0])] == "came"
@@ -172,7 +172,7 @@ def test_sentences_of_a_document_are_put_in_their_order(tmp_path: Path) -> None:
 
 
 def test_groups_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
-    row = {"title": "Mills", "question": LESSON.question, "answerable": True}
+    row = {"title": "Mills", "question": EXAMPLE.question, "answerable": True}
     rows = [
         {**row, "id": str(n), "context": f"{TEXT} Number {n}.", "answers": [{"text": "1712", "start": 22}]}
         for n in range(9)
@@ -181,8 +181,8 @@ def test_groups_are_the_same_for_the_same_seed(tmp_path: Path) -> None:
     mix = {"mine": Share(9, cut=3)}
     first, second = groups(tmp_path, 1, mix=mix), groups(tmp_path, 1, mix=mix)
     assert first == second
-    assert sum(bool(group.lessons[0].right) for group in first) == 9
-    assert sum(not group.lessons[0].right for group in first) == 3
+    assert sum(bool(group.examples[0].right) for group in first) == 9
+    assert sum(not group.examples[0].right for group in first) == 3
     assert len(groups(tmp_path, 1, 5, mix=mix)) == 5
 
 
@@ -199,11 +199,11 @@ def test_wrong_passages_are_of_other_texts_and_lack_the_answer(tmp_path: Path) -
     ]  # fmt: skip
     written(tmp_path / "mine.jsonl.gz", rows)
     for group in groups(tmp_path, 3, mix={"mine": Share()}):
-        lesson, *wrong = group.lessons
-        answer = lesson.text[slice(*lesson.answers[0])]
+        example, *wrong = group.examples
+        answer = example.text[slice(*example.answers[0])]
         assert 1 <= len(wrong) <= 3
         for other in wrong:
-            assert (other.question, other.answers, other.right) == (lesson.question, [], [])
+            assert (other.question, other.answers, other.right) == (example.question, [], [])
             assert answer not in other.text
 
 
@@ -212,7 +212,7 @@ def test_every_sentence_of_the_evidence_is_right(tmp_path: Path) -> None:
     row = {"id": "1", "title": "", "context": TEXT, "question": "Who sold what was built in 1712?", "answerable": True}
     written(tmp_path / "short.jsonl.gz", [{**row, "answers": [{"text": "Clara", "start": 40}], "evidence": pieces}])
     written(tmp_path / "long.jsonl.gz", [{**row, "answers": pieces, "evidence": pieces, "answers_from": "evidence"}])
-    (short,), (long,) = lessons_of(tmp_path / "short.jsonl.gz"), lessons_of(tmp_path / "long.jsonl.gz")
+    (short,), (long,) = examples_of(tmp_path / "short.jsonl.gz"), examples_of(tmp_path / "long.jsonl.gz")
     assert short.right == long.right == [0, 1]
     assert [len(short.answers), len(long.answers)] == [1, 0]
 
@@ -222,7 +222,7 @@ def test_every_sentence_of_the_evidence_is_right(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_page_keeps_the_answer_in_its_sentence(seed: int) -> None:
-    found = page(LESSON, random.Random(seed))  # noqa: S311
+    found = page(EXAMPLE, random.Random(seed))  # noqa: S311
     assert found is not None
     assert [found.text[slice(*span)] for span in found.answers] == ["1712"]
     (right,) = found.right
@@ -231,7 +231,7 @@ def test_a_page_keeps_the_answer_in_its_sentence(seed: int) -> None:
 
 
 def test_a_table_has_a_row_for_each_question() -> None:
-    several = [lesson for lesson in some_lessons(40) if lesson.answers]
+    several = [example for example in some_examples(40) if example.answers]
     for seed in range(10):
         found = table(several[seed : seed + 8], random.Random(seed))  # noqa: S311
         assert found is not None
@@ -242,9 +242,9 @@ def test_a_table_has_a_row_for_each_question() -> None:
 
 
 def test_nothing_is_made_of_what_does_not_do() -> None:
-    lone = Lesson("x", "When?", "", MADE[0], [SENTENCES[0]], [Span(22, 26)], [0])
+    lone = Example("x", "When?", "", MADE[0], [SENTENCES[0]], [Span(22, 26)], [0])
     assert page(lone, random.Random(1)) is None  # noqa: S311
-    assert table([LESSON, LESSON], random.Random(1)) is None  # noqa: S311
+    assert table([EXAMPLE, EXAMPLE], random.Random(1)) is None  # noqa: S311
 
 
 def test_keywords_leave_out_what_every_question_has() -> None:
@@ -262,30 +262,30 @@ def test_a_misspelt_question_is_off_by_a_letter_or_two() -> None:
 # ---- losses and steps
 
 
-def of(lessons: list[Lesson]) -> list[Group]:
-    return [Group([lesson]) for lesson in lessons]
+def of(examples: list[Example]) -> list[Group]:
+    return [Group([example]) for example in examples]
 
 
 def test_the_loss_does_not_depend_on_the_padding(pairs: Pairs) -> None:
     network = small_network().eval()
-    long = Lesson("x", "Why?", "", TEXT * 6, [Span(0, len(TEXT) * 6)], [], [])
+    long = Example("x", "Why?", "", TEXT * 6, [Span(0, len(TEXT) * 6)], [], [])
 
-    def loss(lessons: list[Lesson]) -> float:
-        batch = batch_of(of(lessons), pairs)
+    def loss(examples: list[Example]) -> float:
+        batch = batch_of(of(examples), pairs)
         with torch.no_grad():
             return float(loss_of(network(batch.ids, batch.types, batch.mask), batch))
 
-    assert loss([LESSON, long]) == pytest.approx(np.mean([loss([LESSON]), loss([long])]), rel=1e-5)
+    assert loss([EXAMPLE, long]) == pytest.approx(np.mean([loss([EXAMPLE]), loss([long])]), rel=1e-5)
 
 
 def test_a_network_that_is_right_has_next_to_no_loss(pairs: Pairs) -> None:
-    wrong = Lesson("mills", LESSON.question, "", MADE[2], [Span(0, len(MADE[2]))])
-    batch = batch_of([Group([LESSON, wrong])], pairs)
+    wrong = Example("mills", EXAMPLE.question, "", MADE[2], [Span(0, len(MADE[2]))])
+    batch = batch_of([Group([EXAMPLE, wrong])], pairs)
     here = torch.where(batch.answered, 20.0, -20.0)
     pieces = torch.full((*batch.ids.shape, 3), -20.0)
     pieces[:, :, 0][batch.starts] = 20.0
     pieces[:, :, 1][batch.ends] = 20.0
-    item = item_of(LESSON, pairs)
+    item = item_of(EXAMPLE, pairs)
     pieces[0, item.sentences[0], 2] = 20.0
     right = loss_of((here, pieces, here), batch, here)
     assert float(right) < 1e-3
@@ -294,7 +294,7 @@ def test_a_network_that_is_right_has_next_to_no_loss(pairs: Pairs) -> None:
 
 
 def test_the_words_that_answer_are_not_guessed_where_only_the_sentence_is_known(pairs: Pairs) -> None:
-    marked = Lesson("x", "When?", "", TEXT, SENTENCES, [], [0])
+    marked = Example("x", "When?", "", TEXT, SENTENCES, [], [0])
     batch = batch_of(of([marked]), pairs)
     here = torch.zeros(1)
     first, second = torch.zeros(*batch.ids.shape, 3), torch.zeros(*batch.ids.shape, 3)
@@ -304,7 +304,7 @@ def test_the_words_that_answer_are_not_guessed_where_only_the_sentence_is_known(
 
 def train(folder: Path, pairs: Pairs, stops: list[int]) -> tuple[dict[str, torch.Tensor], list[float]]:
     """Train to the last of `stops`, starting anew from the checkpoint after each."""
-    todo = in_batches(of(some_lessons(48)), RECIPE.batch, RECIPE.seed)
+    todo = in_batches(of(some_examples(48)), RECIPE.batch, RECIPE.seed)
     found: list[float] = []
     state: dict[str, torch.Tensor] = {}
     folder.mkdir()
@@ -327,7 +327,7 @@ def test_a_broken_off_run_ends_where_an_unbroken_one_does(pairs: Pairs, tmp_path
 def test_training_lowers_the_loss(pairs: Pairs, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         run = Run(small_network(), QUICK, tmp_path, pairs=pairs, pool=pool)
-        spent = [run.learn(of(some_lessons(8))) for _ in range(70)]
+        spent = [run.learn(of(some_examples(8))) for _ in range(70)]
     assert spent[-1] < 0.7 * spent[0]
 
 
@@ -335,12 +335,12 @@ def test_relevance_is_learned_from_the_cross_encoder(pairs: Pairs, tmp_path: Pat
     teacher = small_network()
     with torch.no_grad():
         teacher.classifier.bias.add_(3.0)
-    lessons = some_lessons(8)
-    batch = batch_of(of(lessons), pairs)
+    examples = some_examples(8)
+    batch = batch_of(of(examples), pairs)
     with ThreadPoolExecutor(1) as pool:
         run = Run(small_network(), QUICK, tmp_path, pairs=pairs, pool=pool, teacher=teacher)
         for _ in range(60):
-            run.learn(of(lessons))
+            run.learn(of(examples))
         network = run.network.eval()
     with torch.no_grad():
         *_, relevance = network(batch.ids, batch.types, batch.mask)
@@ -354,7 +354,7 @@ def test_what_is_kept_is_the_average_of_the_last_steps(pairs: Pairs, tmp_path: P
         run = Run(small_network(), recipe, tmp_path, pairs=pairs, pool=pool)
         after = []
         for _ in range(recipe.steps):
-            run.learn(of(some_lessons(8)))
+            run.learn(of(some_examples(8)))
             after.append(run.network.classifier.weight.detach().clone())
     assert torch.allclose(run.averaged()["classifier.weight"], torch.stack(after[-2:]).mean(dim=0), atol=1e-6)
 
@@ -363,7 +363,7 @@ def test_word_and_position_embeddings_stay_as_they_are(pairs: Pairs, tmp_path: P
     first = small_network()
     with ThreadPoolExecutor(1) as pool:
         run = Run(small_network(), QUICK, tmp_path, pairs=pairs, pool=pool)
-        run.learn(of(some_lessons(8)))
+        run.learn(of(some_examples(8)))
     after = run.network.state_dict()
     changed = {name for name, weight in first.state_dict().items() if not torch.equal(weight, after[name])}
     assert not {name for name in changed if "word_embeddings" in name or "position_embeddings" in name}
@@ -374,7 +374,9 @@ def test_an_exported_reader_can_be_trained_on(pairs: Pairs, tmp_path: Path) -> N
     network = small_network().eval()
     export(network, packaged() / "tokenizer.json", tmp_path, "small")
     again = first_network(tmp_path).eval()
-    ids, types = (torch.tensor([part]) for part in (item_of(LESSON, pairs).pair.ids, item_of(LESSON, pairs).pair.types))
+    ids, types = (
+        torch.tensor([part]) for part in (item_of(EXAMPLE, pairs).pair.ids, item_of(EXAMPLE, pairs).pair.types)
+    )
     with torch.no_grad():
         outputs, outputs_again = network(ids, types), again(ids, types)
     for one, other in zip(outputs, outputs_again, strict=True):
@@ -389,7 +391,7 @@ def test_weights_are_put_over_those_of_the_start(tmp_path: Path) -> None:
     assert torch.equal(loaded["classifier.weight"], some["classifier.weight"])
     assert all(torch.equal(start[name], loaded[name]) for name in start if name not in some)
     save_file({"other": torch.ones(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(click.ClickException, match="another network"):
+    with pytest.raises(click.ClickException, match="does not have"):
         load(tmp_path, tmp_path / "foreign.safetensors")
 
 
@@ -402,7 +404,7 @@ def test_the_export_reads_as_the_network_does(tmp_path: Path) -> None:
     network = small_network().eval()
     export(network, packaged() / "tokenizer.json", tmp_path, "small")
     exported = served.Network(tmp_path)
-    ((window,),) = exported.read(LESSON.question, [("", TEXT)])
+    ((window,),) = exported.read(EXAMPLE.question, [("", TEXT)])
     with torch.no_grad():
         here, pieces, relevance = network(torch.tensor([window.pair.ids]), torch.tensor([window.pair.types]))
     assert window.here == pytest.approx(float(here), abs=0.05)  # int8

@@ -27,7 +27,7 @@ from index.search import derived, vectors
 from index.search.vectors import Dense, Numbers, Read
 from index.storage.layout import CollectionLayout, Layout
 from index.storage.store import Store
-from index.storage.tables import KEPT_SECONDS
+from index.storage.tables import RETENTION_SECONDS
 from index.text.preparation import NO_METADATA, SenderMetadata
 from index.types import Vectors
 from pincite import run
@@ -179,7 +179,7 @@ def test_a_replaced_version_is_kept_for_a_while_and_a_deleted_one_is_not(
     kept = collection.version("a.txt", first)
     assert kept is not None
     assert kept[1] == b"Cats sleep."
-    later = time.time() + KEPT_SECONDS + 1
+    later = time.time() + RETENTION_SECONDS + 1
     with monkeypatch.context() as patched:
         patched.setattr("index.collections.collection.time.time", lambda: later)
         assert collection.version("a.txt", first) is None

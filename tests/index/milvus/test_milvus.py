@@ -43,7 +43,7 @@ from index.milvus.tables import (
 )
 from index.milvus.writer import spelled
 from index.search.terms import TermIndex, words
-from index.storage.tables import KEPT_SECONDS
+from index.storage.tables import RETENTION_SECONDS
 from index.text.preparation import SenderMetadata
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
@@ -54,7 +54,7 @@ from tests.support.commands import ROOT, pincite
 from tests.support.fakes import FakeEncoder
 
 SECRET = "root:S3cret&word"  # noqa: S105  # of nothing
-LATER = KEPT_SECONDS + 120
+LATER = RETENTION_SECONDS + 120
 TOLD = SenderMetadata()
 
 
@@ -297,7 +297,7 @@ def test_a_replaced_version_is_kept_for_ten_minutes_and_then_erased(fresh: Fresh
     fresh.put("a.txt", "One.")
     (old,) = fresh.bound.writer.present(["a.txt"]).values()
     fresh.put("a.txt", "Two.")
-    assert not fresh.bound.writer.sweep(time.time() + KEPT_SECONDS - 60)
+    assert not fresh.bound.writer.sweep(time.time() + RETENTION_SECONDS - 60)
     assert fresh.bound.versions.wholes([old.version])[old.version] is not None
     assert fresh.bound.writer.sweep(time.time() + LATER)
     assert fresh.bound.versions.wholes([old.version])[old.version] is None
@@ -447,4 +447,4 @@ def test_versions_that_are_kept_stay_within_their_room(fresh: Fresh) -> None:
     searcher = fresh.bound.searcher(fresh.bound.state())
     for document in searcher.documents(None, 10):
         assert versions.of(document.number).content.text.startswith("Owl")
-        assert 0 < versions.kept.currsize <= 20_000
+        assert 0 < versions.cache.currsize <= 20_000

@@ -62,7 +62,7 @@ def test_what_is_kept_stays_within_its_room_however_large_the_documents_are(tmp_
     contents = Contents(collection.store, room=50_000)
     for document in [*small, large, *small]:
         assert contents.of(document).text.startswith("Owl")
-        assert contents.kept.currsize <= 50_000
+        assert contents.cache.currsize <= 50_000
     assert contents.of(small[-1]) is contents.of(small[-1])
     assert contents.of(large) is contents.of(large)  # although it exceeds the limit
-    assert len(contents.kept) == 1
+    assert len(contents.cache) == 1

@@ -46,7 +46,7 @@ from service.client.requests import AskOptions
 from service.errors import BadSetting, HungUp, NoChoice
 from service.http.app import create_app
 from service.llm import choosing
-from service.llm.choosing import Choice, Chooser, Shown, numbers_in, picked
+from service.llm.choosing import Choice, Chooser, NumberedSentences, numbers_in, picked
 from service.llm.circuit import Circuit
 from service.llm.endpoint import MOST_BYTES, Endpoint, chat_address
 from service.reader.neural import CALIBRATION, packaged
@@ -277,9 +277,9 @@ def reading_of(answering: Answering, question: str) -> dict[str, float]:
 # ---- invalid replies
 
 
-def given_numbers(numbers: dict[int, str]) -> Shown:
+def given_numbers(numbers: dict[int, str]) -> NumberedSentences:
     others = {number: Candidate(1, number, number, (0, 1), 0.5) for number in numbers if number != 1}  # type: ignore[arg-type]
-    return Shown("", 1, others)
+    return NumberedSentences("", 1, others)
 
 
 SHOWN = given_numbers(dict.fromkeys(range(1, 6), ""))

@@ -42,7 +42,7 @@ class _Document:
         self.numbering = Numbering(self._related("numbering"), self.styles)
         self.reader = TextReader(self.styles, main, self.root)
         self.notes = {kind: self._notes(f"{kind}s") for kind in NOTES.values()}
-        self.seen: dict[str, list[str]] = {
+        self.cited_notes: dict[str, list[str]] = {
             kind: [] for kind in NOTES.values()
         }  # notes in the order of their references
         self.lists: dict[str, int] = {}  # the group of each list
@@ -57,7 +57,7 @@ class _Document:
         if body is None:
             raise DamagedFile(source=self.package.source, reason=f"{self.main} has no body")
         self._blocks(body)
-        self.draft.add(self._taken())
+        self.draft.add(self._take_pieces())
         pictures = sum(name.startswith("word/media/") for name in self.package.members)
         return self.draft.finish(
             MEDIA_TYPE,
@@ -98,7 +98,7 @@ class _Document:
         if paragraph.runs_on:
             self.unfinished.append(piece)
         elif kind == "contents" or self.unfinished:
-            self.draft.add([*self._taken(), piece], kind)
+            self.draft.add([*self._take_pieces(), piece], kind)
         elif piece.text.strip():
             self._styled(paragraph)
         self._hanging(paragraph)
@@ -106,7 +106,7 @@ class _Document:
     def _styled(self, paragraph: Paragraph) -> None:
         """The kind and level of a paragraph from its style and its list."""
         piece, style = paragraph.piece, paragraph.style
-        shown, kind, level, list_id = self._list_place(paragraph)
+        numbering, kind, level, list_id = self._list_place(paragraph)
         outline = number(value(paragraph.properties, f"{W}outlineLvl"))
         outline = style.outline if outline is None else outline
         above, self.above = self.above, None
@@ -116,18 +116,18 @@ class _Document:
             self.title = " ".join(piece.text.split())
             self.draft.add([piece], "heading", level=1, headings=(self.title,))
         elif outline is not None and outline < BODY_TEXT:
-            self.draft.heading(piece, outline + 1, shown)
+            self.draft.heading(piece, outline + 1, numbering)
         elif list_id is not None:
-            group = self._list_group(list_id, shown, level, above)
+            group = self._list_group(list_id, numbering, level, above)
             of_kind: BlockKind = "item" if kind == "bullet" else "step"
-            self.draft.add([piece], of_kind, level=level, group=group, label=self.draft.numbered(shown))
+            self.draft.add([piece], of_kind, level=level, group=group, label=self.draft.numbered(numbering))
             self.above = list_id
         elif style.kind == "code":
             goes_on = self.draft.blocks and self.draft.blocks[-1].kind == "code"
             group = (self.draft.blocks[-1].group if goes_on else None) or self.draft.start_group()
             self.draft.add([piece], "code", group=group)
         else:
-            self.draft.add([piece], style.kind, label=self.draft.numbered(shown))
+            self.draft.add([piece], style.kind, label=self.draft.numbered(numbering))
 
     def _list_place(self, paragraph: Paragraph) -> tuple[str, str, int, str | None]:
         """The displayed number of a list item, its format, the level, and the list; None outside lists."""
@@ -137,14 +137,19 @@ class _Document:
         level = style.list_level if level is None else level
         if level is None:
             level = self.numbering.level_of_style(list_id, paragraph.style_id)
-        shown = self.numbering.level(list_id, level)
-        if list_id is None or shown is None:
+        numbering = self.numbering.level(list_id, level)
+        if list_id is None or numbering is None:
             return "", "none", 0, None
-        return self.numbering.count(list_id, level), shown.format, level, None if shown.format == "none" else list_id
+        return (
+            self.numbering.count(list_id, level),
+            numbering.format,
+            level,
+            None if numbering.format == "none" else list_id,
+        )
 
-    def _list_group(self, list_id: str, shown: str, level: int, above: str | None) -> int:
+    def _list_group(self, list_id: str, numbering: str, level: int, above: str | None) -> int:
         """The group of an item: that of the list above, or of the same list if its numbers continue."""
-        goes_on = bool(shown) and list_id in self.lists and shown.strip("().") not in FIRST
+        goes_on = bool(numbering) and list_id in self.lists and numbering.strip("().") not in FIRST
         group = None
         if above is not None and (level > 0 or goes_on or above == list_id):
             group = self.draft.blocks[-1].group
@@ -153,7 +158,7 @@ class _Document:
         self.lists[list_id] = group = group or self.draft.start_group()
         return group
 
-    def _taken(self) -> list[Piece | str]:
+    def _take_pieces(self) -> list[Piece | str]:
         pieces, self.unfinished = self.unfinished, []
         return pieces
 
@@ -161,11 +166,11 @@ class _Document:
         """The notes that a paragraph refers to, each once, and its text boxes."""
         for kind, identifier in paragraph.notes:
             part, notes, paragraphs = self.notes[kind]
-            if identifier in notes and identifier not in self.seen[kind]:
-                self.seen[kind].append(identifier)
+            if identifier in notes and identifier not in self.cited_notes[kind]:
+                self.cited_notes[kind].append(identifier)
                 with self.reader.inside(part, paragraphs):
                     for each in nearest(notes[identifier], P):
-                        self.draft.add([self.reader.read(each).piece], label=f"{kind} {len(self.seen[kind])}")
+                        self.draft.add([self.reader.read(each).piece], label=f"{kind} {len(self.cited_notes[kind])}")
         for box in paragraph.boxes:
             self._blocks(box)
         paragraph.boxes = []

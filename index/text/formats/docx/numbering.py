@@ -71,25 +71,27 @@ class Numbering:
     def count(self, list_id: str, level: int) -> str:
         """Count an item and return its displayed number: `4.2`, `(a)`; empty for a bullet."""
         of = self.lists[list_id]
-        shown = of.levels[level]
+        definition = of.levels[level]
         counts = self.counts.setdefault(of.definition, [None] * LEVELS)
         if level in of.starts and (list_id, level) not in self.started:
             counts[level] = None
         own = counts[level]
-        counts[level] = of.starts.get(level, shown.start) if own is None else own + 1
+        counts[level] = of.starts.get(level, definition.start) if own is None else own + 1
         self.started.add((list_id, level))
         for below in range(level + 1, LEVELS):
             if below not in of.levels or of.levels[below].restarts:
                 counts[below] = None
-        if shown.format in ("bullet", "none"):
+        if definition.format in ("bullet", "none"):
             return ""
-        return PLACE.sub(lambda found: self._shown(of, shown, counts, int(found[1]) - 1), shown.text).strip()
+        return PLACE.sub(
+            lambda match: self._displayed(of, definition, counts, int(match[1]) - 1), definition.text
+        ).strip()
 
     @staticmethod
-    def _shown(of: List, shown: Level, counts: list[int | None], level: int) -> str:
+    def _displayed(of: List, definition: Level, counts: list[int | None], level: int) -> str:
         one = of.levels.get(level, Level())
         count = counts[level]
-        format_of_level = "decimal" if shown.decimal else one.format
+        format_of_level = "decimal" if definition.decimal else one.format
         return FORMATS.get(format_of_level, str)(one.start if count is None else count)
 
 

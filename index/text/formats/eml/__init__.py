@@ -73,13 +73,13 @@ def attachments(data: bytes) -> Iterator[Attachment]:
     """The files of a mail, those of mails in it within these; nothing of what `extract` reads."""
     mail = parts.parse(data)
     body = {id(part) for part in _text_parts(mail)}
-    taken: set[str] = set()
+    used_names: set[str] = set()
     others = [leaf for leaf in mail.leaves() if id(leaf) not in body and not _is_alternative(leaf)]
     for number, leaf in enumerate(others[:MOST_ATTACHMENTS], start=1):
         content = payload(data, leaf.body, leaf.end, leaf.transfer_encoding).data
         if content.strip():
-            name = _name(leaf, number, taken)
-            taken.add(name.lower())
+            name = _name(leaf, number, used_names)
+            used_names.add(name.lower())
             yield Attachment(name, leaf.media_type, leaf.headers.get_content_charset(), content)
 
 
@@ -103,11 +103,13 @@ def _bodies(data: bytes, mail: Part, source: str, charset: str | None) -> tuple[
 def _text_parts(part: Part) -> list[Part]:
     """The parts that a mail program shows as the mail's text; of alternatives the plain one, where it says anything."""
     if part.media_type == "multipart/alternative":
-        shown = [found for child in part.children if (found := _text_parts(child))]
-        plain = [found for found in shown if found[0].media_type == "text/plain" and found[0].end > found[0].body + 2]
-        return (plain or shown[-1:] or [[]])[0]
+        readable = [nested for child in part.children if (nested := _text_parts(child))]
+        plain = [
+            nested for nested in readable if nested[0].media_type == "text/plain" and nested[0].end > nested[0].body + 2
+        ]
+        return (plain or readable[-1:] or [[]])[0]
     if part.children:
-        return [found for child in part.children for found in _text_parts(child)]
+        return [nested for child in part.children for nested in _text_parts(child)]
     is_file = part.headers.get_content_disposition() == "attachment" or part.filename
     return [part] if part.media_type in TEXT and not is_file else []
 
@@ -145,27 +147,27 @@ def _decoded(data: bytes, source: str, charset: str | None, *, is_html: bool) ->
 
 def _in_file(content: Payload, starts: Places, ends: Places) -> tuple[Places, Places]:
     """Bytes of a part as bytes of the file."""
-    known = starts >= 0
+    is_known = starts >= 0
     if not len(content.data):
         return starts, ends
-    return np.where(known, content.starts[starts], -1), np.where(known, content.ends[ends - 1], -1)
+    return np.where(is_known, content.starts[starts], -1), np.where(is_known, content.ends[ends - 1], -1)
 
 
 def _header(data: bytes, mail: Part) -> Stretch:
     """A line for each header that people read, each counted whole."""
-    found = {each[1].lower(): each.span() for each in reversed(list(HEADER.finditer(data, mail.start, mail.body)))}
+    spans = {each[1].lower(): each.span() for each in reversed(list(HEADER.finditer(data, mail.start, mail.body)))}
     lines: list[str] = []
     blocks: list[Block] = []
     starts: list[int] = []
     ends: list[int] = []
     for name in SHOWN:
         value = _value(mail, name)
-        if not value or name.lower().encode() not in found:
+        if not value or name.lower().encode() not in spans:
             continue
         line = f"{name}: {value}"
         begin = len(starts)
         blocks.append(Block(Span(begin, begin + len(line)), kind="front_matter"))
-        start, end = found[name.lower().encode()]
+        start, end = spans[name.lower().encode()]
         lines.append(line)
         starts += [start] * len(line) + [-1]
         ends += [end] * len(line) + [-1]
@@ -195,14 +197,14 @@ def _meta(mail: Part) -> dict[str, str]:
     return {key: value for key, name in named.items() if (value := _value(mail, name))}
 
 
-def _name(part: Part, number: int, taken: set[str]) -> str:
+def _name(part: Part, number: int, used_names: set[str]) -> str:
     """A name that is one segment of a path, unlike the others."""
-    given = UNSAFE.sub("_", part.filename or "").strip(" .")[:200]
-    name = given or f"part-{number}{mimetypes.guess_extension(part.media_type) or ''}"
+    file_name = UNSAFE.sub("_", part.filename or "").strip(" .")[:200]
+    name = file_name or f"part-{number}{mimetypes.guess_extension(part.media_type) or ''}"
     if part.media_type == MEDIA_TYPE and not name.lower().endswith(".eml"):
         name += ".eml"
     path = PurePosixPath(name)
-    while name.lower() in taken:
+    while name.lower() in used_names:
         name = f"{path.stem}-{number}{path.suffix}"
         number += 1
     return name

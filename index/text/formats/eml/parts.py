@@ -67,12 +67,12 @@ def _between(file: bytes, start: int, end: int, boundary: bytes) -> Iterator[tup
     line = re.compile(rb"(?:\r?\n|\A|(?<=\n))--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
     opened: int | None = None
     place = start
-    while found := line.search(file, place, end):
+    while match := line.search(file, place, end):
         if opened is not None:
-            yield opened, max(opened, found.start())
-        if found[1]:
+            yield opened, max(opened, match.start())
+        if match[1]:
             return
-        opened = found.end()
-        place = max(opened - 1, found.start() + 1)  # the newline may be that in front of the next
+        opened = match.end()
+        place = max(opened - 1, match.start() + 1)  # the newline may be that in front of the next
     if opened is not None:
         yield opened, end

@@ -25,8 +25,8 @@ class Body(Struct, frozen=True):
 
 def lay_out(text: str) -> Body:
     """The text without its quotation marks and carriage returns."""
-    kept = np.ones(len(text), np.bool_)
-    kept[[at for at, each in enumerate(text) if each == "\r"]] = False
+    is_kept = np.ones(len(text), np.bool_)
+    is_kept[[at for at, each in enumerate(text) if each == "\r"]] = False
     runs: list[tuple[BlockKind, int, int]] = []  # kind, and where the lines of a run start and end in what is kept
     length = 0
     kind: BlockKind = "paragraph"
@@ -34,7 +34,7 @@ def lay_out(text: str) -> Body:
         if not line[0]:
             break
         marks, content = line.span(1), line[2].rstrip("\r")
-        kept[slice(*marks)] = False
+        is_kept[slice(*marks)] = False
         if marks[0] < marks[1]:
             kind = "quotation"
         elif SIGNATURE.fullmatch(content):
@@ -47,11 +47,11 @@ def lay_out(text: str) -> Body:
         else:
             runs.append((kind, length, length + size))
         length += size
-    places = np.flatnonzero(kept)
-    shown = "".join(text[at] for at in places.tolist())
+    places = np.flatnonzero(is_kept)
+    body = "".join(text[at] for at in places.tolist())
     blocks = [
         Block(Span(start + block.span.start, start + block.span.end), kind=run_kind)
         for run_kind, start, end in runs
-        for block in plain.blocks(shown[start:end])
+        for block in plain.blocks(body[start:end])
     ]
-    return Body(shown, tuple(blocks), places)
+    return Body(body, tuple(blocks), places)

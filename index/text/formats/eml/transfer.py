@@ -37,15 +37,15 @@ def payload(file: bytes, start: int, end: int, encoding: str) -> Payload:
 
 def _quoted_printable(file: bytes, start: int, end: int) -> Payload:
     """`caf=C3=A9`: three bytes for one; a `=` at the end of a line joins it to the next."""
-    kept = np.ones(end - start, np.bool_)
+    is_kept = np.ones(end - start, np.bool_)
     sizes = np.ones(end - start, np.int64)
     data = bytearray(file[start:end])
-    for found in QUOTED.finditer(file, start, end):
-        first = found.start() - start
-        kept[first : found.end() - start] = False
-        if found[1]:
-            kept[first], sizes[first], data[first] = True, 3, int(found[1], 16)
-    places = np.flatnonzero(kept)
+    for match in QUOTED.finditer(file, start, end):
+        first = match.start() - start
+        is_kept[first : match.end() - start] = False
+        if match[1]:
+            is_kept[first], sizes[first], data[first] = True, 3, int(match[1], 16)
+    places = np.flatnonzero(is_kept)
     values = np.frombuffer(data, np.uint8)[places]
     return Payload(values.tobytes(), places + start, places + start + sizes[places])
 

@@ -68,7 +68,7 @@ def render(text: str, *, is_xml: bool = False) -> Rendered:
 
     page = xhtml.parse(text) if is_xml else None
     if page is None:
-        page = parsing.parse(CLOSED.sub(lambda found: " " * len(found[0]), text) if is_xml else text)
+        page = parsing.parse(CLOSED.sub(lambda match: " " * len(match[0]), text) if is_xml else text)
     laid = lay_out(page, select(page))
     starts, ends = laid.starts, laid.ends
     if len(page.source) != len(text):  # positions count normalised newlines
@@ -78,13 +78,13 @@ def render(text: str, *, is_xml: bool = False) -> Rendered:
 
 def in_bytes(page: Rendered, offsets: Places) -> tuple[Places, Places]:
     """The start and end of each character's bytes; `offsets`: the byte offset of each code point of the source."""
-    known = page.starts >= 0
-    return np.where(known, offsets[page.starts], -1), np.where(known, offsets[page.ends], -1)
+    is_known = page.starts >= 0
+    return np.where(is_known, offsets[page.starts], -1), np.where(is_known, offsets[page.ends], -1)
 
 
 def _unnormalized(text: str, starts: Places, ends: Places) -> tuple[Places, Places]:
     """Convert positions in a text with normalised newlines to positions in the original."""
-    kept = np.ones(len(text) + 1, np.bool_)
-    kept[[found.start() + 1 for found in re.finditer("\r\n", text)]] = False
-    origin = np.flatnonzero(kept)
+    is_kept = np.ones(len(text) + 1, np.bool_)
+    is_kept[[match.start() + 1 for match in re.finditer("\r\n", text)]] = False
+    origin = np.flatnonzero(is_kept)
     return np.where(starts >= 0, origin[starts], -1), np.where(ends >= 0, origin[ends], -1)

@@ -42,8 +42,8 @@ def decode(data: bytes, source: str, charset: str | None = None) -> Decoded:
 
 def declaration(data: bytes) -> str | None:
     """The encoding named in the XML declaration or the first <meta>."""
-    if found := DECLARATION.match(data):
-        return found[1].decode("ascii")
+    if match := DECLARATION.match(data):
+        return match[1].decode("ascii")
     from turbohtml import TokenType, tokenize
 
     for token in tokenize(data[:PRESCAN].decode("latin-1")):

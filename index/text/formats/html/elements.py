@@ -81,9 +81,9 @@ class Page:
         events = self.events
         return (events[place] for place in range(element.start + 1, element.end))
 
-    def shown(self, piece: Piece) -> str:
+    def text_of(self, piece: Piece) -> str:
         return self.source[piece.start : piece.end] if piece.value is None else piece.value
 
     def content(self, element: Element) -> str:
         """The text in an element, white space collapsed."""
-        return " ".join("".join(self.shown(each) for each in self.within(element) if type(each) is Piece).split())
+        return " ".join("".join(self.text_of(each) for each in self.within(element) if type(each) is Piece).split())

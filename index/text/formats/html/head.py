@@ -121,12 +121,12 @@ def _linked_data(page: Page) -> Iterator[str]:
     for script in page.named("script"):
         if script.get("type").strip().lower() != "application/ld+json":
             continue
-        raw = "".join(page.shown(each) for each in page.within(script) if type(each) is Piece)
+        raw = "".join(page.text_of(each) for each in page.within(script) if type(each) is Piece)
         try:
-            found = json.loads(raw) if len(raw) <= LARGEST_DATA else None
+            data = json.loads(raw) if len(raw) <= LARGEST_DATA else None
         except (ValueError, RecursionError):
             continue
-        yield from _published(found, DEEPEST)
+        yield from _published(data, DEEPEST)
 
 
 def _published(data: object, depth: int) -> Iterator[str]:

@@ -127,29 +127,29 @@ class _Layout:
                 self.writer.space(start, end)
             return
         source = self._page.source
-        for found in RUN.finditer(source, start, end):
-            start, end = found.span()
+        for match in RUN.finditer(source, start, end):
+            start, end = match.span()
             if source[start] in BLANK:
                 self.writer.space(start, end)
             else:
                 self._solid_run(source[start:end], start, end)
 
-    def _solid_run(self, shown: str, start: int, end: int) -> None:
+    def _solid_run(self, visible: str, start: int, end: int) -> None:
         if self._block is None or self._is_cell or self._breaks:
-            self._prepare(shown)
-        self.writer.solid(shown, start, end)
+            self._prepare(visible)
+        self.writer.solid(visible, start, end)
         self._solid = self.writer.length
 
     def _preformatted(self, piece: Piece) -> None:
         start, end, value = piece
-        shown = value or self._page.source[start:end]
+        visible = value or self._page.source[start:end]
         if not self._block:
             if not value:  # the indentation of the first line belongs to it
-                lead = len(shown) - len(shown.lstrip(BLANK))
-                margin = start + shown.rfind("\n", 0, lead) + 1
+                lead = len(visible) - len(visible.lstrip(BLANK))
+                margin = start + visible.rfind("\n", 0, lead) + 1
                 start = self._margin[0] if self._margin[1] == start == margin else margin
                 self._margin = (start, end)
-            if not shown.strip(BLANK):
+            if not visible.strip(BLANK):
                 return
             self._open()
         if value:
@@ -160,7 +160,7 @@ class _Layout:
             self.writer.verbatim(start, end)
             self._solid = self.writer.length - trailing if trailing < end - start else self._solid
 
-    def _prepare(self, shown: str) -> None:
+    def _prepare(self, visible: str) -> None:
         """Write the separator between the last text and the next."""
         if self._block is None:
             self._open()
@@ -170,7 +170,7 @@ class _Layout:
             context = self._block[1]
             if context.is_row or context.kind in ("heading", "caption"):
                 self.writer.separate(" ")
-            elif self._breaks == 1 and shown[:1].islower():
+            elif self._breaks == 1 and visible[:1].islower():
                 self.writer.separate("\n")
             else:
                 self._close()
@@ -195,23 +195,23 @@ class _Layout:
         start, context = self._block
         self._block = None
         span = Span(start, self._solid)
-        shown = self.writer.slice(span)
+        visible = self.writer.slice(span)
         if context.kind == "heading":
-            self._head(context.level, shown)
+            self._head(context.level, visible)
         elif context.kind == "caption" and context.table:
-            context.table.caption = " ".join(shown.split())
+            context.table.caption = " ".join(visible.split())
         self._introduce(context)
         path = tuple(title for _, title in self._headings)
         if context.is_definition and self._term:
             path = (*path, self._term)
         elif context.kind in IN_LISTS:
-            self._term = " ".join(shown.split())
+            self._term = " ".join(visible.split())
         self.blocks.append(
             Block(span, path, context.kind, context.group, context.level, label=self._label(context, path))
         )
 
-    def _head(self, level: int, shown: str) -> None:
-        title = " ".join(shown.split())[:LONGEST_HEADING]
+    def _head(self, level: int, visible: str) -> None:
+        title = " ".join(visible.split())[:LONGEST_HEADING]
         self._headings = [*(above for above in self._headings if above[0] < level), (level, title)]
 
     def _introduce(self, context: Context) -> None:

@@ -33,8 +33,8 @@ class Marks:
         solid = start
         first = value or source[start : start + 1]
         if first in " \t\n\f" and first:
-            found = SPACE.match(source, start, end)
-            solid = end if value or found is None else found.end()
+            match = SPACE.match(source, start, end)
+            solid = end if value or match is None else match.end()
             # The tree builder drops a leading line feed in <pre>.
             self.document.append(("\n" if first == "\n" else "") + _in_spaces(len(pieces)) + "\n")
             pieces.append(Piece(start, solid, value))
@@ -45,16 +45,16 @@ class Marks:
 
     def read(self, data: str) -> list[Piece]:
         """The pieces of these marks."""
-        found: list[Piece] = []
-        for kept, digits, high, low in MARK.findall(data):
+        pieces: list[Piece] = []
+        for literal, digits, high, low in MARK.findall(data):
             if high:
                 piece = self._pieces[(ord(high) - HIGH) * BASE + ord(low) - LOW]
             else:
                 piece = self._pieces[int(digits[::-1].translate(DIGIT), 3)]
-                if not kept and (piece.value or self._source[piece.start]) == "\n":
+                if not literal and (piece.value or self._source[piece.start]) == "\n":
                     piece = Piece(piece.end if piece.value else piece.start + 1, piece.end)
-            found.append(piece)
-        return found
+            pieces.append(piece)
+        return pieces
 
 
 def _in_spaces(number: int) -> str:

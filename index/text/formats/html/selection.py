@@ -43,9 +43,9 @@ def select(page: Page) -> Selection:
     counts = _Counts(page, body, hidden)
     for named in (True, False):
         around = _around(page, body, hidden, counts, named=named)
-        left = counts.without(around)
-        roots = _roots(page, body, hidden | around, left)
-        if any(left.letters(root) for root in roots):
+        remaining = counts.without(around)
+        roots = _roots(page, body, hidden | around, remaining)
+        if any(remaining.letters(root) for root in roots):
             return Selection(roots, hidden | around)
     return Selection([body], {each for each in page.elements if each.tag in visibility.UNSHOWN})
 
@@ -82,14 +82,14 @@ class _Counts:
 
     def without(self, skipped: set[Element]) -> _Counts:
         """The counts without these elements."""
-        left = object.__new__(_Counts)
-        left._page, left._solid = self._page, self._solid
-        left._columns = tuple(column.copy() for column in self._columns)  # type: ignore[assignment]
+        rest = object.__new__(_Counts)
+        rest._page, rest._solid = self._page, self._solid
+        rest._columns = tuple(column.copy() for column in self._columns)  # type: ignore[assignment]
         for element in skipped:
-            for column in left._columns:
+            for column in rest._columns:
                 column[element.start : element.end] = 0
-        left._sums = [_before(column) for column in left._columns]
-        return left
+        rest._sums = [_before(column) for column in rest._columns]
+        return rest
 
     def letters(self, element: Element) -> int:
         return self._sum(0, element)
@@ -106,19 +106,19 @@ class _Counts:
 
     def first_text(self, element: Element) -> str:
         """The first piece of text after the element opens."""
-        return self._shown(bisect_left(self._solid, element.start))
+        return self._text_of_event(bisect_left(self._solid, element.start))
 
     def text_before(self, element: Element) -> str:
         """The last piece of text before the element."""
-        return self._shown(bisect_left(self._solid, element.start) - 1)
+        return self._text_of_event(bisect_left(self._solid, element.start) - 1)
 
     def _sum(self, column: int, element: Element) -> int:
         sums = self._sums[column]
         return int(sums[element.end] - sums[element.start])
 
-    def _shown(self, number: int) -> str:
+    def _text_of_event(self, number: int) -> str:
         event = self._page.events[self._solid[number]] if 0 <= number < len(self._solid) else None
-        return self._page.shown(event) if isinstance(event, Piece) else ""
+        return self._page.text_of(event) if isinstance(event, Piece) else ""
 
 
 def _before(column: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ class Tokens:
         self.marks = Marks(source)
         # "</>" is nothing, but merges the text around it into one token; an empty comment of that length splits it.
         self._source = source.replace("</>", "<!>")
-        self._lines = [0, *(found.end() for found in re.finditer("\n", source))]
+        self._lines = [0, *(match.end() for match in re.finditer("\n", source))]
         self._foreign = Foreign()
         self._copied = 0
 

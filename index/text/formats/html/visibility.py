@@ -80,6 +80,6 @@ def is_marker(page: Page, element: Element, *, raised: bool) -> bool:
     """Whether it only links to a note or to its heading: `[1]`, `*`, `¶`; `raised`, in <sup>, also a bare number."""
     if element.tag != "a" or element.end - element.start > FEW or not element.get("href").startswith("#"):
         return False
-    shown = "".join(page.shown(each) for each in page.within(element) if type(each) is Piece)
-    shown = shown.strip() if len(shown) < LONGEST_NAME else ""
-    return bool(MARKER.fullmatch(shown) or (raised and RAISED.fullmatch(shown)))
+    visible = "".join(page.text_of(each) for each in page.within(element) if type(each) is Piece)
+    visible = visible.strip() if len(visible) < LONGEST_NAME else ""
+    return bool(MARKER.fullmatch(visible) or (raised and RAISED.fullmatch(visible)))

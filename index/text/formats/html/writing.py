@@ -42,8 +42,8 @@ class Writer:
                 break
             parts.append(part)
             end -= len(part)
-        shown = "".join(reversed(parts))
-        return shown[span.start - end : span.end - end]
+        visible = "".join(reversed(parts))
+        return visible[span.start - end : span.end - end]
 
     def places(self) -> tuple[Places, Places]:
         """The source start and end of each character, -1 for inserted ones."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from index.errors import DamagedFile, EncryptedFile
 from index.text.formats.containers import Container, Element
-from index.text.formats.odt.styles import LEVELS, TEXT, Styles, number, shown
+from index.text.formats.odt.styles import LEVELS, TEXT, Styles, displayed_number, number
 from index.text.formats.odt.text import NOTE, OFFICE, SKIPPED, H, P, Paragraph, TextReader, is_hidden
 from index.text.formats.office import tables
 from index.text.formats.office.draft import Draft, is_title
@@ -70,7 +70,7 @@ class _Document:
         self.outline = [0] * LEVELS  # counters of headings
         self.lists: dict[str, int] = {}  # the last counter of each list style
         self.groups: dict[str, int] = {}  # and its group
-        self.seen = {"footnote": 0, "endnote": 0}
+        self.note_counts = {"footnote": 0, "endnote": 0}
         self.tables = 0
         self.title: str | None = None
 
@@ -131,15 +131,15 @@ class _Document:
         start = self.styles.outline[outline].start
         self.outline[outline] = self.outline[outline] + 1 if self.outline[outline] else start
         self.outline[outline + 1 :] = [0] * (LEVELS - outline - 1)
-        return shown(self.styles.outline, self.outline[: outline + 1])
+        return displayed_number(self.styles.outline, self.outline[: outline + 1])
 
     def _hanging(self, paragraph: Paragraph) -> None:
         """Notes and text boxes of a paragraph, after it."""
         for note in paragraph.notes:
             kind = "endnote" if note.get(f"{TEXT}note-class") == "endnote" else "footnote"
-            self.seen[kind] += 1
+            self.note_counts[kind] += 1
             for each in note.iter(P):
-                self.draft.add([self.reader.read(each).piece], label=f"{kind} {self.seen[kind]}")
+                self.draft.add([self.reader.read(each).piece], label=f"{kind} {self.note_counts[kind]}")
         for box in paragraph.boxes:
             self._blocks(box)
         paragraph.notes, paragraph.boxes = [], []
@@ -169,7 +169,9 @@ class _Document:
     def _item(self, item: Element, counts: list[int], style: str | None, group: int | None) -> int | None:
         level = len(counts) - 1
         shape = self.styles.level(style, level)
-        count = shown(self.styles.lists.get(style or "", {}), counts) if item.tag.endswith("list-item") else ""
+        count = (
+            displayed_number(self.styles.lists.get(style or "", {}), counts) if item.tag.endswith("list-item") else ""
+        )
         kind: BlockKind = "step" if shape is not None and shape.numbered and shape.format else "item"
         for child in item:
             if child.tag == f"{TEXT}list":

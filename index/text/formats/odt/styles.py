@@ -40,7 +40,7 @@ class Level(Struct, frozen=True):
     format: str  # "1", "a", "A", "i", "I"; empty: no number
     prefix: str
     suffix: str
-    shown: int  # number of levels displayed
+    levels_displayed: int  # number of levels displayed
     start: int
 
 
@@ -80,12 +80,12 @@ class Styles:
         return self.lists.get(list_style or "", {}).get(level)
 
 
-def shown(levels: dict[int, Level], counts: list[int]) -> str:
+def displayed_number(levels: dict[int, Level], counts: list[int]) -> str:
     """The displayed number of an item: counts [4, 2] -> `4.2`, with the level's prefix and suffix; "" for a bullet."""
     level = levels.get(len(counts) - 1)
     if level is None or not level.format:
         return ""
-    first = max(0, len(counts) - level.shown)
+    first = max(0, len(counts) - level.levels_displayed)
     parts = [
         FORMATS.get(levels[at].format, str)(count)
         for at, count in enumerate(counts)
@@ -122,7 +122,7 @@ def _levels(element: Element) -> dict[int, Level]:
                 format=each.get(f"{STYLE}num-format", ""),
                 prefix=each.get(f"{STYLE}num-prefix", ""),
                 suffix=each.get(f"{STYLE}num-suffix", ""),
-                shown=number(each.get(f"{TEXT}display-levels"), 1),
+                levels_displayed=number(each.get(f"{TEXT}display-levels"), 1),
                 start=number(each.get(f"{TEXT}start-value"), 1),
             )
     return levels

@@ -86,9 +86,9 @@ class Draft:
         for span in _lines(text, start) if kind == "paragraph" else [_stripped(text, start)]:
             self.blocks.append(Block(span=span, headings=above, kind=kind, group=group, level=level, label=label))
 
-    def numbered(self, shown: str) -> str | None:
-        """The label of a numbered paragraph: `§ Notice period, 4.2`. `shown`: the number displayed before it."""
-        number = shown.removesuffix(".")
+    def numbered(self, displayed: str) -> str | None:
+        """The label of a numbered paragraph: `§ Notice period, 4.2`. `displayed`: the number before it."""
+        number = displayed.removesuffix(".")
         if not number:
             return None
         return f"§ {self.path[-1][1]}, {number}" if self.path else number
@@ -151,10 +151,10 @@ def visible(text: str) -> str:
 
 def _lines(text: str, start: int) -> Iterator[Span]:
     begin = 0
-    for found in HARD_BREAK.finditer(text):
-        if text[begin : found.start()].strip() and not text[found.end() : found.end() + 1].islower():
-            yield _stripped(text[begin : found.start()], start + begin)
-            begin = found.end()
+    for match in HARD_BREAK.finditer(text):
+        if text[begin : match.start()].strip() and not text[match.end() : match.end() + 1].islower():
+            yield _stripped(text[begin : match.start()], start + begin)
+            begin = match.end()
     if text[begin:].strip():
         yield _stripped(text[begin:], start + begin)
 

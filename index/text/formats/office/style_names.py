@@ -25,8 +25,8 @@ TITLES = frozenset({"title", "titel", "titre", "título", "titolo"})
 
 def outline_level(name: str) -> int | None:
     """`heading 2`, `Überschrift 2`, the identifier `berschrift2` -> 1; None for other styles."""
-    found = HEADING.fullmatch(name.strip())
-    return int(found[1]) - 1 if found else None
+    match = HEADING.fullmatch(name.strip())
+    return int(match[1]) - 1 if match else None
 
 
 def kind_of(name: str) -> BlockKind:

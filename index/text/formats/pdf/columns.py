@@ -264,12 +264,12 @@ def _parts_columns(strip: Strip, words: Sequence[Word]) -> bool:
 def _side(words: list[Word]) -> Side | None:
     if not words:
         return None
-    found = rows(words)
+    rows_of_words = rows(words)
     width = max(_width(words), 1.0)
     return Side(
-        rows=found,
-        words_in_row=sum(len(row) for row in found) / len(found),
-        fill=median(sum(word.right - word.left for word in row) / width for row in found),
+        rows=rows_of_words,
+        words_in_row=sum(len(row) for row in rows_of_words) / len(rows_of_words),
+        fill=median(sum(word.right - word.left for word in row) / width for row in rows_of_words),
         size=median(word.size for word in words),
     )
 

@@ -36,11 +36,11 @@ class Flow:
             if column.beside:
                 beside += self._beside(column, page)
             else:
-                found, below = self._column(column, page, bottom)
-                course.append(found)
+                parts, below = self._column(column, page, bottom)
+                course.append(parts)
                 footnotes += below
-        for found in course:
-            self._append(found)
+        for parts in course:
+            self._append(parts)
         self._pending += beside + footnotes
 
     def finished(self) -> list[Part]:
@@ -48,15 +48,15 @@ class Flow:
         self._pending = []
         return self.parts
 
-    def _append(self, found: list[Part]) -> None:
+    def _append(self, parts: list[Part]) -> None:
         """Append a column's parts; the first may continue the last paragraph of the previous column."""
-        if found and (last := self._unfinished(found[0])):
-            last.lines += found[0].lines
-            found = found[1:]
-        if found:
+        if parts and (last := self._unfinished(parts[0])):
+            last.lines += parts[0].lines
+            parts = parts[1:]
+        if parts:
             self.parts += self._pending
             self._pending = []
-        self.parts += found
+        self.parts += parts
 
     def _unfinished(self, first: Part) -> Part | None:
         """The open paragraph that `first` continues, if any; tables and pictures may be in between."""

@@ -40,7 +40,9 @@ class Edge(Struct, frozen=True):
         return self.at_top, DIGITS.sub("#", self.text).casefold()
 
 
-def found(pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]], body: float) -> list[set[int]]:
+def furniture_words(
+    pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]], body: float
+) -> list[set[int]]:
     """For each page the `id`s of the words that are furniture.
 
     `bounds`: the top and the bottom of each page; `body`: the font size of most text.
@@ -48,7 +50,7 @@ def found(pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]]
     edges = [list(_edges(number, *page)) for number, page in enumerate(zip(pages, bounds, strict=True))]
     repeated = _repeated(edges, len(pages), body)
     numbers = _offsets(edges)
-    taken: list[set[int]] = []
+    furniture: list[set[int]] = []
     for page in edges:
         ids: set[int] = set()
         for at_top in (True, False):
@@ -56,8 +58,8 @@ def found(pages: Sequence[Sequence[Word]], bounds: Sequence[tuple[float, float]]
                 if not (_is_at(edge, repeated) or _is_number(edge, numbers, len(pages))):
                     break
                 ids |= {id(word) for word in edge.words}
-        taken.append(ids)
-    return taken
+        furniture.append(ids)
+    return furniture
 
 
 def _edges(page: int, words: Sequence[Word], bounds: tuple[float, float]) -> Iterator[Edge]:
@@ -89,13 +91,13 @@ def _is_at(edge: Edge, repeated: Mapping[tuple[bool, str], list[float]]) -> bool
 
 def _offsets(edges: Sequence[Sequence[Edge]]) -> Counter[tuple[bool, int]]:
     """For each number at the top or bottom of pages, the counts of its difference to the page's own number."""
-    seen: Counter[tuple[bool, int]] = Counter()
+    counts: Counter[tuple[bool, int]] = Counter()
     for page in edges:
         for edge in page:
             number = page_number(edge.text)
             if number is not None:
-                seen[edge.at_top, number - edge.page] += 1
-    return seen
+                counts[edge.at_top, number - edge.page] += 1
+    return counts
 
 
 def _is_number(edge: Edge, offsets: Counter[tuple[bool, int]], pages: int) -> bool:

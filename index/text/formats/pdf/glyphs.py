@@ -110,23 +110,23 @@ def _read(page: int, count: int, view: View) -> Glyphs:
     white = np.isin(codes, SPACES) | (codes < HYPHEN) & (codes > 0) | (codes > HYPHEN) & (codes < 0x20)
     made_up = (loose[:, 1] == loose[:, 3]) & white  # by PDFium, from the places; we have our own measure
     boxes = view.displayed_boxes(loose)
-    kept = np.flatnonzero(~white & _visible(boxes, view))
+    visible = np.flatnonzero(~white & _visible(boxes, view))
     drawn_white = np.cumsum(white & ~made_up)
-    owners = np.asarray(native.owners(page, kept.tolist()), np.uint64)
+    owners = np.asarray(native.owners(page, visible.tolist()), np.uint64)
     firsts, objects = np.unique(owners, return_index=True, return_inverse=True)[1:]
-    styles = _styles(page, kept[firsts].tolist(), owners[firsts].tolist(), view)
-    origins = _origins(page, kept, firsts, objects, np.asarray([style.angle for style in styles], np.int64))
+    styles = _styles(page, visible[firsts].tolist(), owners[firsts].tolist(), view)
+    origins = _origins(page, visible, firsts, objects, np.asarray([style.angle for style in styles], np.int64))
     x, y = view.displayed(origins[:, 0], origins[:, 1])
     return Glyphs(
-        text=_text(codes[kept]),
-        boxes=boxes[kept],
+        text=_text(codes[visible]),
+        boxes=boxes[visible],
         origins=np.stack([x, y], axis=1),
         sizes=np.asarray([style.size for style in styles], np.float64)[objects],
         angles=np.asarray([style.angle for style in styles], np.int64)[objects],
         bold=np.asarray([style.bold for style in styles], np.bool_)[objects],
         mono=np.asarray([style.mono for style in styles], np.bool_)[objects],
         objects=objects.astype(np.int64),
-        spaced=np.diff(drawn_white[kept], prepend=0) > 0,
+        spaced=np.diff(drawn_white[visible], prepend=0) > 0,
     )
 
 
@@ -137,11 +137,11 @@ def _visible(boxes: Floats, view: View) -> Flags:
     return (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
 
 
-def _origins(page: int, kept: Ints, firsts: Ints, objects: Ints, angles: Ints) -> Floats:
+def _origins(page: int, visible: Ints, firsts: Ints, objects: Ints, angles: Ints) -> Floats:
     """A point of the baseline of each character, y upwards; slanted text needs one for each."""
     if (angles % 90).any():
-        return native.origins(page, kept.tolist())
-    return native.origins(page, kept[firsts].tolist())[objects]
+        return native.origins(page, visible.tolist())
+    return native.origins(page, visible[firsts].tolist())[objects]
 
 
 def _styles(page: int, characters: list[int], owners: list[int], view: View) -> list[Style]:

@@ -12,10 +12,10 @@ ROWS = ("row", "header")
 FIRST = re.compile(r"\(?[1aAiI][.)]\s")
 
 
-def number(found: Sequence[Part]) -> None:
+def number(parts: Sequence[Part]) -> None:
     """Give the parts of each list and of each table a number, and what introduces it the same."""
-    _without_single_steps(found)
-    for group, (before, members) in enumerate(_groups(found)):
+    _without_single_steps(parts)
+    for group, (before, members) in enumerate(_groups(parts)):
         for part in members:
             part.group = group
         if members[0].kind in LISTED:
@@ -27,19 +27,19 @@ def number(found: Sequence[Part]) -> None:
             members[0].group = None
 
 
-def _without_single_steps(found: Sequence[Part]) -> None:
+def _without_single_steps(parts: Sequence[Part]) -> None:
     """A number before a single paragraph is not a list."""
-    for before, part, after in zip([None, *found[:-1]], found, [*found[1:], None], strict=True):
+    for before, part, after in zip([None, *parts[:-1]], parts, [*parts[1:], None], strict=True):
         alone = all(each is None or each.kind not in LISTED for each in (before, after))
         if part.kind == "step" and alone and not FIRST.match(part.text):
             part.kind = "paragraph"
 
 
-def _groups(found: Sequence[Part]) -> Iterator[tuple[Part | None, list[Part]]]:
+def _groups(parts: Sequence[Part]) -> Iterator[tuple[Part | None, list[Part]]]:
     """The part before each list or table, and its parts."""
     before: Part | None = None
     members: list[Part] = []
-    for part in found:
+    for part in parts:
         if members and not _is_same(members[-1], part):
             yield before, members
             before, members = members[-1], []

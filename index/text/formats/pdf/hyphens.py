@@ -35,10 +35,10 @@ class Vocabulary:
         self.words: set[str] = set()
         for lines in columns:
             for before, line in pairwise([None, *lines]):
-                found = WORD.findall(line.text.casefold()) if line else []
+                words = WORD.findall(line.text.casefold()) if line else []
                 if before and before.is_hyphenated:
-                    found = found[1:]
-                self.words.update(found[:-1] if line and line.is_hyphenated else found)
+                    words = words[1:]
+                self.words.update(words[:-1] if line and line.is_hyphenated else words)
 
     def join(self, line: Line, following: Line) -> Join:
         """How to join a line and its continuation."""

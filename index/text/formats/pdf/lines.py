@@ -78,12 +78,12 @@ def line(words: Sequence[Word], frame: Frame) -> Line:
 
 def _once(words: Sequence[Word]) -> Sequence[Word]:
     """Without words drawn twice with a tiny offset, which some programs use for bold text."""
-    kept: list[Word] = []
+    distinct: list[Word] = []
     for word in words:
-        last = kept[-1] if kept else None
+        last = distinct[-1] if distinct else None
         if last is None or word.text != last.text or word.left - last.left > 0.15 * word.size:
-            kept.append(word)
-    return kept
+            distinct.append(word)
+    return distinct
 
 
 def _usual(words: Iterable[Word]) -> float:

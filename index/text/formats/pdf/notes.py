@@ -61,8 +61,8 @@ def _is_next(line: Line, before: Line) -> bool:
 
 def marks(lines: Sequence[Line]) -> set[str]:
     """The numbers of the footnotes."""
-    found = (MARK.match(lines[number].text) for number in starts(lines))
-    return {match[1].translate(PLAIN) for match in found if match}
+    matches = (MARK.match(lines[number].text) for number in starts(lines))
+    return {match[1].translate(PLAIN) for match in matches if match}
 
 
 def without_marks(line: Line, numbers: set[str]) -> Line:

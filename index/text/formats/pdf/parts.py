@@ -54,15 +54,15 @@ class Part(Struct):
 
 def leading(columns: Sequence[Sequence[Line]]) -> dict[int, float]:
     """The usual line distance for each font size (rounded): the smallest that is not rare."""
-    seen: dict[int, Counter[float]] = defaultdict(Counter)
+    gaps: dict[int, Counter[float]] = defaultdict(Counter)
     for lines in columns:
         for before, line in pairwise(lines):
             step = line.base - before.base
             if abs(before.size - line.size) < 0.5 and 0.9 * line.size < step < 2.4 * line.size:
-                seen[round(line.size)][round(2 * step) / 2] += 1
+                gaps[round(line.size)][round(2 * step) / 2] += 1
     return {
         size: min(step for step, count in steps.items() if count >= 0.25 * max(steps.values()))
-        for size, steps in seen.items()
+        for size, steps in gaps.items()
     }
 
 

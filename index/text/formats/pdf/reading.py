@@ -50,11 +50,11 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted: 
         outline = [item.get_title() for item in document.get_toc(max_depth=8)]
     if not any(page.sheets for page in pages):
         raise EmptyDocument(source=source, reason=_why_empty(pages))
-    found, vocabulary = _parts(pages, outline)
+    parts, vocabulary = _parts(pages, outline)
     builder = PageMapBuilder([page.size for page in pages], [page.recognised for page in pages])
     frames = [(number, sheet.frame) for number, page in enumerate(pages) for sheet in page.sheets]
     writer = Writer(vocabulary, builder, frames)
-    for part in found:
+    for part in parts:
         writer.write(part)
     text, blocks, page_map = writer.finished()
     return Extracted(
@@ -63,7 +63,7 @@ def extract(data: bytes, source: str, charset: str | None = None) -> Extracted: 
         bom=0,
         guessed=False,
         media_type=MEDIA_TYPE,
-        title=_title(about.get("Title", ""), found),
+        title=_title(about.get("Title", ""), parts),
         blocks=blocks,
         anchor="page",
         date=_date(about),
@@ -103,12 +103,12 @@ def _page(document: PdfDocument, number: int) -> Page:
 
 def _read(page: PdfPage) -> Page:
     view = glyphs.view(page)
-    found = glyphs.read(page, view, documents.MOST_ON_A_PAGE)
-    if found.text and found.text.count("\ufffd") < UNREADABLE * len(found.text):
+    glyphs_read = glyphs.read(page, view, documents.MOST_ON_A_PAGE)
+    if glyphs_read.text and glyphs_read.text.count("\ufffd") < UNREADABLE * len(glyphs_read.text):
         drawn = rules.read(page, view)
-        sheets = [Sheet(frame, some, rules.in_frame(drawn, frame.angle)) for frame, some in words.split(found)]
+        sheets = [Sheet(frame, some, rules.in_frame(drawn, frame.angle)) for frame, some in words.split(glyphs_read)]
         return Page(size=view.size, sheets=sheets, has_text=True, recognised=False)
-    if not found.text and not rules.has_content(page):
+    if not glyphs_read.text and not rules.has_content(page):
         return Page(size=view.size, sheets=[], has_text=True, recognised=False)  # blank
     recognised = recognition.read(page, view.size)
     sheets = [Sheet(*recognised, [])] if recognised else []
@@ -126,9 +126,9 @@ def _parts(pages: Sequence[Page], outline: Iterable[str]) -> tuple[list[Part], V
     flow = Flow(body, parts.leading([column.lines for column in columns]))
     for number, page in enumerate(layouts):
         flow.add(number, page)
-    found = headings.mark(flow.finished(), body, outline, bold_text=bold_text)
-    groups.number(found)
-    return found, Vocabulary(list(column.all_lines) for column in columns)
+    marked = headings.mark(flow.finished(), body, outline, bold_text=bold_text)
+    groups.number(marked)
+    return marked, Vocabulary(list(column.all_lines) for column in columns)
 
 
 def _usual(sheets: Iterable[Sheet]) -> tuple[float, bool, bool]:
@@ -148,15 +148,15 @@ def _without_furniture(pages: Sequence[Page], body: float) -> Iterator[list[Shee
     """The sheets of each page without what is repeated at its edges, and without what is repeated across it."""
     mains = [page.sheets[0].words if page.sheets else [] for page in pages]
     bounds = [_bounds(page) for page in pages]
-    taken = furniture.found(mains, bounds, body)
+    furniture_words = furniture.furniture_words(mains, bounds, body)
     marks = Counter((s.frame.angle, s.frame.text) for page in pages for s in page.sheets[1:])
-    for page, ids in zip(pages, taken, strict=True):
-        kept = [sheet for sheet in page.sheets[1:] if marks[sheet.frame.angle, sheet.frame.text] < 3]
+    for page, ids in zip(pages, furniture_words, strict=True):
+        sheets = [sheet for sheet in page.sheets[1:] if marks[sheet.frame.angle, sheet.frame.text] < 3]
         if page.sheets:
             main = page.sheets[0]
             rest = [word for word in main.words if id(word) not in ids]
-            kept.insert(0, Sheet(main.frame, rest, main.rules))
-        yield kept
+            sheets.insert(0, Sheet(main.frame, rest, main.rules))
+        yield sheets
 
 
 def _bounds(page: Page) -> tuple[float, float]:
@@ -167,9 +167,9 @@ def _bounds(page: Page) -> tuple[float, float]:
     return min(across), max(across)
 
 
-def _title(named: str, found: Sequence[Part]) -> str | None:
+def _title(named: str, parts: Sequence[Part]) -> str | None:
     """The title in the file's metadata if it is plausible; else the first top-level heading on the first page."""
-    heads = [part for part in found if part.kind == "heading" and part.page == 0]
+    heads = [part for part in parts if part.kind == "heading" and part.page == 0]
     first = min(heads, key=lambda part: part.level).text if heads else None
     named = " ".join(named.split())
     if named and not FILE_NAME.search(named):

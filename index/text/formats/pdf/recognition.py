@@ -35,12 +35,12 @@ def read(page: PdfPage, size: tuple[float, float]) -> tuple[Frame, list[Word]] |
         return None
     scale = min(DOTS, (MOST_PIXELS / max(1.0, size[0] * size[1])) ** 0.5)
     bitmap = page.render(scale=scale, may_draw_forms=False)
-    found = _engine()(bitmap.to_numpy())
-    if found.boxes is None or not found.txts:
+    result = _engine()(bitmap.to_numpy())
+    if result.boxes is None or not result.txts:
         return None
     lines = [
         (text, np.asarray(corners, np.float64) / scale)
-        for text, corners, score in zip(found.txts, found.boxes, found.scores, strict=True)
+        for text, corners, score in zip(result.txts, result.boxes, result.scores, strict=True)
         if score >= SURE and text.strip()
     ]
     return _frame(lines) if lines else None

@@ -36,17 +36,17 @@ def read(page: PdfPage, view: View) -> list[tuple[Point, Point]]:
     """The vertical and horizontal lines of the displayed page, each with its two ends."""
     from pypdfium2 import raw
 
-    found: list[tuple[Point, Point]] = []
+    segments: list[tuple[Point, Point]] = []
     count = min(raw.FPDFPage_CountObjects(page.raw), MOST_OBJECTS)
     for number in range(count):
         drawn = raw.FPDFPage_GetObject(page.raw, number)
         if raw.FPDFPageObj_GetType(drawn) == raw.FPDF_PAGEOBJ_PATH:
-            found += _of_path(drawn, raw)
-        if len(found) > MOST_RULES:
+            segments += _of_path(drawn, raw)
+        if len(segments) > MOST_RULES:
             break
-    if not found:
+    if not segments:
         return []
-    x, y = view.displayed(*np.asarray(found, np.float64).reshape(-1, 2).T)
+    x, y = view.displayed(*np.asarray(segments, np.float64).reshape(-1, 2).T)
     ends = list(zip(x.tolist(), y.tolist(), strict=True))
     return list(zip(ends[::2], ends[1::2], strict=True))
 
@@ -61,14 +61,14 @@ def has_content(page: PdfPage) -> bool:
 def in_frame(lines: Sequence[tuple[Point, Point]], angle: int) -> list[Rule]:
     """Convert lines of the displayed page to a frame rotated by `angle`."""
     cos, sin = direction(angle)
-    found = []
+    rules = []
     for (x0, y0), (x1, y1) in lines:
         u0, v0, u1, v1 = x0 * cos + y0 * sin, y0 * cos - x0 * sin, x1 * cos + y1 * sin, y1 * cos - x1 * sin
         if abs(v1 - v0) <= THICKEST and abs(u1 - u0) >= SHORTEST:
-            found.append(Rule(upright=False, at=(v0 + v1) / 2, start=min(u0, u1), stop=max(u0, u1)))
+            rules.append(Rule(upright=False, at=(v0 + v1) / 2, start=min(u0, u1), stop=max(u0, u1)))
         elif abs(u1 - u0) <= THICKEST and abs(v1 - v0) >= SHORTEST:
-            found.append(Rule(upright=True, at=(u0 + u1) / 2, start=min(v0, v1), stop=max(v0, v1)))
-    return found
+            rules.append(Rule(upright=True, at=(u0 + u1) / 2, start=min(v0, v1), stop=max(v0, v1)))
+    return rules
 
 
 def _of_path(path: Any, raw: Any) -> Iterator[tuple[Point, Point]]:  # noqa: ANN401 - pointers of ctypes

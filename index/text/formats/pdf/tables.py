@@ -85,15 +85,15 @@ def _table(grid: Sequence[Rule], words: list[Word]) -> tuple[Table | None, list[
     top, bottom = heights[0] - 1, heights[-1] + 1
     inside = [w for w in words if left <= (w.left + w.right) / 2 <= right and top <= _middle(w) <= bottom]
     bands = [_band(above, below, inside, upright) for above, below in pairwise(heights)]
-    found = [row for number, band in enumerate(bands) for row in _band_rows(band, number, len(bands))]
-    columns = max((len(row) for row in found), default=0)
-    longest = max((len(cell) for row in found for cell in row), default=0)
-    if columns < 2 or longest > LONGEST_CELL or sum(1 for row in found if any(row)) < max(1, len(bands) // 3):
+    all_rows = [row for number, band in enumerate(bands) for row in _band_rows(band, number, len(bands))]
+    columns = max((len(row) for row in all_rows), default=0)
+    longest = max((len(cell) for row in all_rows for cell in row), default=0)
+    if columns < 2 or longest > LONGEST_CELL or sum(1 for row in all_rows if any(row)) < max(1, len(bands) // 3):
         return None, words
-    kept = [row for row in found if any(row)]
-    taken = {id(word) for word in inside}
-    table = Table(kept, _headers(kept), left, top, right, bottom)
-    return table, [word for word in words if id(word) not in taken]
+    filled_rows = [row for row in all_rows if any(row)]
+    word_ids = {id(word) for word in inside}
+    table = Table(filled_rows, _headers(filled_rows), left, top, right, bottom)
+    return table, [word for word in words if id(word) not in word_ids]
 
 
 def _middle(word: Word) -> float:
@@ -102,11 +102,11 @@ def _middle(word: Word) -> float:
 
 def _clusters(values: Iterable[float]) -> list[float]:
     """Groups of nearby values."""
-    found: list[float] = []
+    clusters: list[float] = []
     for value in sorted(values):
-        if not found or value - found[-1] > TOUCH:
-            found.append(value)
-    return found
+        if not clusters or value - clusters[-1] > TOUCH:
+            clusters.append(value)
+    return clusters
 
 
 def _band(above: float, below: float, words: Sequence[Word], upright: Sequence[Rule]) -> Cells:
@@ -139,17 +139,17 @@ def _at(lines: Sequence[list[Word]], base: float) -> list[Word]:
     return next((row for row in lines if abs(row[0].base - base) < 0.3 * row[0].size), [])
 
 
-def _headers(found: Sequence[Cells]) -> int:
+def _headers(rows: Sequence[Cells]) -> int:
     """1 where the first row names the columns: bold, or words above numbers, or unlike the others all words."""
-    if len(found) < 2 or sum(1 for cell in found[0] if cell) < 2:
+    if len(rows) < 2 or sum(1 for cell in rows[0] if cell) < 2:
         return 0
-    first = [word for cell in found[0] for word in cell]
-    others = [word for row in found[1:] for cell in row for word in cell]
+    first = [word for cell in rows[0] for word in cell]
+    others = [word for row in rows[1:] for cell in row for word in cell]
     if all(word.bold for word in first):
         return 1 if not others or sum(word.bold for word in others) < 0.5 * len(others) else 0
-    if any(_is_number(cell) for cell in found[0]):
+    if any(_is_number(cell) for cell in rows[0]):
         return 0
-    shares = [_numbers([row[number] for row in found[1:] if number < len(row)]) for number in range(len(found[0]))]
+    shares = [_numbers([row[number] for row in rows[1:] if number < len(row)]) for number in range(len(rows[0]))]
     return int(max(shares) > 0.6)
 
 
@@ -163,13 +163,13 @@ def _is_number(cell: Sequence[Word]) -> bool:
     return NUMBER.fullmatch(" ".join(word.text for word in cell)) is not None
 
 
-def aligned(found: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
+def aligned(rows: Sequence[list[Word]], rules: Sequence[Rule]) -> Iterator[tuple[int, int, Table]]:
     """Tables without vertical rules: first row, last row, and the table."""
-    parts = [[row] if _is_code(row) else list(segments(row, 1.1 * _largest(row))) for row in found]
+    parts = [[row] if _is_code(row) else list(segments(row, 1.1 * _largest(row))) for row in rows]
     start = 0
-    while start < len(found):
-        stop = _reach(found, parts, start)
-        table = _aligned(found[start:stop], parts[start:stop], rules) if stop - start >= 2 else None
+    while start < len(rows):
+        stop = _reach(rows, parts, start)
+        table = _aligned(rows[start:stop], parts[start:stop], rules) if stop - start >= 2 else None
         if table:
             yield start, stop, table
         start = stop if table else start + 1
@@ -183,53 +183,53 @@ def _largest(row: Sequence[Word]) -> float:
     return max(word.size for word in row)
 
 
-def _reach(found: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> int:
+def _reach(rows: Sequence[list[Word]], parts: Sequence[Cells], start: int) -> int:
     """The end of a run of rows with several parts; a row of one part goes with it where it continues a cell."""
     if len(parts[start]) < 2:
         return start + 1
     stop = last = start + 1
-    left, right = found[start][0].left, max(word.right for word in found[start])
+    left, right = rows[start][0].left, max(word.right for word in rows[start])
     columns = {round(part[0].left) for part in parts[start][1:]}
-    while stop < len(found):
-        row = found[stop]
-        if row[0].base - found[stop - 1][0].base > 3.0 * _largest(row):
+    while stop < len(rows):
+        row = rows[stop]
+        if row[0].base - rows[stop - 1][0].base > 3.0 * _largest(row):
             break
         if len(parts[stop]) > 1:
             last = stop + 1
             left, right = min(left, row[0].left), max(right, *(word.right for word in row))
             columns |= {round(part[0].left) for part in parts[stop][1:]}
-        elif any(abs(row[0].left - column) <= 2 for column in columns) and _follows(found, stop):
+        elif any(abs(row[0].left - column) <= 2 for column in columns) and _follows(rows, stop):
             pass  # it continues a cell
         elif row[-1].right - row[0].left > 0.6 * (right - left) or stop - last >= 3:
             break
         stop += 1
     tail = last
-    while tail < stop and found[tail][0].left > left + 5 and _follows(found, tail):
+    while tail < stop and rows[tail][0].left > left + 5 and _follows(rows, tail):
         tail += 1
     return tail
 
 
-def _follows(found: Sequence[list[Word]], number: int) -> bool:
+def _follows(rows: Sequence[list[Word]], number: int) -> bool:
     """Whether a row is close below the previous one."""
-    return found[number][0].base - found[number - 1][0].base < 1.35 * _largest(found[number])
+    return rows[number][0].base - rows[number - 1][0].base < 1.35 * _largest(rows[number])
 
 
-def _aligned(found: Sequence[list[Word]], parts: Sequence[Cells], rules: Sequence[Rule]) -> Table | None:
-    left = min(row[0].left for row in found)
-    right = max(word.right for row in found for word in row)
-    bases = [row[0].base for row in found]
+def _aligned(rows: Sequence[list[Word]], parts: Sequence[Cells], rules: Sequence[Rule]) -> Table | None:
+    left = min(row[0].left for row in rows)
+    right = max(word.right for row in rows for word in row)
+    bases = [row[0].base for row in rows]
     level = [r for r in rules if not r.upright and min(r.stop, right) - max(r.start, left) > 0.6 * (right - left)]
     inner = [r.at for r in level if bases[0] < r.at < bases[-1]]
     several = sum(1 for row in parts if len(row) > 1)
     columns = _columns(parts)
     if len(columns) < 2 or several < (2 if inner or len(columns) > 2 else 3) or _is_list(parts, columns):
         return None
-    cells = list(_merged(found, parts, columns))
+    cells = list(_merged(rows, parts, columns))
     ruled_off = sum(1 for base in bases if inner and base < inner[0])
     headers = _headers(cells)
     if ruled_off == 1 or (ruled_off and not headers and ruled_off < 3):
         headers = 1
-    return Table(cells, headers, left, found[0][0].top, right, bases[-1])
+    return Table(cells, headers, left, rows[0][0].top, right, bases[-1])
 
 
 def _columns(parts: Sequence[Cells]) -> list[tuple[float, float]]:
@@ -245,13 +245,13 @@ def _columns(parts: Sequence[Cells]) -> list[tuple[float, float]]:
 
 def _stretches(parts: Sequence[Sequence[Word]]) -> list[tuple[float, float]]:
     """The stretches that the parts of rows take, those that overlap as one."""
-    found: list[tuple[float, float]] = []
+    stretches: list[tuple[float, float]] = []
     for left, right in sorted((part[0].left, max(word.right for word in part)) for part in parts):
-        if found and left < found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], right))
+        if stretches and left < stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(stretches[-1][1], right))
         else:
-            found.append((left, right))
-    return found
+            stretches.append((left, right))
+    return stretches
 
 
 def _is_list(parts: Sequence[Cells], columns: Sequence[tuple[float, float]]) -> bool:
@@ -271,11 +271,11 @@ def _runs_on(row: Cells, cells: Cells) -> bool:
 
 
 def _merged(
-    found: Sequence[list[Word]], parts: Sequence[Cells], columns: Sequence[tuple[float, float]]
+    rows: Sequence[list[Word]], parts: Sequence[Cells], columns: Sequence[tuple[float, float]]
 ) -> Iterator[Cells]:
     """The rows of a table, with continuation lines merged into the row they continue."""
     starts = [left for left, _ in columns]
-    bases = [words[0].base for words in found]
+    bases = [words[0].base for words in rows]
     steps = [
         after - before for before, after, cells in zip(bases, bases[1:], parts[1:], strict=False) if len(cells) > 1
     ]
@@ -290,7 +290,7 @@ def _merged(
             cells[place] = [*cells[place], *part]
         closer = number > 0 and bases[number] - bases[number - 1] < 0.9 * usual
         alone = not cells[0] and (closer or len(words) == 1)
-        if row and (alone or _runs_on(row, cells)) and (closer or _follows(found, number)):
+        if row and (alone or _runs_on(row, cells)) and (closer or _follows(rows, number)):
             row = [[*before, *after] for before, after in zip(row, cells, strict=True)]
         else:
             if row:

@@ -142,45 +142,45 @@ def _breaks(frame: Frame, sizes: Floats, bold: Flags, gaps: Floats) -> Flags:
 
 
 def _among(codes: Ints, ranges: Sequence[tuple[int, int]]) -> Flags:
-    found = np.zeros(len(codes), np.bool_)
+    is_among = np.zeros(len(codes), np.bool_)
     if codes.max(initial=0) >= ranges[0][0]:
         for first, last in ranges:
-            found |= (codes >= first) & (codes <= last)
-    return found
+            is_among |= (codes >= first) & (codes <= last)
+    return is_among
 
 
 def rows(words: Sequence[Word]) -> list[list[Word]]:
     """Words on one baseline, rows top to bottom, each left to right; raised and lowered words join theirs."""
-    found: list[list[Word]] = []
+    found_rows: list[list[Word]] = []
     for word in sorted(words, key=lambda word: word.base):
-        row = found[-1] if found else None
+        row = found_rows[-1] if found_rows else None
         if row and abs(word.base - row[0].base) <= 0.2 * min(word.size, row[0].size):
             row.append(word)
         else:
-            found.append([word])
+            found_rows.append([word])
     sizes = [word.size for word in words]
-    found, small = _without_raised(found) if sizes and min(sizes) < RAISED * max(sizes) else (found, [])
+    found_rows, small = _without_raised(found_rows) if sizes and min(sizes) < RAISED * max(sizes) else (found_rows, [])
     for word in small:
-        _nearest(found, word).append(word)
-    return [sorted(row, key=lambda word: (word.left, word.start)) for row in found]
+        _nearest(found_rows, word).append(word)
+    return [sorted(row, key=lambda word: (word.left, word.start)) for row in found_rows]
 
 
-def _without_raised(found: list[list[Word]]) -> tuple[list[list[Word]], list[Word]]:
+def _without_raised(all_rows: list[list[Word]]) -> tuple[list[list[Word]], list[Word]]:
     """Rows without words that stand a little higher or lower than larger ones beside them, and those words."""
-    kept: list[list[Word]] = []
+    remaining: list[list[Word]] = []
     raised: list[Word] = []
-    for number, row in enumerate(found):
+    for number, row in enumerate(all_rows):
         smallest = min(word.size for word in row)
         neighbours = [
             near
-            for near in (*found[max(0, number - 2) : number], *found[number + 1 : number + 3])
+            for near in (*all_rows[max(0, number - 2) : number], *all_rows[number + 1 : number + 3])
             if any(RAISED * word.size > smallest for word in near)
         ]
         stay = [word for word in row if not any(_carries(other, word) for near in neighbours for other in near)]
         raised += [word for word in row if word not in stay] if len(stay) < len(row) else []
         if stay:
-            kept.append(stay)
-    return kept, raised
+            remaining.append(stay)
+    return remaining, raised
 
 
 def _carries(word: Word, raised: Word) -> bool:
@@ -192,14 +192,14 @@ def _carries(word: Word, raised: Word) -> bool:
     )
 
 
-def _nearest(found: list[list[Word]], raised: Word) -> list[Word]:
+def _nearest(candidates: list[list[Word]], raised: Word) -> list[Word]:
     """The row of the word that carries it."""
-    for row in found:
+    for row in candidates:
         if any(_carries(word, raised) for word in row):
             return row
-    found.append([raised])
-    found.sort(key=lambda row: row[0].base)
-    return next(row for row in found if row[0] is raised)
+    candidates.append([raised])
+    candidates.sort(key=lambda row: row[0].base)
+    return next(row for row in candidates if row[0] is raised)
 
 
 def segments(row: Sequence[Word], widest: float) -> Iterator[list[Word]]:

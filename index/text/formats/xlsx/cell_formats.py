@@ -107,7 +107,7 @@ def _pattern(section: str) -> Pattern:
     pattern = Pattern()
     for token in TOKEN.finditer(section):
         if bracket := token["bracket"]:
-            literal = found[1] if (found := CURRENCY.match(bracket)) else ""
+            literal = match[1] if (match := CURRENCY.match(bracket)) else ""
             pattern.elapsed |= ELAPSED.fullmatch(bracket) is not None
         elif token["date"]:
             pattern.dates += token["date"].lower()

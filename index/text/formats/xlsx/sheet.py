@@ -85,17 +85,17 @@ def read_strings(package: Package, part: str) -> list[str]:
 def unescaped(text: str) -> str:
     """`a_x000D_b` -> `a`, line feed, `b`: Office's escape for characters that XML does not allow."""
     if "_x" in text:
-        text = ESCAPE.sub(lambda found: chr(code) if not 0xD800 <= (code := int(found[1], 16)) < 0xE000 else "", text)
+        text = ESCAPE.sub(lambda match: chr(code) if not 0xD800 <= (code := int(match[1], 16)) < 0xE000 else "", text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def area(reference: str) -> Area | None:
     """`B2:D4` -> rows 1 to 3, columns 1 to 3; None if it is not a reference inside the sheet."""
-    found = RANGE.fullmatch(reference)
-    if found is None:
+    match = RANGE.fullmatch(reference)
+    if match is None:
         return None
-    top, left = int(found[2]) - 1, column(found[1])
-    bottom, right = (int(found[4]) - 1, column(found[3])) if found[3] else (top, left)
+    top, left = int(match[2]) - 1, column(match[1])
+    bottom, right = (int(match[4]) - 1, column(match[3])) if match[3] else (top, left)
     inside = 0 <= top <= bottom < MOST_ROWS and left <= right < MOST_COLUMNS
     return Area(top, left, bottom, right) if inside else None
 
@@ -183,17 +183,17 @@ class _SheetReader:
         if not raw:
             self.sheet.unknown += self.is_formula
             return
-        text = self._shown(raw)
+        text = self._displayed(raw)
         if text and not text.isspace():
             self.count += 1
             if self.count > MOST_CELLS:
                 raise UnpackedTooLarge(source=self.source, part=self.part, limit=MOST_CELLS, unit="cells")
             self.cells[self.column] = text
 
-    def _shown(self, raw: str) -> str:
+    def _displayed(self, raw: str) -> str:
         if self.kind == "s":
-            known = raw.isascii() and raw.isdigit() and int(raw) < len(self.values.strings)
-            return self.values.strings[int(raw)] if known else ""
+            is_shared_string = raw.isascii() and raw.isdigit() and int(raw) < len(self.values.strings)
+            return self.values.strings[int(raw)] if is_shared_string else ""
         if self.kind == "n":
             return self._number(raw)
         if self.kind == "b":
