@@ -150,8 +150,8 @@ def test_every_image_is_built_here_or_pinned_to_a_version(name: str) -> None:
 def test_no_secret_is_in_the_file() -> None:
     assert COMPOSE["secrets"] == {"minio": {"environment": "MINIO_PASSWORD"}}
     names = {name: value for each in SERVICES.values() for name, value in each.get("environment", {}).items()}
-    told = {name: value for name, value in names.items() if SECRET.search(name)}
-    assert told == {"MINIO_ROOT_PASSWORD_FILE": "/run/secrets/minio", "MINIO_ACCESS_KEY_ID": names["MINIO_ROOT_USER"]}
+    result = {name: value for name, value in names.items() if SECRET.search(name)}
+    assert result == {"MINIO_ROOT_PASSWORD_FILE": "/run/secrets/minio", "MINIO_ACCESS_KEY_ID": names["MINIO_ROOT_USER"]}
     assert "env_file" not in json.dumps(SERVICES)
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
     assert "/.env" in ignored  # where Compose looks for MINIO_PASSWORD

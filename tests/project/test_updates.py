@@ -74,9 +74,9 @@ class Updates(RuleBasedStateMachine):
     @precondition(lambda self: len(self.texts) > 100)
     @rule(kept=st.integers(0, 40))
     def delete_most(self, kept: int) -> None:
-        gone = sorted(self.texts)[kept:]
-        self.collection.writer.delete(gone)
-        for source in gone:
+        result = sorted(self.texts)[kept:]
+        self.collection.writer.delete(result)
+        for source in result:
             del self.texts[source]
 
     @rule()
@@ -121,9 +121,9 @@ class Updates(RuleBasedStateMachine):
     @precondition(lambda self: self.texts)
     @rule()
     def check(self) -> None:
-        (told,) = check(Path(self.folder.name))
-        assert told.findings == []
-        assert told.passages == len(self.texts)
+        (result,) = check(Path(self.folder.name))
+        assert result.findings == []
+        assert result.passages == len(self.texts)
 
 
 def matches(source: str, pattern: str) -> bool:

@@ -43,5 +43,5 @@ def test_braces_in_what_is_filled_in_are_ordinary_text(text: str) -> None:
 
 
 def test_braces_are_kept_as_they_are() -> None:
-    told = template(CHOOSE).messages(**VALUES | {"sentences": "1. {question} {kept.__class__} {0} {{x}}"})
-    assert "1. {question} {kept.__class__} {0} {{x}}" in told[1]["content"]
+    result = template(CHOOSE).messages(**VALUES | {"sentences": "1. {question} {kept.__class__} {0} {{x}}"})
+    assert "1. {question} {kept.__class__} {0} {{x}}" in result[1]["content"]

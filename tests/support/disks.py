@@ -14,19 +14,19 @@ SHIM = Path(__file__).with_name("disk.c")
 class Disk:
     """`state` is "", "full N" (N more bytes fit) or "read-only", for files under `folder`."""
 
-    def __init__(self, library: Path, folder: Path, told: Path) -> None:
+    def __init__(self, library: Path, folder: Path, state_file: Path) -> None:
         self.folder = folder
-        self.environment = {"LD_PRELOAD": str(library), "DISK_UNDER": str(folder), "DISK_STATE": str(told)}
-        self.told = told
+        self.environment = {"LD_PRELOAD": str(library), "DISK_UNDER": str(folder), "DISK_STATE": str(state_file)}
+        self.state_file = state_file
         self.state = ""
 
     @property
     def state(self) -> str:
-        return self.told.read_text()
+        return self.state_file.read_text()
 
     @state.setter
     def state(self, state: str) -> None:
-        self.told.write_text(state)
+        self.state_file.write_text(state)
 
 
 def compiled(folder: Path) -> Path:

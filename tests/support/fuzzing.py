@@ -27,8 +27,8 @@ def attacked(index: Path, log: Path) -> Iterator[str]:
     """The address of a running service. Raises AssertionError if it fails or logs complaints."""
     command = [*PINCITE, "serve", "--index", str(index), "--port", "0", "--log-format", "json"]
     with (
-        log.open("wb") as told,
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=told, text=True) as process,
+        log.open("wb") as result,
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=result, text=True) as process,
     ):
         assert process.stdout
         try:

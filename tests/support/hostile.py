@@ -667,8 +667,8 @@ def sources() -> Iterator[Case]:
         sent = request(b"PUT", f"/v1/documents/{source}".encode(), b"Content-Type: text/plain", body=b"Evil.")
         yield Case(f"put-{name}", (sent,), 422, "bad-source")
         if len(source) < 2000:
-            gone = request(b"DELETE", f"/v1/documents/{source}".encode())
-            yield Case(f"delete-{name}", (gone,), 404, "unknown-document")
+            response = request(b"DELETE", f"/v1/documents/{source}".encode())
+            yield Case(f"delete-{name}", (response,), 404, "unknown-document")
     for source in ("%ff", "%c0%ae%c0%ae/evil.txt", "%ed%a0%80", "a%c0%afb", "%e2%82"):
         sent = request(b"PUT", f"/v1/documents/{source}".encode(), body=b"Evil.")
         yield Case(f"put-{source[:9]}", (sent,), 400, "bad-path")
@@ -715,8 +715,8 @@ def conditions() -> Iterator[Case]:
         line = b"If-Match: " + match.encode()
         sent = request(b"PUT", b"/v1/documents/metals.md", line, body=b"Copper melts.")
         yield Case(f"put-if-match-{match[:9]}", (sent,), 412, "precondition-failed")
-        gone = request(b"DELETE", b"/v1/documents/metals.md", line)
-        yield Case(f"delete-if-match-{match[:9]}", (gone,), 412, "precondition-failed")
+        response = request(b"DELETE", b"/v1/documents/metals.md", line)
+        yield Case(f"delete-if-match-{match[:9]}", (response,), 412, "precondition-failed")
     new = request(b"PUT", b"/v1/documents/metals.md", b"If-None-Match: *", body=b"Copper melts.")
     yield Case("put-if-none-match", (new,), 412, "precondition-failed")
     absent = request(b"PUT", b"/v1/documents/absent.txt", b"If-Match: *", body=b"Copper melts.")

@@ -83,8 +83,8 @@ class Torture:
         self.given = index.with_name("given")
         self.given.mkdir()
 
-    def run(self, kills: int, told: Callable[[str, list[str]], object] = lambda *_: None) -> None:
-        """Kill the service `times` times; `told` gets the figures after each, and new violations."""
+    def run(self, kills: int, report: Callable[[str, list[str]], object] = lambda *_: None) -> None:
+        """Kill the service `times` times; `report` gets the figures after each, and new violations."""
         for number in range(kills):
             before = len(self.wrong)
             random = Random(f"{self.seed} {number}")  # noqa: S311  # the same run again, not a secret
@@ -93,7 +93,7 @@ class Torture:
                 self.verify(address)
                 self.until_killed(process, address, kind, random)
             self.kills[kind] += 1
-            told(self.summary(), self.wrong[before:])
+            report(self.summary(), self.wrong[before:])
         with self.serving() as (_, address):
             self.verify(address)
 
@@ -108,8 +108,8 @@ class Torture:
                 raise RuntimeError(self.log.read_text())
             self.restarts.append(time.monotonic() - started)
             yield process, found[1]
-        if "Traceback" in (told := self.log.read_text()) or " failed: " in told:
-            self.wrong.append(f"the service failed: {told[-2000:]}")
+        if "Traceback" in (result := self.log.read_text()) or " failed: " in result:
+            self.wrong.append(f"the service failed: {result[-2000:]}")
 
     @contextmanager
     def started(self, command: list[str], **where: object) -> Iterator[subprocess.Popen[str]]:

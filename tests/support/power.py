@@ -101,9 +101,9 @@ def lose_power(folder: Path, changes: int, points: int, seed: int) -> list[str]:
             for way, (names, data) in enumerate(LEFT):
                 left = Path(temporary, f"left{number}-{way}")
                 disk.leave(left, random, names, data)
-                told = expected.told(left)
-                wrong += [f"after call {number} with {names}, {data}: {each}" for each in told]
-                if told:
+                result = expected.told(left)
+                wrong += [f"after call {number} with {names}, {data}: {each}" for each in result]
+                if result:
                     shutil.copytree(left, folder / f"{left.name}-opened")
                 shutil.rmtree(left)
     return wrong

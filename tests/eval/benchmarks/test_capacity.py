@@ -51,7 +51,7 @@ def test_links_are_those_of_all_levels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("result", "expected"),
     [
         (size(2.2e9), "2.05 GiB"),
         (size(3e12), "2.7 TiB"),
@@ -60,5 +60,5 @@ def test_links_are_those_of_all_levels() -> None:
         (power(10**9), "10⁹"),
     ],
 )
-def test_numbers_are_told_in_three_figures(told: str, expected: str) -> None:
-    assert told == expected
+def test_numbers_are_told_in_three_figures(result: str, expected: str) -> None:
+    assert result == expected

@@ -48,8 +48,8 @@ def test_copies_make_an_index_that_is_whole(originals: Real, tmp_path: Path) -> 
     store.commit(list(Copies(originals, encoder.dimension).documents(105)), [], at=0.0)
     save_terms(place, store)
     save_vectors(place, store)
-    (told,) = check(tmp_path / "index")
-    assert (told.documents, told.passages, told.findings) == (-(-105 // PASSAGES), 105, [])
+    (result,) = check(tmp_path / "index")
+    assert (result.documents, result.passages, result.findings) == (-(-105 // PASSAGES), 105, [])
 
 
 def test_a_copy_is_near_its_original_and_says_other_things(originals: Real) -> None:

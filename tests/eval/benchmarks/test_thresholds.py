@@ -56,9 +56,9 @@ def test_relocated_citations_are_counted_by_what_became_of_their_sentence(index_
     contents = [searcher.content(each.number) for each in searcher.documents(None, searcher.document_count)]
     kept = relocated(contents, [inserted])
     assert kept.citations == kept.present >= kept.right > 0
-    gone = relocated(contents, [deleted, edited])
-    assert (gone.present, gone.right) == (0, 0)
-    assert gone.citations == 2 * kept.citations
+    result = relocated(contents, [deleted, edited])
+    assert (result.present, result.right) == (0, 0)
+    assert result.citations == 2 * kept.citations
 
 
 def test_a_threshold_of_relocation_moves_its_figures(index_folder: Path) -> None:

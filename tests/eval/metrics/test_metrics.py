@@ -167,8 +167,8 @@ def test_citation_precision_and_recall_count_sentences() -> None:
 def test_of_a_conflict_all_sides_are_cited() -> None:
     sides = [[citation(0, 0)], [citation(1, 1)]]
     assert citation_values(asked(BOB, ANN, evidence=((ANN, BOB),)), response(*sides), source_of)[1] == 0.5
-    told = response(*sides, status="conflicting")
-    assert citation_values(asked(BOB, ANN, evidence=((ANN, BOB),)), told, source_of) == (1.0, 1.0)
+    result = response(*sides, status="conflicting")
+    assert citation_values(asked(BOB, ANN, evidence=((ANN, BOB),)), result, source_of) == (1.0, 1.0)
 
 
 def test_nothing_cited_scores_nought() -> None:

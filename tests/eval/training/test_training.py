@@ -164,10 +164,10 @@ def test_sentences_of_a_document_are_put_in_their_order(tmp_path: Path) -> None:
          "answers": [{"text": text.split()[1], "start": text.index(text.split()[1])}]}
         for title, text in zip(titles, texts, strict=True)
     ]  # fmt: skip
-    left, came, other = examples_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
-    assert left.text == came.text == 'He came . Then "  he "  left .'
-    assert (left.right, came.right, other.right) == ([1], [0], [0])
-    assert came.text[slice(*came.answers[0])] == "came"
+    left, result, other = examples_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
+    assert left.text == result.text == 'He came . Then "  he "  left .'
+    assert (left.right, result.right, other.right) == ([1], [0], [0])
+    assert result.text[slice(*result.answers[0])] == "came"
     assert other.text == texts[2]
 
 

@@ -204,9 +204,9 @@ def test_bytes_come_back_as_they_were_put(store: Served, made: Callable[[str], s
         assert (record["bytes"], record["sha256"]) == (len(file), sha256(file).hexdigest())
         answer = client.get(f"/v1/files/{name}{where}", headers={"Range": "bytes=3-9"})
         assert (answer.status_code, answer.content) == (206, file[3:10])
-        told = client.get(f"/v1/texts/{name}{where}").json()
-        assert told["text"] == text[1:]
-        for each in told["sentences"]:
+        body = client.get(f"/v1/texts/{name}{where}").json()
+        assert body["text"] == text[1:]
+        for each in body["sentences"]:
             start, end = each["byte"]
             first, last = each["codepoint"]
             assert file[start:end].decode(encoding) == text[1:][first:last]
@@ -220,8 +220,8 @@ def test_a_citation_is_valid_moved_changed_or_deleted(store: Served, made: Calla
 
     def status() -> str:
         sent = {"citations": [citation], "collection": "verified"}
-        told: str = client.post("/v1/citations/verify", json=sent).json()["citations"][0]["status"]
-        return told
+        response: str = client.post("/v1/citations/verify", json=sent).json()["citations"][0]["status"]
+        return response
 
     assert status() == "valid"
     put(client, "keeper.txt", "A line before. The keeper lives there. The lamp was lit in 1911. It burns.", where)

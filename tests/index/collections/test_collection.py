@@ -51,8 +51,8 @@ def again(place: CollectionLayout) -> Collection:
     return Collection(place, Store(place.store), FakeEncoder())
 
 
-def put(collection: Collection, source: str, text: str, told: SenderMetadata = NO_METADATA) -> bool:
-    return collection.writer.put(source, text.encode(), told, lambda _: None)[1]
+def put(collection: Collection, source: str, text: str, metadata: SenderMetadata = NO_METADATA) -> bool:
+    return collection.writer.put(source, text.encode(), metadata, lambda _: None)[1]
 
 
 def found(collection: Collection, question: str) -> list[str]:
@@ -85,11 +85,11 @@ def test_a_question_in_flight_keeps_its_version_which_is_freed_when_it_is_done(c
     collection.writer.delete(["a.txt"])
     assert found(collection, "cats") == []
     assert [hit.passage.text for hit in old.search("cats", 5)] == ["Cats sleep."]
-    gone = weakref.ref(old)
+    result = weakref.ref(old)
     gc.disable()
     try:
         del old
-        assert gone() is None
+        assert result() is None
     finally:
         gc.enable()
 
@@ -117,12 +117,12 @@ def test_changes_that_come_together_are_made_together_and_each_is_judged_alone(c
     with ThreadPoolExecutor(8) as threads:
         with FileLock(collection.place.change_lock):  # the first waits for it, and the others for the first
             puts = [threads.submit(writer.commit_upload, new, lambda _: None) for new in ready]
-            gone = threads.submit(writer.delete, ["a.txt"])
+            result = threads.submit(writer.delete, ["a.txt"])
             missing = threads.submit(writer.delete, ["b.txt"])
             while len(writer.group.waiting) < len(ready) + 1:
                 time.sleep(0.01)
         assert [each.result()[1] for each in puts].count(True) == 3
-        gone.result()
+        result.result()
         with pytest.raises(DocumentNotFound):
             missing.result()
     assert [document.source for document in collection.searcher().documents(None, 9)] == ["1.txt", "2.txt", "3.txt"]

@@ -74,20 +74,20 @@ def test_a_collection_is_made_filled_and_dropped_over_http(client: TestClient[An
 def test_what_cannot_be_done_is_refused(
     client: TestClient[Any], method: str, path: str, content: bytes | None, status: int
 ) -> None:
-    told = client.request(method, path, content=content, headers={"Content-Type": "application/json"})
-    assert told.status_code == status, told.text
-    assert told.headers["content-type"] == "application/problem+json"
+    response = client.request(method, path, content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
     assert [each["name"] for each in client.get("/v1/collections").json()["collections"]] == ["default"]
 
 
 def test_another_encoder_for_a_collection_that_is_there_is_a_conflict(client: TestClient[Any], tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.safetensors").write_bytes(b"other weights")
-    told = client.put("/v1/collections/default", json={"encoder": str(tmp_path / "model")})
-    assert (told.status_code, told.json()["collection"]) == (409, "default")
+    response = client.put("/v1/collections/default", json={"encoder": str(tmp_path / "model")})
+    assert (response.status_code, response.json()["collection"]) == (409, "default")
     (tmp_path / "empty").mkdir()
-    told = client.put("/v1/collections/birds", json={"encoder": str(tmp_path / "empty")})
-    assert told.status_code == 422
+    response = client.put("/v1/collections/birds", json={"encoder": str(tmp_path / "empty")})
+    assert response.status_code == 422
 
 
 def test_a_writer_of_a_dropped_collection_touches_nothing(tmp_path: Path) -> None:

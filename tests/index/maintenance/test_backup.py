@@ -38,8 +38,8 @@ def test_a_backup_taken_under_writes_is_one_version_and_answers_when_restored(tm
         writing.join()
     for turn in range(5):
         assert {path.name for path in (tmp_path / f"copy{turn}/collections/default").iterdir()} == {"store.sqlite"}
-        (told,) = restore(tmp_path / f"copy{turn}", tmp_path / f"again{turn}")
-        assert told.findings == []
+        (result,) = restore(tmp_path / f"copy{turn}", tmp_path / f"again{turn}")
+        assert result.findings == []
         restored = again(Layout(tmp_path / f"again{turn}").collection("default"))
         races = [text for text in found(restored, "race round cat") if "race" in text]
         assert len(races) in (0, 2)
@@ -73,10 +73,10 @@ def test_the_commands_copy_uploads_and_the_encoder(
     assert run(["restore", str(tmp_path / "copy"), "--index", str(tmp_path / "again")]) == 0
     assert "default: 5 documents, " in capsys.readouterr().out
     assert run(["ask", "When does the ferry leave?", "--index", str(tmp_path / "again"), "--json"]) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert run(["ask", "When does the ferry leave?", "--index", str(index_folder), "--json"]) == 0
     assert (
-        told.split('"answers"')[1].split('"timings_ms"')[0]
+        output.split('"answers"')[1].split('"timings_ms"')[0]
         == capsys.readouterr().out.split('"answers"')[1].split('"timings_ms"')[0]
     )
     assert run(["restore", str(tmp_path / "copy"), "--index", str(tmp_path / "again")]) == 1

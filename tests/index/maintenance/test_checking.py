@@ -21,8 +21,8 @@ from tests.support.damage import TEXTS, again, cut, flip, found, made
 
 
 def checked(folder: Path, *, repair: bool = False) -> Checked:
-    (told,) = check(folder, repair=repair)
-    return told
+    (result,) = check(folder, repair=repair)
+    return result
 
 
 def change(store: Path, *queries: str) -> None:
@@ -38,7 +38,7 @@ def test_a_sound_index_has_no_findings(tmp_path: Path, index_folder: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "result"),
     [
         ("UPDATE content SET file = CAST(x'00' || substr(file, 2) AS BLOB) WHERE document = 1", "SHA-256"),
         ("UPDATE content SET file = CAST(file || 'x' AS BLOB) WHERE document = 1", "SHA-256"),
@@ -58,10 +58,10 @@ def test_a_sound_index_has_no_findings(tmp_path: Path, index_folder: Path) -> No
         ("INSERT INTO passage SELECT 99, 99, first, last, start, end, headings, key, vector FROM passage", "no parent"),
     ],
 )
-def test_whatever_is_changed_in_the_store_is_found(tmp_path: Path, damage: str, told: str) -> None:
+def test_whatever_is_changed_in_the_store_is_found(tmp_path: Path, damage: str, result: str) -> None:
     collection = made(tmp_path)
     change(collection.place.store, damage + (" LIMIT 1" if damage.startswith("INSERT") else ""))
-    assert told in " ".join(finding.what for finding in checked(tmp_path).findings)
+    assert result in " ".join(finding.what for finding in checked(tmp_path).findings)
 
 
 def test_a_store_of_another_index_and_a_torn_one_are_named(tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_the_command_tells_what_is_off_and_saves_what_can_be_read(
         collection.place.store, "UPDATE content SET file = CAST(x'00' || substr(file, 2) AS BLOB) WHERE document = 1"
     )
     assert run(["check", "--index", str(tmp_path / "index"), "--save-to", str(tmp_path / "saved")]) == 1
-    told = capsys.readouterr()
-    assert "cat.txt: its file does not match its SHA-256" in told.err
-    assert "2 documents written" in told.out
+    output = capsys.readouterr()
+    assert "cat.txt: its file does not match its SHA-256" in output.err
+    assert "2 documents written" in output.out
     assert (tmp_path / "saved/default/dog.txt").read_bytes() == TEXTS["dog.txt"].encode()
     assert run(["check", "--index", str(tmp_path / "none")]) == 1
     assert run(["check", "--index", str(tmp_path / "index"), "--collection", "other"]) == 1

@@ -55,7 +55,7 @@ from tests.support.fakes import FakeEncoder
 
 SECRET = "root:S3cret&word"  # noqa: S105  # of nothing
 LATER = RETENTION_SECONDS + 120
-TOLD = SenderMetadata()
+NO_METADATA = SenderMetadata()
 
 
 class Fresh(NamedTuple):
@@ -64,8 +64,8 @@ class Fresh(NamedTuple):
     engine: Engine
     bound: Bound
 
-    def put(self, source: str, text: str, told: SenderMetadata = TOLD) -> None:
-        self.bound.writer.put(source, text.encode(), told, lambda _: None)
+    def put(self, source: str, text: str, metadata: SenderMetadata = NO_METADATA) -> None:
+        self.bound.writer.put(source, text.encode(), metadata, lambda _: None)
 
     def found(self, question: str) -> list[str]:
         return [hit.passage.text for hit in self.bound.searcher(self.bound.state()).search(question, 100)]
@@ -352,12 +352,12 @@ def test_a_service_says_so_while_the_engine_is_away_and_answers_when_it_is_back(
         with monkeypatch.context() as patched:
             for name in ("READ_S", "WRITE_S"):
                 patched.setattr(milvus, name, 1)  # do not wait for retries
-            told = [
+            result = [
                 client.post("/v1/ask", json=asked),
                 client.put("/v1/documents/b.txt", content=b"Lost."),
                 client.get("/ready"),
             ]
-        for response in told:
+        for response in result:
             assert response.status_code == 503, response.text
             assert response.json()["type"] == "urn:pincite:problem:store-unavailable"
             assert int(response.headers["retry-after"]) > 0
@@ -387,9 +387,9 @@ def test_what_the_engine_refuses_is_told_as_its_refusal(engine: Engine) -> None:
 def test_what_a_store_does_by_means_of_its_own_is_said(tmp_path: Path) -> None:
     store = ["--store", f"milvus+file:{tmp_path / 'data'}", "--index", tmp_path / "index"]
     for arguments in (["backup", tmp_path / "copy"], ["restore", tmp_path], ["check", "--save-to", tmp_path / "out"]):
-        told = pincite(*arguments, *store)
-        assert told.returncode == 2
-        assert "works on index folders only" in told.stderr
+        result = pincite(*arguments, *store)
+        assert result.returncode == 2
+        assert "works on index folders only" in result.stderr
     assert pincite("list", "--store", "milvus:nowhere").returncode == 2
     assert not (tmp_path / "data").exists()
 
@@ -401,8 +401,8 @@ def test_commands_work_on_a_store(tmp_path: Path, exported: Path, documents: Pat
     built = pincite("build", documents, env=env)
     assert built.returncode == 0, built.stderr
     assert "Documents: 5 (5 added" in built.stdout
-    told = pincite("ask", "When does the ferry leave?", env=env)
-    assert "7:40" in told.stdout
+    result = pincite("ask", "When does the ferry leave?", env=env)
+    assert "7:40" in result.stdout
     assert pincite("delete", "metals.md", env=env).stdout == "Deleted: 1\n"
     assert "metals.md" not in pincite("list", env=env).stdout
     checked = pincite("check", env=env)
@@ -420,8 +420,8 @@ backend = open_backend(Path({str(index_folder)!r}))
 backend.open("default").searcher().search("ferry", 3)
 print([name for name in ("pymilvus", "milvus_lite", "grpc", "pyarrow") if name in sys.modules])
 """
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.stdout == "[]\n", told.stderr
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout == "[]\n", process.stderr
 
 
 # ---- memory limits

@@ -91,8 +91,8 @@ def test_many_small_updates_leave_few_parts_that_hold_everything() -> None:
     vectors = unit_vectors(300)
     index = VectorIndex.of(DIMENSION)
     for number in range(300):
-        gone = np.array([number - 3]) if number % 5 == 4 else np.empty(0, np.int64)
-        index = index.updated(gone, [(np.array([number]), vectors[number : number + 1])])
+        result = np.array([number - 3]) if number % 5 == 4 else np.empty(0, np.int64)
+        index = index.updated(result, [(np.array([number]), vectors[number : number + 1])])
     kept = np.array([number for number in range(300) if number % 5 != 1])
     assert np.array_equal(index.numbers, kept)
     assert index.count == len(kept)
@@ -109,11 +109,11 @@ def test_a_saved_base_finds_what_brute_force_finds_after_updates_and_under_filte
     vectors = unit_vectors(n + 200)
     numbers = np.sort(random.choice(5 * n, n + 200, replace=False)) + 1
     base, added = slice(0, n), slice(n, n + 200)
-    gone = np.sort(random.choice(numbers, n // 10, replace=False))
+    result = np.sort(random.choice(numbers, n // 10, replace=False))
     index = saved(tmp_path, numbers[base], vectors[base])
     assert bool(index.dense.lists) == (n > 500)
-    index = index.updated(np.empty(0, np.int64), [(numbers[added], vectors[added])]).updated(gone, [])
-    there = ~np.isin(numbers, gone)
+    index = index.updated(np.empty(0, np.int64), [(numbers[added], vectors[added])]).updated(result, [])
+    there = ~np.isin(numbers, result)
     assert np.array_equal(index.numbers, numbers[there])
     assert index.count == there.sum()
 
@@ -138,15 +138,15 @@ def test_a_saved_base_finds_what_brute_force_finds_after_updates_and_under_filte
 def test_the_recall_that_is_told_is_what_brute_force_measures(tmp_path: Path, lists_from_500: None) -> None:
     numbers, vectors = np.arange(1, 4001), unit_vectors(4000)
     index = saved(tmp_path, numbers, vectors)
-    told = index.dense
-    assert (told.count, told.last) == (4000, 4000)
-    assert 1 < told.probed < told.lists
-    assert told.recall >= 0.98
+    result = index.dense
+    assert (result.count, result.last) == (4000, 4000)
+    assert 1 < result.probed < result.lists
+    assert result.recall >= 0.98
     measured = []
     for query in between(vectors.astype(np.float32)):  # it was trained on all vectors
         best = brute_force(numbers, vectors, query, DEEP)
         measured.append(np.mean([cosine >= best[-1][1] - 1e-6 for _, cosine in index.search(query, DEEP)]))
-    assert told.recall == pytest.approx(np.mean(measured), abs=0.002)
+    assert result.recall == pytest.approx(np.mean(measured), abs=0.002)
 
 
 @pytest.mark.parametrize("n", [400, 1500])
@@ -162,9 +162,9 @@ def test_the_same_vectors_give_the_same_file(n: int, tmp_path: Path, lists_from_
 
 def test_equal_passages_do_not_spoil_the_measurement(tmp_path: Path, lists_from_500: None) -> None:
     vectors = np.repeat(unit_vectors(40), 25, axis=0)
-    told = saved(tmp_path, np.arange(1000), vectors).dense
-    assert told.recall >= 0.98
-    assert told.probed < told.lists
+    result = saved(tmp_path, np.arange(1000), vectors).dense
+    assert result.recall >= 0.98
+    assert result.probed < result.lists
 
 
 @pytest.mark.parametrize("n", [400, 1500])
@@ -202,19 +202,19 @@ def test_a_file_of_another_dimension_or_another_record_is_not_opened(tmp_path: P
     import msgspec
 
     path = tmp_path / "vectors.1.faiss"
-    told = saved(tmp_path, np.arange(600), unit_vectors(600)).dense
+    result = saved(tmp_path, np.arange(600), unit_vectors(600)).dense
     assert VectorIndex.open(path, DIMENSION + 1) is None
     whole = path.read_bytes()
     for record in (
         b"",
         b"{",
         msgspec.json.encode(Dense(600, 599)),
-        msgspec.json.encode(Dense(599, 599, told.lists, told.probed)),
-        msgspec.json.encode(Dense(600, 599, told.lists + 1, told.probed)),
+        msgspec.json.encode(Dense(599, 599, result.lists, result.probed)),
+        msgspec.json.encode(Dense(600, 599, result.lists + 1, result.probed)),
     ):
         path.write_bytes(whole)
         seal(path, record)
         assert VectorIndex.open(path, DIMENSION) is None
     path.write_bytes(whole)
-    seal(path, msgspec.json.encode(told))
+    seal(path, msgspec.json.encode(result))
     assert VectorIndex.open(path, DIMENSION) is not None

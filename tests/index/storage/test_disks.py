@@ -116,11 +116,11 @@ while True:
 
 
 def test_a_change_is_made_and_seen_or_refused_and_not_wherever_the_room_ends(disk: Disk) -> None:
-    program = [sys.executable, "-c", SQUEEZED, str(disk.folder / "small"), str(disk.told)]
+    program = [sys.executable, "-c", SQUEEZED, str(disk.folder / "small"), str(disk.state_file)]
     environment = os.environ | disk.environment
-    told = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr
-    assert int(told.stdout) > 10
+    process = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert int(process.stdout) > 10
     assert [each.findings for each in check(disk.folder / "small")] == [[]]
 
 
@@ -154,10 +154,12 @@ def test_commands_that_write_say_in_one_line_that_they_cannot(disk: Disk, tmp_pa
     for state in ("full 0", "full 20000", "read-only"):
         disk.state = state
         for command in commands:
-            told = pincite(*command, env=disk.environment)
-            assert told.returncode == 1, (command, told.stdout, told.stderr)
-            assert told.stderr.startswith("pincite: The disk" if "full" in state else "pincite: The index"), told.stderr
-            assert told.stderr.count("\n") == 1, told.stderr
+            result = pincite(*command, env=disk.environment)
+            assert result.returncode == 1, (command, result.stdout, result.stderr)
+            assert result.stderr.startswith("pincite: The disk" if "full" in state else "pincite: The index"), (
+                result.stderr
+            )
+            assert result.stderr.count("\n") == 1, result.stderr
         assert not (disk.folder / "copy").exists()
         disk.state = ""
         assert [each.findings for each in check(index)] == [[]]
@@ -176,14 +178,14 @@ def test_an_index_that_is_read_only_is_asked_listed_checked_and_served(disk: Dis
     usual = pincite("ask", "When does the ferry leave?", "--index", index)
     assert usual.returncode == 0
     disk.state = "read-only"
-    told = pincite("ask", "When does the ferry leave?", "--index", index, env=disk.environment)
-    assert (told.returncode, told.stdout, told.stderr) == (0, usual.stdout, "")
+    result = pincite("ask", "When does the ferry leave?", "--index", index, env=disk.environment)
+    assert (result.returncode, result.stdout, result.stderr) == (0, usual.stdout, "")
     for command in ("list", "check"):
-        told = pincite(command, "--index", index, env=disk.environment)
-        assert (told.returncode, told.stderr) == (0, "")
-    told = pincite("delete", "metals.md", "--index", index, env=disk.environment)
-    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
-    assert "is not writable" in told.stderr
+        result = pincite(command, "--index", index, env=disk.environment)
+        assert (result.returncode, result.stderr) == (0, "")
+    result = pincite("delete", "metals.md", "--index", index, env=disk.environment)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "is not writable" in result.stderr
 
 
 def test_a_service_of_a_read_only_index_answers_and_refuses_changes(
@@ -204,8 +206,8 @@ def test_what_must_be_derived_first_needs_a_disk_that_takes_it(disk: Disk, state
     index = disk.folder / "index"
     shutil.rmtree(index / "collections/default/terms")
     disk.state = state
-    told = pincite("serve", "--index", index, "--port", "0", env=disk.environment)
-    assert (told.returncode, told.stdout, told.stderr.count("\n")) == (1, "", 1), told.stderr
-    assert "free some space" in told.stderr if "full" in state else "is not writable" in told.stderr
+    result = pincite("serve", "--index", index, "--port", "0", env=disk.environment)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1), result.stderr
+    assert "free some space" in result.stderr if "full" in state else "is not writable" in result.stderr
     disk.state = ""
     assert pincite("ask", "When does the ferry leave?", "--index", index, env=disk.environment).returncode == 0

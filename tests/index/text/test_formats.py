@@ -178,7 +178,7 @@ def test_hostile_markdown_is_read_like_any_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told", "media_type"),
+    ("source", "declared", "media_type"),
     [
         ("a.txt", None, "text/plain"),
         ("LICENSE", None, "text/plain"),
@@ -190,16 +190,16 @@ def test_hostile_markdown_is_read_like_any_other(name: str) -> None:
         ("a.txt", "Text/Markdown", "text/markdown"),
     ],
 )
-def test_the_media_type_wins_over_the_extension(source: str, told: str | None, media_type: str) -> None:
-    assert extract(b"# A", source, told).media_type == media_type
+def test_the_media_type_wins_over_the_extension(source: str, declared: str | None, media_type: str) -> None:
+    assert extract(b"# A", source, declared).media_type == media_type
 
 
 @pytest.mark.parametrize(
-    ("source", "told"), [("a.DOC", None), ("a.rtf", None), ("a.txt", "application/msword"), ("a", "image/png")]
+    ("source", "declared"), [("a.DOC", None), ("a.rtf", None), ("a.txt", "application/msword"), ("a", "image/png")]
 )
-def test_a_format_not_read_is_refused_by_name(source: str, told: str | None) -> None:
+def test_a_format_not_read_is_refused_by_name(source: str, declared: str | None) -> None:
     with pytest.raises(FormatNotRead, match=source):
-        extract(b"text", source, told)
+        extract(b"text", source, declared)
 
 
 def test_a_binary_file_with_any_other_name_is_refused() -> None:

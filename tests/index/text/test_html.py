@@ -96,11 +96,11 @@ def test_any_part_of_any_page_is_what_its_bytes_say(markup: str, encoding: str, 
         start = data.draw(st.integers(block.span.start, block.span.end))
         span = Span(start, data.draw(st.integers(start, block.span.end)))
         quote = extracted.text[slice(*span)]
-        given_back = rejoined(file, extracted.encoding, map_of(extracted), span)
+        result = rejoined(file, extracted.encoding, map_of(extracted), span)
         # A cut inside an entity of two characters takes it whole; tabs between cells and <br> stand for no bytes.
-        assert "".join(quote.split()) in "".join(given_back.split())
+        assert "".join(quote.split()) in "".join(result.split())
         if span == block.span and block.kind not in ("row", "header") and "\n" not in quote and "br>" not in markup:
-            assert given_back == quote
+            assert result == quote
 
 
 @pytest.mark.parametrize("encoding", WORDS)

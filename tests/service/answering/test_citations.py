@@ -34,8 +34,8 @@ def verified(client: httpx.Client, *citations: object) -> list[dict[str, Any]]:
     response = client.post(VERIFY, json={"citations": citations})
     assert response.status_code == 200, response.text
     assert response.headers["cache-control"] == "no-store"
-    told: list[dict[str, Any]] = response.json()["citations"]
-    return told
+    body: list[dict[str, Any]] = response.json()["citations"]
+    return body
 
 
 def test_a_citation_is_followed_through_the_changes_of_its_document(index_folder: Path, tmp_path: Path) -> None:
@@ -49,9 +49,9 @@ def test_a_citation_is_followed_through_the_changes_of_its_document(index_folder
         assert verified(client, sent) == [{"status": "valid", "citation": sent}]
         changed = f"Timetable 🙂.\r\n\r\n{text}"
         client.put(path, content=changed.encode("utf-16")).raise_for_status()
-        (told,) = verified(client, sent)
-        now = told["citation"]
-        assert told["status"] == "moved"
+        (result,) = verified(client, sent)
+        now = result["citation"]
+        assert result["status"] == "moved"
         assert now["quote"]["exact"] == sent["quote"]["exact"]
         file = client.get(f"/v1/files/harbour/ferry.txt?sha256={now['sha256']}").content
         assert file[slice(*now["range"]["byte"])].decode(now["encoding"]) == sent["quote"]["exact"]
@@ -73,21 +73,21 @@ def test_a_citation_of_another_version_of_the_service_is_taken(client: TestClien
     quote, where = {"exact": sent["quote"]["exact"]}, {"codepoint": sent["range"]["codepoint"]}
     older = {"source": sent["source"], "sha256": sent["sha256"].upper(), "range": where, "quote": quote}
     unknown = MINIMAL | {"range": {"codepoint": [-1, 10**30]}}
-    told = verified(client, newer, older, unknown)
-    assert told[:2] == [{"status": "valid", "citation": sent}] * 2
-    assert told[2] == {"status": "deleted", "citation": None}
+    result = verified(client, newer, older, unknown)
+    assert result[:2] == [{"status": "valid", "citation": sent}] * 2
+    assert result[2] == {"status": "deleted", "citation": None}
 
 
 def test_as_many_citations_as_the_contract_allows_are_taken(client: TestClient[Any]) -> None:
     sent = client.post("/v1/ask", json=QUESTION).json()["answers"][0]["citations"][0]
     assert verified(client, *[sent] * 1000) == [{"status": "valid", "citation": sent}] * 1000
     assert client.post(VERIFY, json={"citations": []}).json()["citations"] == []
-    told = client.post(VERIFY, json={"citations": [sent] * 1001})
-    assert told.status_code == 422
-    assert told.json()["field"] == "citations"
-    assert (told.json()["length"], told.json()["maximum"]) == (1001, 1000)
-    told = client.post(VERIFY, json={"citations": [MINIMAL | {"also": [MINIMAL] * 10_000}]})
-    assert (told.status_code, told.json()["length"], told.json()["maximum"]) == (422, 10_001, 10_000)
+    response = client.post(VERIFY, json={"citations": [sent] * 1001})
+    assert response.status_code == 422
+    assert response.json()["field"] == "citations"
+    assert (response.json()["length"], response.json()["maximum"]) == (1001, 1000)
+    response = client.post(VERIFY, json={"citations": [MINIMAL | {"also": [MINIMAL] * 10_000}]})
+    assert (response.status_code, response.json()["length"], response.json()["maximum"]) == (422, 10_001, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_a_body_that_does_not_fit_is_refused(
     client: TestClient[Any], body: object, status: int, name: str, field: str | None
 ) -> None:
     response = client.post(VERIFY, json=body)
-    told = response.json()
-    assert (response.status_code, told["type"]) == (status, f"urn:pincite:problem:{name}")
-    assert told.get("field") == field
+    result = response.json()
+    assert (response.status_code, result["type"]) == (status, f"urn:pincite:problem:{name}")
+    assert result.get("field") == field
 
 
 def test_what_is_nested_without_end_or_given_twice_is_refused(client: TestClient[Any]) -> None:
@@ -127,5 +127,5 @@ def test_what_is_nested_without_end_or_given_twice_is_refused(client: TestClient
     nested = '{"citations": [' + f'{start}, "also": [' * 50_000
     twice = '{"citations": [' + start + ', "source": "b.txt"}]}'
     for body, name in ((nested, "malformed-json"), (twice, "repeated-field")):
-        told = client.post(VERIFY, content=body, headers=headers)
-        assert (told.status_code, told.json()["type"]) == (400, f"urn:pincite:problem:{name}")
+        response = client.post(VERIFY, content=body, headers=headers)
+        assert (response.status_code, response.json()["type"]) == (400, f"urn:pincite:problem:{name}")

@@ -32,10 +32,10 @@ def test_about_half_of_the_pairs_are_compatible(pairs: list[Labelled]) -> None:
 
 
 def test_nine_of_ten_conflicts_told_are_there_and_most_are_found(pairs: list[Labelled]) -> None:
-    told = {pair.id for pair in pairs if conflict(pair.question, pair.first, pair.second)}
+    result = {pair.id for pair in pairs if conflict(pair.question, pair.first, pair.second)}
     labelled = {pair.id for pair in pairs if pair.conflicting}
-    assert len(told & labelled) / len(told) >= 0.9
-    assert len(told & labelled) / len(labelled) >= 0.8
+    assert len(result & labelled) / len(result) >= 0.9
+    assert len(result & labelled) / len(labelled) >= 0.8
 
 
 def test_a_conflict_does_not_depend_on_which_answer_comes_first(pairs: list[Labelled]) -> None:
@@ -131,7 +131,7 @@ class Pair(msgspec.Struct, frozen=True):
 
 def test_between_documents_nine_of_ten_conflicts_told_are_there() -> None:
     lines = (DATA / "documents.jsonl").read_bytes().splitlines()
-    told = [
+    result = [
         pair.conflicting
         for pair in (msgspec.json.decode(line, type=Pair) for line in lines)
         if conflict(
@@ -140,5 +140,5 @@ def test_between_documents_nine_of_ten_conflicts_told_are_there() -> None:
             Statement(pair.second.quote, pair.second.answer),
         )
     ]
-    assert len(told) >= 5
-    assert sum(told) / len(told) >= 0.9
+    assert len(result) >= 5
+    assert sum(result) / len(result) >= 0.9

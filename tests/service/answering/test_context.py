@@ -35,14 +35,14 @@ def client(seeds_index: Path) -> Iterator[TestClient[Any]]:
 def packed(client: TestClient[Any], most: int, question: str = ASKED, **options: object) -> dict[str, Any]:
     response = client.post("/v1/context", json={"question": question, "max_tokens": most, **options})
     assert response.status_code == 200, response.text
-    told: dict[str, Any] = response.json()
-    return told
+    body: dict[str, Any] = response.json()
+    return body
 
 
-def sound(told: dict[str, Any], most: int) -> None:
+def sound(result: dict[str, Any], most: int) -> None:
     """Check the budget, the token count, and that every mark cites the bytes behind it."""
-    context, citations = told["context"], told["citations"]
-    assert told["tokens"] == len(ORACLE.encode_ordinary(context)) <= most
+    context, citations = result["context"], result["citations"]
+    assert result["tokens"] == len(ORACLE.encode_ordinary(context)) <= most
     assert context == "\n\n".join(f"{each['mark']} {each['quote']['exact']}" for each in citations)
     sentences = []
     for each in citations:
@@ -65,12 +65,12 @@ def test_a_context_is_sound_whatever_the_budget(client: TestClient[Any], most: i
 
 def test_the_best_passage_of_a_search_is_the_first_that_is_packed(client: TestClient[Any]) -> None:
     best = client.post("/v1/search", json={"query": ASKED, "top_k": 1}).json()["passages"][0]
-    told = packed(client, len(ORACLE.encode_ordinary(f"[1] {best['text']}")))
-    (citation,) = told["citations"]
+    result = packed(client, len(ORACLE.encode_ordinary(f"[1] {best['text']}")))
+    (citation,) = result["citations"]
     assert (citation["mark"], citation["source"]) == ("[1]", best["source"])
     assert citation["range"] == best["range"]
-    assert told["left_out"] > 0
-    less = packed(client, told["tokens"] - 1)
+    assert result["left_out"] > 0
+    less = packed(client, result["tokens"] - 1)
     assert less["citations"][0]["sentences"]["last"] < citation["sentences"]["last"]  # cut at a sentence
     assert best["text"].startswith(less["citations"][0]["quote"]["exact"])
 
@@ -96,28 +96,28 @@ def holds(citation: dict[str, Any], passage: dict[str, Any]) -> bool:
 
 
 def test_where_not_one_sentence_fits_the_context_is_empty(client: TestClient[Any]) -> None:
-    told = packed(client, 1)
-    assert (told["context"], told["tokens"], told["citations"]) == ("", 0, [])
-    assert told["left_out"] > 0
+    result = packed(client, 1)
+    assert (result["context"], result["tokens"], result["citations"]) == ("", 0, [])
+    assert result["left_out"] > 0
 
 
 def test_a_citation_of_a_context_can_be_verified(client: TestClient[Any]) -> None:
     citations = packed(client, 500)["citations"]
-    told = client.post("/v1/citations/verify", json={"citations": citations}).json()["citations"]
-    assert [each["status"] for each in told] == ["valid"] * len(citations)
+    body = client.post("/v1/citations/verify", json={"citations": citations}).json()["citations"]
+    assert [each["status"] for each in body] == ["valid"] * len(citations)
 
 
 def test_only_the_documents_that_were_named_are_packed(client: TestClient[Any]) -> None:
-    told = packed(client, 2000, sources=["places/**"])
-    assert {each["source"].partition("/")[0] for each in told["citations"]} == {"places"}
+    result = packed(client, 2000, sources=["places/**"])
+    assert {each["source"].partition("/")[0] for each in result["citations"]} == {"places"}
     assert packed(client, 2000, sources=["nowhere/**"])["context"] == ""
 
 
 def test_the_same_question_gets_the_same_context(client: TestClient[Any]) -> None:
     one, other = packed(client, 700), packed(client, 700)
-    for told in (one, other):
-        assert re.fullmatch(r"[0-9a-f-]{36}", told.pop("request_id"))
-        assert told.pop("timings_ms").keys() == {"retrieve", "total"}
+    for result in (one, other):
+        assert re.fullmatch(r"[0-9a-f-]{36}", result.pop("request_id"))
+        assert result.pop("timings_ms").keys() == {"retrieve", "total"}
     assert one == other
 
 
@@ -150,9 +150,9 @@ def test_what_cannot_be_packed_is_refused(
 
 def test_the_problem_names_the_encodings_that_there_are(client: TestClient[Any]) -> None:
     response = client.post("/v1/context", json={"question": ASKED, "max_tokens": 100, "encoding": "o200k_base"})
-    told = response.json()
-    assert (told["encoding"], told["known"]) == ("o200k_base", "cl100k_base")
-    assert "cl100k_base" in told["detail"]
+    body = response.json()
+    assert (body["encoding"], body["known"]) == ("o200k_base", "cl100k_base")
+    assert "cl100k_base" in body["detail"]
 
 
 def test_a_budget_must_be_given(client: TestClient[Any]) -> None:

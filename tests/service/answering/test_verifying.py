@@ -104,7 +104,7 @@ class Outcome(NamedTuple):
     case: Case
     sentence: Sentence
     place: tuple[int, int] | None
-    told: Verified
+    result: Verified
 
 
 @pytest.fixture(scope="module")
@@ -122,22 +122,22 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> list[Outcome]:
         now = dict(places(each.after, each.newline))
         whole = [(s, numbers[Span(*place)]) for s, place in places(each.before) if place in numbers]
         citations = [cite_span(content, number, number, content.sentences[number]) for _, number in whole]
-        told = verify(after, [given(citation) for citation in citations])
-        for citation, verified in zip(citations, told, strict=True):
+        result = verify(after, [given(citation) for citation in citations])
+        for citation, verified in zip(citations, result, strict=True):
             check(after, citation, verified)
-        found += [Outcome(each, s, now.get(s), verified) for (s, _), verified in zip(whole, told, strict=True)]
+        found += [Outcome(each, s, now.get(s), verified) for (s, _), verified in zip(whole, result, strict=True)]
     return found
 
 
-def check(searcher: Searcher, sent: Citation, told: Verified) -> None:
+def check(searcher: Searcher, sent: Citation, result: Verified) -> None:
     """`valid` only for the same bytes. The current file, sliced in each unit, is the quote, in whole sentences."""
-    if told.citation is None:
-        assert told.status in ("changed", "deleted")
+    if result.citation is None:
+        assert result.status in ("changed", "deleted")
         return
-    now, quote = told.citation, sent.quote.exact
+    now, quote = result.citation, sent.quote.exact
     file, where = searcher.file(now.source), now.range
     assert sha256(file).hexdigest() == now.sha256
-    assert (told.status == "valid") == (now.source == sent.source and now.sha256 == sent.sha256)
+    assert (result.status == "valid") == (now.source == sent.source and now.sha256 == sent.sha256)
     assert where.byte is not None
     text = file.decode(now.encoding).removeprefix("\ufeff")
     assert now.quote.exact == text[slice(*where.codepoint)] == quote
@@ -148,13 +148,13 @@ def check(searcher: Searcher, sent: Citation, told: Verified) -> None:
 
 
 def stands(outcome: Outcome) -> bool:
-    return outcome.told.citation is not None and outcome.told.citation.range.codepoint == outcome.place
+    return outcome.result.citation is not None and outcome.result.citation.range.codepoint == outcome.place
 
 
 def test_what_only_moved_is_found_where_it_went(outcomes: list[Outcome]) -> None:
     moved = [each for each in outcomes if each.case.change in MOVED and each.place]
     right = sum(stands(each) for each in moved)
-    elsewhere = sum(each.told.citation is not None and not stands(each) for each in moved)
+    elsewhere = sum(each.result.citation is not None and not stands(each) for each in moved)
     assert len(moved) > 8000
     assert right >= 0.995 * len(moved)
     assert elsewhere <= 0.0005 * len(moved)  # an equal sentence, with an equal context as far as it is recorded
@@ -163,14 +163,14 @@ def test_what_only_moved_is_found_where_it_went(outcomes: list[Outcome]) -> None
 def test_an_edited_sentence_is_changed_even_if_its_like_stands_elsewhere(outcomes: list[Outcome]) -> None:
     edited = [each for each in outcomes if each.case.change in EDITED and each.place is None]
     assert len(edited) > 150
-    assert {each.told.status for each in edited} == {"changed"}
+    assert {each.result.status for each in edited} == {"changed"}
 
 
 def test_neither_copies_nor_edited_neighbours_hide_a_sentence(outcomes: list[Outcome]) -> None:
     for change in ("duplicate_sentence", "duplicate_paragraph", "edit_neighbours", *EDITED):
         kept = [each for each in outcomes if each.case.change == change and each.place]
         assert len(kept) > 800
-        assert sum(each.told.status == "moved" for each in kept) >= 0.98 * len(kept), change
+        assert sum(each.result.status == "moved" for each in kept) >= 0.98 * len(kept), change
 
 
 # ---- changes of files, and false citations
@@ -207,7 +207,7 @@ def cited(searcher: Searcher, source: str, quote: str) -> Citation:
     raise AssertionError(quote)
 
 
-def told(before: Searcher, after: Searcher, quote: str, source: str = "a.txt") -> Verified:
+def verified(before: Searcher, after: Searcher, quote: str, source: str = "a.txt") -> Verified:
     sent = cited(before, source, quote)
     (verified,) = verify(after, [given(sent)])
     check(after, sent, verified)
@@ -229,7 +229,7 @@ def test_what_happens_to_a_file(versions: Versions) -> None:
     quote = "The ferry leaves Aldhaven at 7:40 each morning."
 
     def status(**files: str | bytes) -> tuple[str, str | None]:
-        found = told(before, versions.of(**files), quote)
+        found = verified(before, versions.of(**files), quote)
         return found.status, found.citation.source if found.citation else None
 
     assert status(a=FERRY, c=FERRY) == ("valid", "a.txt")
@@ -258,20 +258,20 @@ def test_what_happens_to_a_file(versions: Versions) -> None:
 )
 def test_a_sentence_that_says_more_or_otherwise_is_changed(versions: Versions, after: str) -> None:
     quote = "The ferry leaves Aldhaven at 7:40 each morning."
-    assert told(versions.of(a=FERRY), versions.of(a=after), quote).status == "changed"
+    assert verified(versions.of(a=FERRY), versions.of(a=after), quote).status == "changed"
 
 
 def test_another_answer_to_another_question_is_not_the_one_that_was_cited(versions: Versions) -> None:
     before = versions.of(a="Are dogs allowed on the boat?\n\nYes.\n\nAre bicycles allowed on the boat?\n\nNo.\n")
     after = versions.of(a="Are dogs allowed on the boat?\n\nNo.\n\nAre bicycles allowed on the boat?\n\nYes.\n")
-    assert told(before, after, "Yes.").status == "changed"
+    assert verified(before, after, "Yes.").status == "changed"
 
 
 def test_of_equal_sentences_the_one_in_its_context_is_found(versions: Versions) -> None:
     regions = ["The north sold little. Sales were flat. Snow fell.", "The south sold more. Sales were flat. Sun shone."]
     before = versions.of(a="\n\n".join(regions))
     after = versions.of(a="\n\n".join(["Preface.", *reversed(regions)]))
-    found = told(before, after, "Sales were flat.")
+    found = verified(before, after, "Sales were flat.")
     assert found.citation is not None
     assert found.citation.quote.prefix.endswith("The north sold little. ")
 
@@ -279,8 +279,8 @@ def test_of_equal_sentences_the_one_in_its_context_is_found(versions: Versions) 
 def test_line_breaks_inside_a_quote_are_part_of_it(versions: Versions) -> None:
     line = "The ferry leaves Aldhaven at 7:40 each morning from the\nold pier. It returns at noon.\n"
     before, after = versions.of(a=line), versions.of(a=line.replace("\n", "\r\n"))
-    assert told(before, after, line[: line.index(" It")]).status == "changed"
-    assert told(before, after, "It returns at noon.").status == "moved"
+    assert verified(before, after, line[: line.index(" It")]).status == "changed"
+    assert verified(before, after, "It returns at noon.").status == "moved"
 
 
 def test_a_part_of_a_sentence_too_long_to_be_cited_whole_is_found_in_its_context(versions: Versions) -> None:

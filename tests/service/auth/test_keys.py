@@ -197,10 +197,10 @@ for number in made[::2]:
 """
     command = [sys.executable, "-c", script]
     with ThreadPoolExecutor(4) as threads:
-        for told in threads.map(
+        for result in threads.map(
             lambda _: subprocess.run(command, cwd=ROOT, check=False, capture_output=True), range(4)
         ):
-            assert told.returncode == 0, told.stderr
+            assert result.returncode == 0, result.stderr
     assert len(ring.listed()) == 40
 
 
@@ -210,9 +210,9 @@ def test_damaged_keys_let_nobody_in_and_are_not_written_over(index: Path, ring: 
     with opened(index, allow_anonymous=True) as client:
         assert client.get("/v1/documents", headers=bearer(text)).status_code == 200
         Layout(index).keys.write_bytes(content)
-        told = client.get("/v1/documents", headers=bearer(text))
-        assert (told.status_code, told.json()["type"]) == (503, "urn:pincite:problem:keys-unusable")
-        assert str(index) not in told.text
+        response = client.get("/v1/documents", headers=bearer(text))
+        assert (response.status_code, response.json()["type"]) == (503, "urn:pincite:problem:keys-unusable")
+        assert str(index) not in response.text
         assert client.get("/v1/documents").status_code == 503
         assert client.get("/ready").status_code == 503
         assert client.get("/health").status_code == 200
@@ -241,10 +241,10 @@ def test_the_first_key_closes_the_service_and_nothing_opens_it_again(
 def test_without_keys_only_this_machine_is_answered_whatever_its_headers_say(index: Path) -> None:
     app = create_app(Answering.open(index), Settings.from_env({}))
     for address, status in (("192.0.2.7", 403), ("2001:db8::7", 403), ("127.0.0.1", 200), ("::1", 200)):
-        told = TestClient(seen_from(app, address)).get("/health", headers=LOCAL)
-        assert told.status_code == status
+        result = TestClient(seen_from(app, address)).get("/health", headers=LOCAL)
+        assert result.status_code == status
         if status == 403:
-            assert told.json()["type"] == "urn:pincite:problem:foreign-address"
+            assert result.json()["type"] == "urn:pincite:problem:foreign-address"
 
 
 def test_without_keys_and_with_allow_anonymous_all_may_ask_and_read_and_nobody_writes(
@@ -261,8 +261,8 @@ def test_without_keys_and_with_allow_anonymous_all_may_ask_and_read_and_nobody_w
         assert client.get("/v1/files/metals.md").status_code == 200
         for headers in ({}, LOCAL, bearer("x")):
             for method, path in writes:
-                told = client.request(method, path, headers=headers)
-                assert (told.status_code, told.json()["type"]) == (403, "urn:pincite:problem:scope-missing")
+                response = client.request(method, path, headers=headers)
+                assert (response.status_code, response.json()["type"]) == (403, "urn:pincite:problem:scope-missing")
         text, _ = ring.make(["write"])
         assert client.put("/v1/documents/new.txt", content=b"New.", headers=bearer(text)).status_code == 201
         assert client.put("/v1/documents/new.txt", content=b"Newer.").status_code == 403
@@ -337,7 +337,7 @@ def test_a_key_opens_what_its_scopes_and_collections_say_and_nothing_else(
     for scopes, collections in product(SETS, ((), ("default",), ("other",), ("default", "other"))):
         text, _ = ring.make(scopes, collections=collections)
         for (scope, method, path, body), name in product(CALLS, ("default", "other")):
-            told = client.request(
+            response = client.request(
                 method,
                 path.replace("NAME", name),
                 json=None if body is None else body | {"collection": name},
@@ -346,22 +346,34 @@ def test_a_key_opens_what_its_scopes_and_collections_say_and_nothing_else(
             )
             may = (scope in scopes or "admin" in scopes) and (not collections or name in collections)
             allowed = 404 if method == "DELETE" else 200
-            assert told.status_code == (allowed if may else 403), (scopes, collections, scope, path, name, told.text)
-            assert may or "scope=" in told.headers["www-authenticate"] or "collection" in told.text or method == "HEAD"
+            assert response.status_code == (allowed if may else 403), (
+                scopes,
+                collections,
+                scope,
+                path,
+                name,
+                response.text,
+            )
+            assert (
+                may
+                or "scope=" in response.headers["www-authenticate"]
+                or "collection" in response.text
+                or method == "HEAD"
+            )
 
 
 def test_collections_are_listed_to_those_who_may_use_them(client: TestClient[Any], ring: Keyring) -> None:
     for collections, names in (((), ["default", "other"]), (("other",), ["other"]), (("gone",), [])):
         text, _ = ring.make(["read"], collections=collections)
-        told = client.get("/v1/collections", headers=bearer(text)).json()
-        assert [each["name"] for each in told["collections"]] == names
+        body = client.get("/v1/collections", headers=bearer(text)).json()
+        assert [each["name"] for each in body["collections"]] == names
         ready = client.get("/ready", headers=bearer(text)).json()
         assert [each["name"] for each in ready["collections"]] == names
     assert client.get("/ready").json()["collections"] == []
     text, _ = ring.make(["read"], collections=["gone"])
-    told = client.get("/v1/documents?collection=gone", headers=bearer(text))
-    assert told.status_code == 404
-    assert "other" not in told.text
+    body = client.get("/v1/documents?collection=gone", headers=bearer(text))
+    assert body.status_code == 404
+    assert "other" not in body.text
 
 
 def test_every_route_names_its_scope_and_one_that_does_not_is_for_admins(index: Path) -> None:
@@ -384,30 +396,30 @@ def test_every_route_names_its_scope_and_one_that_does_not_is_for_admins(index: 
 
 
 def test_pages_of_listed_origins_and_of_live_tokens_may_ask_and_no_others(index: Path, ring: Keyring) -> None:
-    listed, gone = "https://listed.example", "https://gone.example"
+    listed, result = "https://listed.example", "https://gone.example"
     ring.make(["ask"])
-    _, token = ring.make(READ_ONLY, origin=gone, expires=SOON)
+    _, token = ring.make(READ_ONLY, origin=result, expires=SOON)
     ring.make(READ_ONLY, origin=PAGE, expires=SOON)
     with opened(index, cors_origins=[listed]) as client:
-        for origin in (listed, PAGE, gone):
+        for origin in (listed, PAGE, result):
             asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-new"}
-            told = client.options("/v1/ask", headers={"Origin": origin, **asked})
-            assert told.status_code == 204
-            assert told.headers["access-control-allow-origin"] == origin
-            assert "authorization" in told.headers["access-control-allow-headers"].lower()
-            assert "POST" in told.headers["access-control-allow-methods"]
-            told = client.get("/v1/documents", headers={"Origin": origin})  # the page may read the reason
-            assert told.status_code == 401
-            assert told.headers["access-control-allow-origin"] == origin
-            exposed = told.headers["access-control-expose-headers"]
+            response = client.options("/v1/ask", headers={"Origin": origin, **asked})
+            assert response.status_code == 204
+            assert response.headers["access-control-allow-origin"] == origin
+            assert "authorization" in response.headers["access-control-allow-headers"].lower()
+            assert "POST" in response.headers["access-control-allow-methods"]
+            response = client.get("/v1/documents", headers={"Origin": origin})  # the page may read the reason
+            assert response.status_code == 401
+            assert response.headers["access-control-allow-origin"] == origin
+            exposed = response.headers["access-control-expose-headers"]
             assert {"ETag", "Content-Range", "Retry-After", "X-Request-Id", "X-Page-Size", "X-Page-Count"} == set(
                 exposed.split(", ")
             )
-            assert "access-control-allow-credentials" not in told.headers
+            assert "access-control-allow-credentials" not in response.headers
         ring.revoke(token.id)
-        for origin in (gone, "https://evil.example", "null"):
-            told = client.options("/v1/ask", headers={"Origin": origin, **asked})
-            assert (told.status_code, told.json()["type"]) == (403, "urn:pincite:problem:origin-not-listed")
+        for origin in (result, "https://evil.example", "null"):
+            response = client.options("/v1/ask", headers={"Origin": origin, **asked})
+            assert (response.status_code, response.json()["type"]) == (403, "urn:pincite:problem:origin-not-listed")
             assert "access-control-allow-origin" not in client.get("/health", headers={"Origin": origin}).headers
         for path in ("/health", "/v1/documents", "/nowhere", "/schema"):
             assert client.get(path).headers["vary"] == "Origin"
@@ -450,10 +462,10 @@ def test_requests_of_a_key_are_limited_wherever_they_come_from(index: Path, ring
         for key in (first, second):
             for _ in range(3):
                 assert client.get("/v1/documents", headers=bearer(key)).status_code == 200
-            told = client.get("/v1/documents", headers=bearer(key) | {"X-Forwarded-For": "192.0.2.1"})
-            assert (told.status_code, told.json()["type"]) == (429, "urn:pincite:problem:too-many-requests")
-            assert 3500 < int(told.headers["retry-after"]) <= 3600
-            assert told.json()["retry_after"] == int(told.headers["retry-after"])
+            response = client.get("/v1/documents", headers=bearer(key) | {"X-Forwarded-For": "192.0.2.1"})
+            assert (response.status_code, response.json()["type"]) == (429, "urn:pincite:problem:too-many-requests")
+            assert 3500 < int(response.headers["retry-after"]) <= 3600
+            assert response.json()["retry_after"] == int(response.headers["retry-after"])
         assert client.get("/health").status_code == 200
         for _ in range(5):
             assert client.get("/v1/documents").status_code == 401
@@ -510,8 +522,8 @@ def test_keys_are_made_listed_and_revoked_by_command(index: Path, ring: Keyring)
     assert ring.find(token).expires
     assert pincite("keys", "revoke", key[8:24], token[8:24], "--index", index).returncode == 0
     assert ring.listed() == []
-    told = pincite("keys", "revoke", key[8:24], "--index", index)
-    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    result = pincite("keys", "revoke", key[8:24], "--index", index)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
     with pytest.raises(KeyNotFound):
         ring.revoke("x")
 

@@ -31,12 +31,12 @@ def test_help_is_quick_to_load_and_names_every_environment_variable() -> None:
     for heavy in (*HEAVY, "numpy", "litestar", "onnxruntime", "rich"):
         assert f"'{heavy}'" not in names
     for command in ("build", "serve", "ask", "list", "delete"):
-        told = pincite(command, "--help")
-        assert told.returncode == 0
-        options = set(re.findall(r"^  (--[a-z-]+)", told.stdout, re.MULTILINE)) - {"--help"}
+        result = pincite(command, "--help")
+        assert result.returncode == 0
+        options = set(re.findall(r"^  (--[a-z-]+)", result.stdout, re.MULTILINE)) - {"--help"}
         for option in options:
             variable = "PINCITE_" + option.strip("-").replace("-", "_").upper()
-            assert variable in re.sub(r"\s+", " ", told.stdout).replace("_ ", "_"), (command, option)
+            assert variable in re.sub(r"\s+", " ", result.stdout).replace("_ ", "_"), (command, option)
         assert {"--index", "--collection"} <= options
 
 
@@ -55,18 +55,18 @@ print([name for name in sys.modules if name.partition(".")[0] in unwanted])
 
 
 def test_the_command_the_api_and_the_client_tell_one_version() -> None:
-    told = pincite("--version").stdout
-    assert told == f"pincite {tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}\n"
-    assert told == f"pincite {VERSION}\n"
+    result = pincite("--version").stdout
+    assert result == f"pincite {tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}\n"
+    assert result == f"pincite {VERSION}\n"
     assert headers(None)["User-Agent"] == f"pincite/{VERSION}"
     assert openapi_config().version == VERSION
 
 
 def test_building_again_changes_nothing_and_prints_no_control_characters(index_folder: Path, documents: Path) -> None:
-    told = pincite("build", documents, "--index", index_folder)
-    assert told.returncode == 0, told.stderr
-    assert "0 added, 0 updated, 5 unchanged, 0 removed" in told.stdout
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.stdout + told.stderr)
+    result = pincite("build", documents, "--index", index_folder)
+    assert result.returncode == 0, result.stderr
+    assert "0 added, 0 updated, 5 unchanged, 0 removed" in result.stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", result.stdout + result.stderr)
 
 
 def with_encoder(index: Path, other: Path) -> None:
@@ -82,19 +82,19 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_built(index_folder:
     given.mkdir()
     (given / "good.txt").write_text("Owls hunt at night.")
     (given / "bad.txt").write_bytes(bytes(range(256)))
-    told = pincite("build", given, "--index", index)
-    assert told.returncode == 1
-    assert "Could not be read: 1" in told.stderr
-    assert "bad.txt" in told.stderr
+    result = pincite("build", given, "--index", index)
+    assert result.returncode == 1
+    assert "Could not be read: 1" in result.stderr
+    assert "bad.txt" in result.stderr
     assert pincite("list", "--index", index).stdout.splitlines()[1].startswith("good.txt\t1\t19\tutf-8")
 
     with serving(given, "--index", index) as (_, address):
         assert httpx.get(f"{address}/ready").json()["collections"][0]["documents"] == 1
 
     (given / "good.txt").unlink()
-    told = pincite("serve", given, "--index", index, "--port", "0")
-    assert told.returncode == 1
-    assert "no documents" in told.stderr
+    result = pincite("serve", given, "--index", index, "--port", "0")
+    assert result.returncode == 1
+    assert "no documents" in result.stderr
 
 
 def test_an_index_is_built_and_deleted_from_while_it_is_served(
@@ -114,11 +114,11 @@ def test_an_index_is_built_and_deleted_from_while_it_is_served(
         assert httpx.put(f"{address}/v1/documents/owl.txt", content=b"Owls hunt.", timeout=30).status_code == 201
         assert pincite("build", documents, "--index", index).returncode == 0
         assert {"owl.txt", "heron.txt"} < set(sources())
-        told = pincite("delete", "heron.txt", "owl.txt", "--index", index)
-        assert (told.returncode, told.stdout) == (0, "Deleted: 2\n")
+        result = pincite("delete", "heron.txt", "owl.txt", "--index", index)
+        assert (result.returncode, result.stdout) == (0, "Deleted: 2\n")
         assert not {"owl.txt", "heron.txt"} & set(sources())
-        told = pincite("delete", "metals.md", "owl.txt", "--index", index)
-        assert (told.returncode, told.stderr) == (1, "pincite: The document 'owl.txt' does not exist.\n")
+        result = pincite("delete", "metals.md", "owl.txt", "--index", index)
+        assert (result.returncode, result.stderr) == (1, "pincite: The document 'owl.txt' does not exist.\n")
         assert "metals.md" in sources()
 
 
@@ -135,12 +135,12 @@ def test_a_wrong_call_exits_with_2(index_folder: Path, tmp_path: Path) -> None:
         ("serve", "--index", index_folder, "--host", "0.0.0.0"),  # noqa: S104
         ("serve", "--index", index_folder, "--nonsense"),
     ):
-        told = pincite(*arguments)
-        assert told.returncode == 2, (arguments, told.stderr)
-        assert told.stdout == ""
-        assert "Traceback" not in told.stderr
-    told = pincite("serve", "--index", index_folder, env={"PINCITE_THREADS": "many"})
-    assert (told.returncode, told.stderr) == (
+        result = pincite(*arguments)
+        assert result.returncode == 2, (arguments, result.stderr)
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+    result = pincite("serve", "--index", index_folder, env={"PINCITE_THREADS": "many"})
+    assert (result.returncode, result.stderr) == (
         2,
         "pincite: PINCITE_THREADS is 'many'; it must be a whole number from 1 up.\n",
     )
@@ -153,10 +153,10 @@ def test_what_is_not_there_is_one_clear_line_and_exits_with_1(index_folder: Path
         (("list", "--index", index_folder, "--collection", "news"), "The collection 'news' does not exist"),
         (("ask", "Who?", "--index", index_folder, "--collection", "news"), "The collection 'news' does not exist"),
     ):
-        told = pincite(*arguments)
-        assert (told.returncode, told.stdout) == (1, "")
-        assert told.stderr.startswith(f"pincite: {said}")
-        assert told.stderr.count("\n") == 1
+        result = pincite(*arguments)
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"pincite: {said}")
+        assert result.stderr.count("\n") == 1
 
 
 def test_a_folder_without_an_index_is_served_empty_and_filled_over_http(index_folder: Path, tmp_path: Path) -> None:
@@ -181,11 +181,11 @@ def test_collections_are_made_and_dropped_beside_a_running_service(index_folder:
     with serving("--index", index) as (_, address):
         listed = f"{address}/v1/documents?collection=birds"
         assert httpx.get(listed).status_code == 404
-        told = pincite("build", tmp_path / "heron.txt", "--index", index, "--collection", "birds")
-        assert told.returncode == 0, told.stderr
+        result = pincite("build", tmp_path / "heron.txt", "--index", index, "--collection", "birds")
+        assert result.returncode == 0, result.stderr
         assert [each["source"] for each in httpx.get(listed, timeout=30).json()["documents"]] == ["heron.txt"]
-        told = pincite("collections", "list", "--index", index)
-        assert [line.split("\t")[:2] for line in told.stdout.splitlines()] == [
+        result = pincite("collections", "list", "--index", index)
+        assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [
             ["birds", "1 documents"],
             ["default", "5 documents"],
         ]
@@ -195,30 +195,30 @@ def test_collections_are_made_and_dropped_beside_a_running_service(index_folder:
         assert httpx.get(listed, timeout=30).json()["documents"] == []
         assert len(httpx.get(f"{address}/v1/documents").json()["documents"]) == 5
     for arguments in (("drop", "none"), ("drop", "default"), ("make", "birds"), ("make", "../x")):
-        told = pincite("collections", *arguments, "--index", index)
-        assert (told.returncode, told.stderr.count("\n")) == (1, 1), told.stderr
+        result = pincite("collections", *arguments, "--index", index)
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
 
 
 def test_an_answer_is_printed_with_its_place(index_folder: Path) -> None:
-    told = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "0")
-    assert told.returncode == 0
-    assert "Dogs travel free." in told.stdout.replace("**", "")
-    assert "harbour/ferry.txt, line 3, sentence 3 of 3, characters 69 to 86, bytes 69 to 86" in told.stdout
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", told.stdout)
+    result = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "0")
+    assert result.returncode == 0
+    assert "Dogs travel free." in result.stdout.replace("**", "")
+    assert "harbour/ferry.txt, line 3, sentence 3 of 3, characters 69 to 86, bytes 69 to 86" in result.stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", result.stdout)
 
 
 def test_no_answer_is_said_plainly_with_the_nearest_passages(index_folder: Path) -> None:
-    told = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "1")
-    assert told.returncode == 0
-    assert told.stdout.startswith("The documents do not seem to answer this.")
-    assert "Nearest passages:" in told.stdout
-    assert "harbour/ferry.txt, line" in told.stdout
+    result = pincite("ask", "How much do dogs pay on the ferry?", "--index", index_folder, "--min-confidence", "1")
+    assert result.returncode == 0
+    assert result.stdout.startswith("The documents do not seem to answer this.")
+    assert "Nearest passages:" in result.stdout
+    assert "harbour/ferry.txt, line" in result.stdout
 
 
 def test_json_is_the_response_of_the_service(index_folder: Path) -> None:
     question = "Where is the pilot station?"
-    told = pincite("ask", question, "--index", index_folder, "--json", "--max-answers", "3", "--passages", "0")
-    printed = json.loads(told.stdout)
+    result = pincite("ask", question, "--index", index_folder, "--json", "--max-answers", "3", "--passages", "0")
+    printed = json.loads(result.stdout)
     with serving("--index", index_folder) as (_, address):
         served = httpx.post(f"{address}/v1/ask", json={"question": question}, timeout=30).json()
     for changing in ("request_id", "timings_ms"):
@@ -255,8 +255,8 @@ with TestClient(app) as client:
     assert client.post("/v1/ask", json={{"question": "When does the ferry leave?"}}).status_code == 200
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.stdout == "[]\n", told.stderr
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout == "[]\n", process.stderr
 
 
 def test_sigint_ends_with_130(index_folder: Path) -> None:
@@ -279,9 +279,9 @@ def test_a_question_in_flight_is_answered_before_the_service_ends(index_folder: 
 def test_a_port_in_use_is_one_clear_line(index_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        told = pincite("serve", "--index", index_folder, "--port", port)
-    assert told.returncode == 1
-    assert told.stderr == f"pincite: Cannot listen on 127.0.0.1, port {port}: address already in use.\n"
+        result = pincite("serve", "--index", index_folder, "--port", port)
+    assert result.returncode == 1
+    assert result.stderr == f"pincite: Cannot listen on 127.0.0.1, port {port}: address already in use.\n"
 
 
 def test_a_big_body_is_refused_by_the_real_server(index_folder: Path) -> None:
@@ -307,7 +307,7 @@ def test_list_shows_a_table_on_a_terminal(index_folder: Path) -> None:
     if script is None:
         pytest.skip("needs the `script` command for a terminal")
     command = f"{sys.executable} -m pincite list --index {index_folder}"
-    told = subprocess.run(
+    process = subprocess.run(
         [script, "-qec", f"env COLUMNS=120 {command}", "/dev/null"],
         cwd=ROOT,
         capture_output=True,
@@ -315,5 +315,5 @@ def test_list_shows_a_table_on_a_terminal(index_folder: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert told.returncode == 0
-    assert "│ harbour/ferry.txt" in told.stdout
+    assert process.returncode == 0
+    assert "│ harbour/ferry.txt" in process.stdout

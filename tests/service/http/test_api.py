@@ -51,10 +51,10 @@ def test_an_answer_is_cut_out_of_the_file_it_cites(
 ) -> None:
     response = client.post("/v1/ask", json={"question": question, "min_confidence": 0, "max_answers": 1})
     assert response.headers["cache-control"] == "no-store"
-    told = response.json()
-    assert told["status"] == "answered"
-    assert told["request_id"] == response.headers["x-request-id"]
-    (answer,) = told["answers"]
+    body = response.json()
+    assert body["status"] == "answered"
+    assert body["request_id"] == response.headers["x-request-id"]
+    (answer,) = body["answers"]
     citation = answer["citations"][0]
     assert citation["source"] == source
     assert found in answer["text"]
@@ -72,8 +72,8 @@ def test_an_answer_is_cut_out_of_the_file_it_cites(
 
 def test_equal_questions_get_equal_answers(client: TestClient[Any]) -> None:
     def ask() -> dict[str, Any]:
-        told: dict[str, Any] = client.post("/v1/ask", json={"question": "Do dogs pay?", "passages": 5}).json()
-        return {name: value for name, value in told.items() if name not in ("request_id", "timings_ms")}
+        body: dict[str, Any] = client.post("/v1/ask", json={"question": "Do dogs pay?", "passages": 5}).json()
+        return {name: value for name, value in body.items() if name not in ("request_id", "timings_ms")}
 
     assert ask() == ask()
 
@@ -86,12 +86,12 @@ def test_sources_and_max_answers_are_respected(client: TestClient[Any]) -> None:
 
 
 def test_search_gives_the_passages_best_first(client: TestClient[Any]) -> None:
-    told = client.post("/v1/search", json={"query": "pilot station", "top_k": 3}).json()
-    assert told["passages"][0]["source"] == "harbour/pilots.txt"
-    scores = [passage["score"] for passage in told["passages"]]
+    body = client.post("/v1/search", json={"query": "pilot station", "top_k": 3}).json()
+    assert body["passages"][0]["source"] == "harbour/pilots.txt"
+    scores = [passage["score"] for passage in body["passages"]]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
-    assert told["index"]["documents"] == len(SOURCES)
+    assert body["index"]["documents"] == len(SOURCES)
 
 
 def test_a_batch_answers_line_by_line_in_order(client: TestClient[Any]) -> None:
@@ -146,21 +146,21 @@ def test_a_batch_stops_when_the_client_hangs_up(index_folder: Path) -> None:
     }
 
     async def hang_up_after_three_lines() -> None:
-        gone = asyncio.Event()
+        result = asyncio.Event()
         messages = [{"type": "http.request", "body": body, "more_body": False}]
         lines = 0
 
         async def receive() -> dict[str, object]:
             if messages:
                 return messages.pop()
-            await gone.wait()
+            await result.wait()
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
             nonlocal lines
             lines += message["type"] == "http.response.body" and message["body"].count(b"\n")
             if lines >= 3:
-                gone.set()
+                result.set()
 
         await create_app(answering, settings)(scope, receive, send)  # type: ignore[arg-type]
 

@@ -63,8 +63,8 @@ class Service:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
 
     def answers_a_good_question(self) -> bool:
-        told = self.client.post("/v1/ask", content=GOOD, headers={"Content-Type": "application/json"})
-        return told.status_code == 200 and "7:40" in told.json()["answers"][0]["text"]
+        response = self.client.post("/v1/ask", content=GOOD, headers={"Content-Type": "application/json"})
+        return response.status_code == 200 and "7:40" in response.json()["answers"][0]["text"]
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +149,11 @@ def test_a_collection_may_look_like_an_option(service: Service) -> None:
 
 def test_options_name_every_method_of_a_path(service: Service) -> None:
     for path, methods in ROUTES.items():
-        told = service.client.options(path.decode())
-        assert (told.status_code, told.headers["allow"]) == (204, ", ".join([*methods.decode().split(), "OPTIONS"]))
+        response = service.client.options(path.decode())
+        assert (response.status_code, response.headers["allow"]) == (
+            204,
+            ", ".join([*methods.decode().split(), "OPTIONS"]),
+        )
 
 
 @pytest.mark.parametrize("source", UNUSUAL_SOURCES.values(), ids=UNUSUAL_SOURCES)

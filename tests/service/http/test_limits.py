@@ -66,14 +66,14 @@ def test_who_goes_beyond_a_limit_is_told_which(answering: Answering) -> None:
         return dict(client.post(path, json=body).json())
 
     asked, searched = problem("/v1/ask", {"question": LONG}), problem("/v1/search", {"query": LONG})
-    for told, field in ((asked, "question"), (searched, "query")):
-        assert (told["status"], told["field"], told["maximum"]) == (422, field, 20)
-    told = problem("/v1/ask/batch", {"questions": ["Who?"] * 3})
-    assert (told["status"], told["field"], told["maximum"]) == (422, "questions", 2)
+    for result, field in ((asked, "question"), (searched, "query")):
+        assert (result["status"], result["field"], result["maximum"]) == (422, field, 20)
+    result = problem("/v1/ask/batch", {"questions": ["Who?"] * 3})
+    assert (result["status"], result["field"], result["maximum"]) == (422, "questions", 2)
     lines = client.post("/v1/ask/batch", json={"questions": ["Who?", LONG]}).text.splitlines()
     assert [json.loads(line)["status"] for line in lines][1] == 422
-    told = problem("/v1/search", {"query": "Who?", "sources": ["a" * 200]})
-    assert (told["status"], told["limit"]) == (413, 200)
+    result = problem("/v1/search", {"query": "Who?", "sources": ["a" * 200]})
+    assert (result["status"], result["limit"]) == (413, 200)
     for size, status in ((1000, 201), (1001, 413)):
         answered = client.put("/v1/documents/a.txt", content=b"a" * size)
         assert answered.status_code == status

@@ -156,7 +156,7 @@ def test_what_is_painted_equals_the_quote_in_every_script(
     assert answers
     for answer in answers:
         for citation in answer["citations"]:
-            told = embedded.evaluate(
+            result = embedded.evaluate(
                 """async ([citation, attributes]) => {
                     const viewer = document.createElement("pincite-source");
                     for (const [name, value] of Object.entries(attributes)) viewer.setAttribute(name, value);
@@ -169,7 +169,7 @@ def test_what_is_painted_equals_the_quote_in_every_script(
                 }""",
                 [citation, {"endpoint": world.address, "token": world.token}],
             )
-            assert told == ["valid", citation["quote"]["exact"], DOCUMENTS[source]]
+            assert result == ["valid", citation["quote"]["exact"], DOCUMENTS[source]]
 
 
 def test_everything_can_be_done_from_the_keyboard(embedded: Page) -> None:
@@ -298,7 +298,7 @@ def test_it_works_in_an_iframe_and_several_at_once(world: World, page: Page) -> 
 def test_code_can_ask_listen_cite_and_keep_answers_for_one_version(world: World, embedded: Page) -> None:
     asked = []
     embedded.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
-    told = embedded.evaluate(
+    result = embedded.evaluate(
         """async (question) => {
             const answer = document.querySelector("pincite-answer");
             const heard = [];
@@ -314,14 +314,14 @@ def test_code_can_ask_listen_cite_and_keep_answers_for_one_version(world: World,
         FERRY,
     )
     citation = world.owner.post("/v1/ask", json={"question": FERRY}).json()["answers"][0]["citations"][0]
-    assert told[0] == ["pincite-answer", "pincite-answer", "pincite-cite"]
-    assert told[1] == "answered"
+    assert result[0] == ["pincite-answer", "pincite-answer", "pincite-cite"]
+    assert result[1] == "answered"
     start, end = citation["range"]["codepoint"]
-    assert told[2]["selector"] == [
+    assert result[2]["selector"] == [
         {"type": "TextPositionSelector", "start": start, "end": end},
         {"type": "TextQuoteSelector", **citation["quote"]},
     ]
-    assert told[3] is None
+    assert result[3] is None
     assert [url.rpartition("/")[2] for url in asked] == ["ask", "verify"]
     world.put("new.txt", "A new document.\n")
     embedded.locator("pincite-answer").evaluate("(it, question) => it.ask(question)", FERRY)
@@ -347,7 +347,7 @@ def test_a_quote_is_highlighted_in_the_hosts_own_text_which_stays_as_it_is(world
 def test_pieces_join_to_the_text_and_the_quote_is_whole(world: World, page: Page, text: str) -> None:
     page.goto(f"{world.address}/examples")
     middle = len(text.encode("utf-16-le")) // 4 // 2 * 2
-    told = page.evaluate(
+    shown_text = page.evaluate(
         """async ([text, start, end]) => {
             const { pieces } = await import("/embed/painting.js");
             const made = pieces(text, [start, end]);
@@ -358,8 +358,8 @@ def test_pieces_join_to_the_text_and_the_quote_is_whole(world: World, page: Page
         }""",
         [text, middle, middle + 6_000],
     )
-    assert told[:2] == [True, [True]]
-    assert told[2] <= 30_000
+    assert shown_text[:2] == [True, [True]]
+    assert shown_text[2] <= 30_000
 
 
 def test_the_page_answers_a_link_and_opens_the_source_beside(world: World, page: Page) -> None:
@@ -437,16 +437,16 @@ def test_what_is_embedded_may_be_loaded_from_anywhere_and_nothing_else_may(world
     ):
         assert httpx.get(world.address + path).status_code == 404, path
     for path in PATHS:
-        told = httpx.get(world.address + path, headers={"Origin": "https://elsewhere.example"})
-        assert told.status_code == 200, path
+        response = httpx.get(world.address + path, headers={"Origin": "https://elsewhere.example"})
+        assert response.status_code == 200, path
         anywhere = path in EMBEDDED
-        assert told.headers["cross-origin-resource-policy"] == ("cross-origin" if anywhere else "same-origin")
-        assert ("access-control-allow-origin" in told.headers) == anywhere
-        again = httpx.get(world.address + path, headers={"If-None-Match": told.headers["etag"]})
+        assert response.headers["cross-origin-resource-policy"] == ("cross-origin" if anywhere else "same-origin")
+        assert ("access-control-allow-origin" in response.headers) == anywhere
+        again = httpx.get(world.address + path, headers={"If-None-Match": response.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         plain = httpx.get(world.address + path, headers={"Accept-Encoding": "identity"})
-        assert plain.content == told.content == (STATIC / PATHS[path]).read_bytes()
-        policy = told.headers["content-security-policy"]
+        assert plain.content == response.content == (STATIC / PATHS[path]).read_bytes()
+        policy = response.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert ("script-src 'self'" in policy) == (path in PAGES or path == "/examples")
 

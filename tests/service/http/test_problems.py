@@ -34,18 +34,18 @@ def problem(response: Response, status: int, name: str) -> dict[str, Any]:
     """The problem, after checks that apply to all problems."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    assert told.keys() >= MEMBERS
-    assert told["type"] == f"urn:pincite:problem:{name}"
-    assert told["status"] == status
-    assert told["instance"] == f"urn:uuid:{UUID(response.headers['x-request-id'])}"
+    result: dict[str, Any] = response.json()
+    assert result.keys() >= MEMBERS
+    assert result["type"] == f"urn:pincite:problem:{name}"
+    assert result["status"] == status
+    assert result["instance"] == f"urn:uuid:{UUID(response.headers['x-request-id'])}"
     assert "/tmp" not in response.text  # noqa: S108
     assert "Traceback" not in response.text
-    return told
+    return result
 
 
-def facts(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name not in MEMBERS}
+def facts(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in MEMBERS}
 
 
 def body(**fields: object) -> bytes:
@@ -137,8 +137,8 @@ def test_null_stands_for_the_usual_value(client: TestClient[Any]) -> None:
 @pytest.mark.parametrize("path", ["/v1/ask", "/v1/ask/batch", "/v1/search", "/v1/context"])
 def test_only_json_in_utf8_is_taken(client: TestClient[Any], path: str) -> None:
     for given in ("text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16"):
-        told = problem(client.post(path, content=body(), headers={"Content-Type": given}), 415, "unsupported-media")
-        assert facts(told) == {"given": given, "expected": "application/json"}
+        response = problem(client.post(path, content=body(), headers={"Content-Type": given}), 415, "unsupported-media")
+        assert facts(response) == {"given": given, "expected": "application/json"}
     problem(client.post(path, content=body()), 415, "unsupported-media")
     problem(client.post(path, content=body(), headers=JSON | {"Content-Encoding": "gzip"}), 415, "unsupported-media")
 
@@ -155,8 +155,8 @@ def test_an_accept_header_that_leaves_the_format_out_is_refused(
 
 def test_unknown_paths_and_methods_are_problems(client: TestClient[Any]) -> None:
     problem(client.get("/v2/ask"), 404, "unknown-path")
-    told = problem(client.get("/v1/ask"), 405, "wrong-method")
-    assert facts(told) == {"allowed": "POST, OPTIONS"}
+    response = problem(client.get("/v1/ask"), 405, "wrong-method")
+    assert facts(response) == {"allowed": "POST, OPTIONS"}
     assert client.get("/v1/ask").headers["allow"] == "POST, OPTIONS"
     assert client.post("/health").headers["allow"] == "GET, HEAD, OPTIONS"
     problem(client.delete("/v1/files/metals.md"), 405, "wrong-method")
@@ -166,8 +166,8 @@ def test_bad_parameters_are_problems(client: TestClient[Any]) -> None:
     assert facts(problem(client.get("/v1/documents?limit=ten"), 400, "bad-parameter")) == {"parameter": "limit"}
     assert facts(problem(client.get("/v1/documents?limt=10"), 400, "bad-parameter")) == {"parameter": "limt"}
     problem(client.get("/v1/documents?limit=1&limit=2"), 400, "bad-parameter")
-    told = problem(client.get("/v1/documents?limit=0"), 422, "out-of-range")
-    assert facts(told) == {"field": "limit", "value": 0, "minimum": 1, "maximum": 1000}
+    response = problem(client.get("/v1/documents?limit=0"), 422, "out-of-range")
+    assert facts(response) == {"field": "limit", "value": 0, "minimum": 1, "maximum": 1000}
     problem(client.get("/v1/documents?collection=x"), 404, "unknown-collection")
     for cursor in ("", "abc", "!!!!", "AAAAAAAA", "é"):
         problem(client.get("/v1/documents", params={"cursor": cursor}), 400, "bad-cursor")
@@ -175,8 +175,8 @@ def test_bad_parameters_are_problems(client: TestClient[Any]) -> None:
 
 @pytest.mark.parametrize("noun", ["documents", "files", "texts"])
 def test_unknown_documents_are_problems(client: TestClient[Any], noun: str) -> None:
-    told = problem(client.get(f"/v1/{noun}/no%20such.txt"), 404, "unknown-document")
-    assert told["source"] == "no such.txt"
+    response = problem(client.get(f"/v1/{noun}/no%20such.txt"), 404, "unknown-document")
+    assert response["source"] == "no such.txt"
     for path in ("metals.md/", "/metals.md", "./metals.md", "Metals.md", "metals%2Emd%00", "..%2f..%2fetc%2fpasswd"):
         if path != "./metals.md":  # clients resolve this one themselves
             problem(client.get(f"/v1/{noun}/{path}"), 404, "unknown-document")

@@ -60,16 +60,16 @@ def proxied(index_folder: Path, tmp_path: Path) -> Iterator[Proxied]:
 
 def await_ready(url: str) -> None:
     until = time.monotonic() + PATIENCE_S
-    told: object = None
+    response: object = None
     while time.monotonic() < until:
         try:
-            told = httpx.get(f"{url}/ready").status_code
+            response = httpx.get(f"{url}/ready").status_code
         except httpx.TransportError as error:
-            told = error
-        if told == 200:
+            response = error
+        if response == 200:
             return
         time.sleep(0.1)
-    pytest.fail(f"the proxy is not ready: {told}")
+    pytest.fail(f"the proxy is not ready: {response}")
 
 
 def in_progress(replica: str) -> float:

@@ -64,8 +64,8 @@ def test_a_document_is_changed_only_as_expected(client: TestClient[Any]) -> None
 def test_the_charset_of_the_header_wins(client: TestClient[Any]) -> None:
     text = "Zoë lives in Łódź."
     headers = {"Content-Type": "text/plain; charset=iso-8859-2"}
-    told = client.put("/v1/documents/latin.txt", content=text.encode("iso-8859-2"), headers=headers)
-    assert told.json()["encoding"] == "iso-8859-2"
+    response = client.put("/v1/documents/latin.txt", content=text.encode("iso-8859-2"), headers=headers)
+    assert response.json()["encoding"] == "iso-8859-2"
     assert client.get("/v1/texts/latin.txt").json()["text"] == text
 
 
@@ -88,6 +88,6 @@ def test_the_charset_of_the_header_wins(client: TestClient[Any]) -> None:
 def test_what_cannot_be_taken_is_refused(
     client: TestClient[Any], path: str, content: bytes, headers: dict[str, str], status: int
 ) -> None:
-    told = client.put(f"/v1/documents/{path}", content=content, headers=headers)
-    assert told.status_code == status, told.text
-    assert told.headers["content-type"] == "application/problem+json"
+    response = client.put(f"/v1/documents/{path}", content=content, headers=headers)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"

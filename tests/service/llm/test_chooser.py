@@ -145,17 +145,17 @@ def test_the_chosen_sentence_stands_beside_the_readers_own_and_both_are_cited(
     before = ask(alone)
     assert before.answers[0].text == OWN
     with endpoint(pick(NEEDED)) as (url, asked), answering_with(alone, url) as answering, one_more("chosen"):
-        told = ask(answering)
-        source = InProcess(answering, seeds_index, "default").source(told.answers[0].citations[0].source)
-    answer = told.answers[0]
+        result = ask(answering)
+        source = InProcess(answering, seeds_index, "default").source(result.answers[0].citations[0].source)
+    answer = result.answers[0]
     assert answer.text == f"{NEEDED} {OWN}"
     assert [each.quote.exact for each in answer.citations] == [NEEDED + " " + OWN]  # they are neighbours
     assert answer.citations[0].sentences.last == answer.citations[0].sentences.first + 1
     assert is_exact(answer.citations[0], source)
-    assert (told.status, told.confidence, answer.confidence) == ("answered", before.confidence, before.confidence)
+    assert (result.status, result.confidence, answer.confidence) == ("answered", before.confidence, before.confidence)
     assert answer.highlight == before.answers[0].highlight
-    assert told.skipped == []
-    assert told.timings_ms.choose > 0
+    assert result.skipped == []
+    assert result.timings_ms.choose > 0
     (body,) = asked.bodies
     assert (body["model"], body["temperature"], body["stream"]) == ("scripted", 0, False)
     assert asked.headers[0]["Authorization"] == f"Bearer {KEY}"
@@ -183,9 +183,9 @@ def test_parts_from_two_documents_are_two_citations_the_readers_first(alone: Ans
 
 def test_choosing_nothing_leaves_the_readers_answer(alone: Answering) -> None:
     with endpoint("[]") as (url, _), answering_with(alone, url) as answering, one_more("none"):
-        told = ask(answering)
-    assert same(told, ask(alone))
-    assert told.skipped == []
+        result = ask(answering)
+    assert same(result, ask(alone))
+    assert result.skipped == []
 
 
 def test_the_highlight_names_the_part_that_it_stands_in(alone: Answering) -> None:
@@ -206,15 +206,15 @@ def test_no_sentence_is_in_two_answers(alone: Answering) -> None:
         return json.dumps(list(numbered(prompt)))
 
     with endpoint(everything) as (url, _), answering_with(alone, url, sentences=20) as answering:
-        told = ask(answering, max_answers=20, min_confidence=0.0)
+        result = ask(answering, max_answers=20, min_confidence=0.0)
     cited = [
         (each.source, number)
-        for answer in told.answers
+        for answer in result.answers
         for citation in answer.citations
         for each in (citation, *citation.also)
         for number in range(each.sentences.first, each.sentences.last + 1)
     ]
-    assert len(places(told.answers[0])) > 1
+    assert len(places(result.answers[0])) > 1
     assert len(cited) == len(set(cited))
 
 
@@ -228,9 +228,9 @@ def test_no_sentence_is_in_two_answers(alone: Answering) -> None:
 )
 def test_it_is_asked_only_where_the_reader_answers(alone: Answering, question: str) -> None:
     with endpoint("[1, 2, 3]") as (url, asked), answering_with(alone, url) as answering:
-        told = ask(answering, question)
-    assert same(told, ask(alone, question))
-    assert told.status != "answered"
+        result = ask(answering, question)
+    assert same(result, ask(alone, question))
+    assert result.status != "answered"
     assert asked.bodies == []
 
 
@@ -392,9 +392,9 @@ def test_where_an_endpoint_fails_the_readers_answer_stands_alone(alone: Answerin
         answering_with(alone, url, timeout_s=limit, floor=0.0) as answering,
         one_more(reason),
     ):
-        told = ask(answering)
-    assert same(told, ask(alone))
-    assert told.skipped == ["choose"]
+        result = ask(answering)
+    assert same(result, ask(alone))
+    assert result.skipped == ["choose"]
     assert len(asked.bodies) == 1  # a redirect is not followed, nothing is sent again
 
 
@@ -426,15 +426,15 @@ def test_a_deadline_is_kept_and_does_not_count_against_the_endpoint(alone: Answe
         for _ in range(10):
             chosen(answering)
         assert 1 < len(asked.bodies) < 5  # and tried again after a while
-        told = answering.ready().chooser
-        assert told
-        assert not told.left_alone  # it may be fast enough for others
+        result = answering.ready().chooser
+        assert result
+        assert not result.left_alone  # it may be fast enough for others
 
 
 def test_what_no_time_was_left_for_is_named(alone: Answering) -> None:
     with endpoint("[]") as (url, asked), answering_with(alone, url) as answering:
-        told = ask(answering, deadline_ms=1)
-    assert told.skipped
+        result = ask(answering, deadline_ms=1)
+    assert result.skipped
     assert asked.bodies == []
 
 
@@ -497,9 +497,9 @@ def test_an_endpoint_that_fails_again_and_again_is_left_alone_for_a_while(alone:
         sent(handler, b"", 503) if fails[0] else well(handler, text)
 
     def left_alone(answering: Answering) -> tuple[bool, float | None]:
-        told = answering.ready().chooser
-        assert told is not None
-        return told.left_alone, REGISTRY.get_sample_value("pincite_chooser_left_alone")
+        result = answering.ready().chooser
+        assert result is not None
+        return result.left_alone, REGISTRY.get_sample_value("pincite_chooser_left_alone")
 
     with endpoint("[]", at_times) as (url, asked), answering_with(alone, url, circuit) as answering:
         for _ in range(5):
@@ -589,18 +589,18 @@ def test_orders_in_documents_change_nothing_and_pass_no_limit(
 ) -> None:
     before = ask(ordered, WHERE_FROM, min_confidence=least)
     with endpoint(gullible) as (url, asked), answering_with(ordered, url, floor=floor, sentences=LIMIT) as answering:
-        told = ask(answering, WHERE_FROM, min_confidence=least)
+        result = ask(answering, WHERE_FROM, min_confidence=least)
         reading = reading_of(answering, WHERE_FROM)
         target = InProcess(answering, Path("index"), "default")
-        citations = [citation for answer in told.answers for citation in answer.citations]
+        citations = [citation for answer in result.answers for citation in answer.citations]
         assert all(is_exact(citation, target.source(citation.source)) for citation in citations)
-        assert (told.status, told.confidence) == (before.status, before.confidence)
+        assert (result.status, result.confidence) == (before.status, before.confidence)
         if least == 0.0 and floor == 0.0:
             assert asked.bodies  # the instruction was read and followed
-        if not told.answers:
+        if not result.answers:
             assert asked.bodies == []
             return
-        answer, alone = told.answers[0], before.answers[0]
+        answer, alone = result.answers[0], before.answers[0]
         assert answer.text == " ".join(citation.quote.exact for citation in answer.citations)
         own_place, cited = places(alone), places(answer)
         assert own_place <= cited
@@ -641,20 +641,20 @@ def test_a_service_tells_of_its_chooser_and_never_of_its_key(seeds_index: Path) 
     with endpoint(pick(NEEDED)) as (url, asked):
         options = ("--index", seeds_index, "--chooser", url, "--chooser-model", "scripted", "--log-format", "json")
         with serving(*options, env=environment) as (process, address):
-            told = httpx.post(f"{address}/v1/ask", json={"question": ASKED}, timeout=60)
+            response = httpx.post(f"{address}/v1/ask", json={"question": ASKED}, timeout=60)
             ready = httpx.get(f"{address}/ready", timeout=60)
             metrics = httpx.get(f"{address}/metrics", timeout=60)
             schema_ = httpx.get(f"{address}/schema/openapi.json", timeout=60)
             assert process.stderr
             logged = process.stderr.read()
-    assert told.json()["answers"][0]["text"] == f"{NEEDED} {OWN}"
+    assert response.json()["answers"][0]["text"] == f"{NEEDED} {OWN}"
     assert asked.headers[0]["Authorization"] == f"Bearer {KEY}"
     chooser = ready.json()["chooser"]
     assert (chooser["model"], chooser["template"], chooser["left_alone"]) == ("scripted", "choose-1", False)
     assert (chooser["sentences"], chooser["floor"], chooser["tokens"]) == (2, 0.02, 2000)
     assert 'pincite_choices_total{outcome="chosen"} 1.0' in metrics.text
     assert 'pincite_stage_duration_seconds_count{stage="choose"} 1.0' in metrics.text
-    for text in (told.text, ready.text, metrics.text, schema_.text, logged):
+    for text in (response.text, ready.text, metrics.text, schema_.text, logged):
         assert KEY not in text
         assert url not in text
 
@@ -673,8 +673,8 @@ def test_who_waits_for_a_model_keeps_no_other_question_waiting(seeds_index: Path
         with serving(*options, env=environment) as (_, address), httpx.Client(base_url=address, timeout=120) as client:
 
             def put(question: str) -> dict[str, Any]:
-                told: dict[str, Any] = client.post("/v1/ask", json={"question": question}).json()
-                return told
+                body: dict[str, Any] = client.post("/v1/ask", json={"question": question}).json()
+                return body
 
             waiting = [pool.submit(put, ASKED) for _ in range(AT_ONCE)]
             for _ in waiting:
@@ -698,8 +698,8 @@ def test_questions_of_a_batch_are_chosen_for_as_well(seeds_index: Path) -> None:
 
 def test_the_command_that_asks_takes_a_chooser(seeds_index: Path) -> None:
     with endpoint(pick(NEEDED)) as (url, _):
-        told = pincite("ask", ASKED, "--index", seeds_index, "--chooser", url, "--chooser-model", "m", "--json")
-    assert json.loads(told.stdout)["answers"][0]["text"] == f"{NEEDED} {OWN}"
+        result = pincite("ask", ASKED, "--index", seeds_index, "--chooser", url, "--chooser-model", "m", "--json")
+    assert json.loads(result.stdout)["answers"][0]["text"] == f"{NEEDED} {OWN}"
 
 
 def test_without_a_chooser_nothing_of_it_is_loaded(seeds_index: Path) -> None:
@@ -717,8 +717,8 @@ print(response.answers[0].text, response.skipped, response.timings_ms.choose)
 lazy = ("service.llm.choosing", "service.llm.endpoint", "prompts.templates", "httpx")
 print([name for name in sys.modules if name in lazy])
 """
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.stdout.splitlines() == [f"{OWN} [] 0.0", "[]"], told.stderr
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout.splitlines() == [f"{OWN} [] 0.0", "[]"], process.stderr
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,11 @@ def without_times(response: AskResponse) -> dict[str, Any]:
 
 def test_where_there_is_no_time_to_read_the_passages_come_back(client: TestClient[Any]) -> None:
     client.post("/v1/ask", json={"question": "Who sold the bicycle?"})  # now the duration of a search is known
-    told = client.post("/v1/ask", json={"question": QUESTION, "deadline_ms": 9}).json()
-    assert told["status"] == "abstained"
-    assert told["answers"] == []
-    assert told["skipped"] in (["read"], ["retrieve", "read"])
-    assert bool(told["passages"]) == (told["skipped"] == ["read"])
+    body = client.post("/v1/ask", json={"question": QUESTION, "deadline_ms": 9}).json()
+    assert body["status"] == "abstained"
+    assert body["answers"] == []
+    assert body["skipped"] in (["read"], ["retrieve", "read"])
+    assert bool(body["passages"]) == (body["skipped"] == ["read"])
 
 
 def test_a_deadline_that_is_far_away_changes_nothing(answering: Answering) -> None:
@@ -300,8 +300,8 @@ def test_an_answer_given_is_kept_until_the_index_changes(tmp_path: Path, index_f
     with TestClient(create_app(answering, Settings.from_env({}, allow_anonymous_writes=True))) as client:
 
         def ask(**more: object) -> dict[str, Any]:
-            told: dict[str, Any] = client.post("/v1/ask", json={"question": QUESTION, **more}).json()
-            return told
+            body: dict[str, Any] = client.post("/v1/ask", json={"question": QUESTION, **more}).json()
+            return body
 
         first, again = ask(), ask(deadline_ms=60_000)
         assert answering.cache.hits == 1
@@ -343,8 +343,8 @@ def test_many_questions_at_once_get_the_answers_that_they_get_alone(
     questions = [QUESTION, "Who sold the bicycle?", "At what temperature does copper melt?", "Does gold rust?"] * 4
 
     def ask(question: str) -> dict[str, Any]:
-        told: dict[str, Any] = client.post("/v1/ask", json={"question": question, "min_confidence": 0}).json()
-        return {name: value for name, value in told.items() if name not in ("request_id", "timings_ms")}
+        body: dict[str, Any] = client.post("/v1/ask", json={"question": question, "min_confidence": 0}).json()
+        return {name: value for name, value in body.items() if name not in ("request_id", "timings_ms")}
 
     alone = [ask(question) for question in questions]
     with ThreadPoolExecutor(16) as pool:

@@ -49,10 +49,10 @@ class Application:
         if path == "/never":
             await self.read(path, receive)
         seen = {"path": path, "host": dict(scope["headers"]).get(b"host", b"").decode(), "body": len(body)}
-        told = b" " * LARGE if path == "/large" else json.dumps(seen).encode()
-        headers = [(b"content-length", b"%d" % len(told))]
+        result = b" " * LARGE if path == "/large" else json.dumps(seen).encode()
+        headers = [(b"content-length", b"%d" % len(result))]
         await send({"type": "http.response.start", "status": 413 if path == "/early" else 200, "headers": headers})
-        await send({"type": "http.response.body", "body": told})
+        await send({"type": "http.response.body", "body": result})
 
     async def live(self, receive: Receive, send: Send) -> None:
         for stage in ("startup", "shutdown"):
@@ -170,9 +170,9 @@ def test_one_connection_too_many_is_told_so_and_room_is_made_again(running: Runn
     for other in others:
         other.sendall(get("/never"))  # an idle connection would be closed after a while
     until(lambda: running.open_connections() == LIMITS.connections)
-    told = running.send(get("/"))
-    assert told.startswith(b"HTTP/1.1 503 ")
-    assert b"\r\nretry-after: 1\r\n" in told
+    result = running.send(get("/"))
+    assert result.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1\r\n" in result
     for other in others:
         other.close()
     until(lambda: running.open_connections() == 0)
@@ -181,17 +181,17 @@ def test_one_connection_too_many_is_told_so_and_room_is_made_again(running: Runn
 
 def test_pipelined_requests_are_answered_in_order(running: Running) -> None:
     paths = [f"/{number}" for number in range(MOST_PIPELINED)]
-    told = running.send(b"".join(get(path, last=path == paths[-1]) for path in paths)).decode()
-    places = [told.index(f'"path": "{path}"') for path in paths]
+    result = running.send(b"".join(get(path, last=path == paths[-1]) for path in paths)).decode()
+    places = [result.index(f'"path": "{path}"') for path in paths]
     assert places == sorted(places)
 
 
 def test_what_follows_a_good_request_does_not_spoil_its_answer(running: Running) -> None:
     for behind in (b"\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", get("/x") * 1000):
-        told = running.send(get("/good") + behind)
-        assert told.startswith(b"HTTP/1.1 200 ")
-        assert b'"path": "/good"' in told
-        assert b" 400 " not in told
+        result = running.send(get("/good") + behind)
+        assert result.startswith(b"HTTP/1.1 200 ")
+        assert b'"path": "/good"' in result
+        assert b" 400 " not in result
 
 
 def test_an_application_learns_that_its_client_left_even_behind_pipelined_requests(running: Running) -> None:
@@ -210,20 +210,20 @@ def test_a_body_is_asked_for_only_where_it_is_wanted(running: Running) -> None:
         connection.sendall(put("/wanted", 5, wait))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"Owls." + get("/next", last=True))
-        told = everything(connection)
-        assert b'"body": 5' in told
-        assert b'"path": "/next"' in told
-    told = running.send(put("/early", 5, wait))
-    assert told.startswith(b"HTTP/1.1 413 ")
-    assert b"\r\nconnection: close\r\n" in told.lower()
+        result = everything(connection)
+        assert b'"body": 5' in result
+        assert b'"path": "/next"' in result
+    result = running.send(put("/early", 5, wait))
+    assert result.startswith(b"HTTP/1.1 413 ")
+    assert b"\r\nconnection: close\r\n" in result.lower()
 
 
 def test_an_early_answer_arrives_though_the_body_is_large(running: Running) -> None:
     with running.connect() as connection:
         connection.sendall(put("/early", MOST_DISCARDED - 1) + b"x" * (MOST_DISCARDED - 1) + get("/next", last=True))
-        told = everything(connection)
-    assert told.startswith(b"HTTP/1.1 413 ")
-    assert b'"path": "/next"' in told
+        result = everything(connection)
+    assert result.startswith(b"HTTP/1.1 413 ")
+    assert b'"path": "/next"' in result
 
 
 def test_a_body_without_end_is_not_read_for_ever(running: Running) -> None:
@@ -251,13 +251,13 @@ SENT = "abcXYZ019-._~!$&'()*+,;=:@/%"  # characters allowed in a path, and a per
 @settings(max_examples=50)
 @given(st.text(SENT).map(lambda rest: "/" + rest).filter(lambda path: path not in ("/large", "/early", "/never")))
 def test_the_application_sees_the_path_as_it_was_sent(running: Running, path: str) -> None:
-    told = running.send(get(path, last=True))
-    assert json.loads(told.partition(b"\r\n\r\n")[2])["path"] == path
+    result = running.send(get(path, last=True))
+    assert json.loads(result.partition(b"\r\n\r\n")[2])["path"] == path
 
 
 def test_the_host_of_an_absolute_target_is_the_one_that_counts(running: Running) -> None:
-    told = running.send(get("http://other.example:81/here", last=True))
-    assert b'"path": "/here", "host": "other.example:81"' in told
+    result = running.send(get("http://other.example:81/here", last=True))
+    assert b'"path": "/here", "host": "other.example:81"' in result
     for target in (b"http://me@host/", b"http://host", b"ftp://host/", b"http://host?a/", b"host:80", b"x"):
         with pytest.raises(Refused):
             with_authority(target, [])

@@ -96,12 +96,12 @@ def test_no_label_takes_what_a_caller_makes_up(client: TestClient[Any]) -> None:
         client.request(f"MADEUP{number}", "/health")
         client.head(f"/v1/files/made-up-{number}")
         client.post("/v1/ask", json={"question": f"made up {number}", "collection": f"made-up-{number}"})
-    told = client.get("/metrics").text
-    assert not re.search("made.?up", told, re.IGNORECASE)
-    requests = [dict(labels) for name, labels in samples(told) if name == "pincite_requests_total"]
+    response = client.get("/metrics").text
+    assert not re.search("made.?up", response, re.IGNORECASE)
+    requests = [dict(labels) for name, labels in samples(response) if name == "pincite_requests_total"]
     assert {each["path"] for each in requests if not each["path"].startswith("/schema/")} <= routes
     assert {"other", "HEAD", "GET", "POST"} <= {each["method"] for each in requests}
-    assert key("pincite_requests_total", method="GET", path="unmatched", status_code="404") in samples(told)
+    assert key("pincite_requests_total", method="GET", path="unmatched", status_code="404") in samples(response)
 
 
 def test_refused_requests_are_counted_and_logged_too(index_folder: Path) -> None:
@@ -122,8 +122,8 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(index_fold
     settings = Settings.from_env({}, allow_anonymous_writes=True)
     with TestClient(create_app(Failing.open(index_folder), settings)) as client:
         assert client.get("/ready").status_code == 500
-        told = client.get("/metrics").text
-    families = {family.name for family in text_string_to_metric_families(told)}
+        response = client.get("/metrics").text
+    families = {family.name for family in text_string_to_metric_families(response)}
     ours = {name for name in families if name.startswith("pincite_")}
     documented = set(
         re.findall(r"^\| `(pincite_\w+)", (ROOT / "docs" / "operations.md").read_text("utf-8"), re.MULTILINE)
@@ -148,9 +148,9 @@ def test_an_answer_that_was_kept_is_a_hit(index_folder: Path) -> None:
 def test_several_processes_tell_the_sum_of_all(index_folder: Path, tmp_path: Path) -> None:
     def answers(address: str) -> set[float]:
         """The metrics of all processes; each new connection may reach another one."""
-        told = [samples(httpx.get(f"{address}/metrics", timeout=10).text) for _ in range(6)]
-        assert all(each[key("pincite_index_documents", collection="default")] == 5 for each in told)
-        return {sum(value for (name, _), value in each.items() if name == "pincite_answers_total") for each in told}
+        response = [samples(httpx.get(f"{address}/metrics", timeout=10).text) for _ in range(6)]
+        assert all(each[key("pincite_index_documents", collection="default")] == 5 for each in response)
+        return {sum(value for (name, _), value in each.items() if name == "pincite_answers_total") for each in response}
 
     shared = {"TMPDIR": str(tmp_path)}
     with serving("--index", index_folder, "--processes", "2", env=shared) as (process, address):
@@ -225,14 +225,16 @@ with bound_contextvars(request_id="0192"):
         logging.getLogger("pincite").exception("not there")
 logging.getLogger("other").info("unwanted")
 """
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stderr
-    assert "private" not in told
-    assert "unwanted" not in told
-    assert "ValueError" in told
-    assert "in fail" in told
-    assert "The document 'a.txt' does not exist" in told
+    process = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stderr
+    assert "private" not in process
+    assert "unwanted" not in process
+    assert "ValueError" in process
+    assert "in fail" in process
+    assert "The document 'a.txt' does not exist" in process
     if form == "json":
-        first, second = lines(told)
+        first, second = lines(process)
         assert (first["event"], first["level"], first["request_id"]) == ("it failed", "error", "0192")
         assert second["request_id"] == "0192"
 
@@ -331,9 +333,9 @@ def test_an_address_that_is_no_collector_is_refused(index_folder: Path) -> None:
     for wrong in ("localhost:4318", "ftp://localhost", "http://", "http://[::", ""):
         with pytest.raises(BadSetting, match="the address of a collector"):
             Settings.from_env({}, otlp=wrong)
-    told = pincite("serve", "--index", index_folder, "--port", "0", env={"PINCITE_OTLP": "localhost:4318"})
-    assert told.returncode == 2
-    assert told.stderr.startswith("pincite: --otlp is 'localhost:4318'; it must be the address of a collector")
+    result = pincite("serve", "--index", index_folder, "--port", "0", env={"PINCITE_OTLP": "localhost:4318"})
+    assert result.returncode == 2
+    assert result.stderr.startswith("pincite: --otlp is 'localhost:4318'; it must be the address of a collector")
 
 
 def test_what_is_not_asked_for_is_not_imported(index_folder: Path) -> None:
@@ -348,5 +350,5 @@ configure_logs("console")
 create_app(Answering.open(Path({str(index_folder)!r})), Settings.from_env({{}}, allow_anonymous_writes=True))
 print([name for name in sys.modules if name.startswith(("opentelemetry", "rich", "pygments"))])
 """
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.stdout == "[]\n", told.stderr
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert process.stdout == "[]\n", process.stderr
