@@ -30,7 +30,7 @@ LOCKED = $(PIP) install --quiet --no-deps --require-hashes --only-binary :all:
 UV = uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test check fuzz bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores bench-thresholds capacity load soak torture train-reader examples docs lock clean
+.PHONY: help install serve test check fuzz threshold bench bench-peers bench-readers bench-servers bench-deadlines bench-growth bench-pages bench-updates bench-chooser bench-ray bench-stores bench-thresholds capacity load soak torture train-reader examples docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## list these commands
@@ -103,6 +103,10 @@ capacity: $(VENV)/installed-dev  ## compute the tables of eval/CAPACITY.md from 
 
 torture: $(VENV)/installed-dev  ## kill the service and simulate power losses, hundreds of times (KILLS POINTS SEED): half an hour
 	$(BIN)/python -m tests.support.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
+
+threshold: $(VENV)/installed-dev  ## choose the threshold on answers as they are served (DEV)
+	$(BIN)/python -m eval.training.operating_point $(filter-out %/real_docs,$(DEV)) eval/data/seeds \
+		--real eval/data/real --real $(filter %/real_docs,$(DEV)) --write service/reader/weights/calibration.json
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START WEIGHTS DEVICE DEV READER); broken off, it goes on where it was
 	$(BIN)/python -m eval.training.train_reader --data $(DATA) --start $(START) $(addprefix --weights ,$(WEIGHTS)) \

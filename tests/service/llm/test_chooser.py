@@ -222,15 +222,18 @@ def test_no_sentence_is_in_two_answers(alone: Answering) -> None:
 
 
 @pytest.mark.parametrize(
-    "question",
-    ["What is the recipe for a plum cake?", "How many people were killed in Sumy on Palm Sunday 2025?"],
+    ("question", "statuses"),
+    [
+        ("What is the recipe for a plum cake?", {"abstained"}),
+        ("How many people were killed in Sumy on Palm Sunday 2025?", {"answered", "conflicting"}),
+    ],
     ids=["abstained", "one sentence has it all or two contradict each other"],
 )
-def test_it_is_asked_only_where_the_reader_answers(alone: Answering, question: str) -> None:
+def test_it_is_not_asked_where_the_reader_needs_no_help(alone: Answering, question: str, statuses: set[str]) -> None:
     with endpoint("[1, 2, 3]") as (url, asked), answering_with(alone, url) as answering:
         result = ask(answering, question)
     assert same(result, ask(alone, question))
-    assert result.status != "answered"
+    assert result.status in statuses
     assert asked.bodies == []
 
 
