@@ -136,6 +136,7 @@ class Document(Struct, frozen=True):
     date: str | None
     sentences: int
     updated_at: str  # RFC 3339, UTC
+    encoding_guessed: bool = False  # neither the sender nor the file declares its encoding
 
 
 class StoredPassage(Struct, frozen=True):

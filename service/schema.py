@@ -107,6 +107,7 @@ class Citation(Struct, frozen=True, kw_only=True):
     pages: list[PageBoxes] | None = None  # with the anchor "page"
     blocks: list[BlockPlace] | None = None  # with the anchor "block"
     also: list[Citation] = []
+    encoding_guessed: bool = False  # neither the sender nor the file declares `encoding`
 
 
 class MarkedCitation(Citation, frozen=True, kw_only=True):
@@ -240,6 +241,7 @@ class DocumentRecord(Struct, frozen=True):
     date: str | None
     sentences: int
     updated_at: str
+    encoding_guessed: bool
 
 
 class DocumentList(Struct, frozen=True):

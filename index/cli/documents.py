@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from index.cli.options import collection_option, encoder_option, index_option, replace_option, store_option
+from index.cli.options import (
+    collection_option,
+    encoder_option,
+    encoding_option,
+    index_option,
+    replace_option,
+    store_option,
+)
 from index.cli.printing import print_report, print_table, printable, progress_bar
 
 if TYPE_CHECKING:
@@ -32,6 +39,7 @@ UNREADABLE = 1  # exit status if some files could not be read
 @collection_option
 @encoder_option
 @replace_option
+@encoding_option
 @click.option(
     "--ray",
     envvar="PINCITE_RAY",
@@ -52,6 +60,7 @@ def build_command(
     collection: str,
     encoder: str | None,
     replace: bool,
+    encoding: str | None,
     ray: str | None,
     unreadable_status: int,
 ) -> None:
@@ -69,7 +78,9 @@ def build_command(
         progress_bar() as progress,
         backend.build_writer(collection, encoder) as writer,
     ):
-        report = build(writer, sources, BuildOptions(replace=replace, workers=workers, progress=progress))
+        report = build(
+            writer, sources, BuildOptions(replace=replace, encoding=encoding, workers=workers, progress=progress)
+        )
     print_report(report)
     if report.failed:
         context.exit(unreadable_status)

@@ -97,3 +97,27 @@ def replace_option(command: F) -> F:
         is_flag=True,
         help="Overwrite uploaded documents with the same name.",
     )(command)
+
+
+def encoding_option(command: F) -> F:
+    return click.option(
+        "--encoding",
+        envvar="PINCITE_ENCODING",
+        show_envvar=True,
+        metavar="NAME",
+        callback=lambda _context, _parameter, name: name and text_encoding(name),
+        help="The encoding of all text files, such as windows-1252, whatever they declare.  [default: what a file "
+        "declares, else UTF-8, else a guess, which is reported]",
+    )(command)
+
+
+def text_encoding(name: str) -> str:
+    """Raises click.BadParameter unless files can be read in it."""
+    from index.errors import DocumentError
+    from index.text.decoding import canonical
+
+    try:
+        canonical(name, "--encoding")
+    except DocumentError as error:
+        raise click.BadParameter(str(error).removeprefix("--encoding: ")) from error
+    return name

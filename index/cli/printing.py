@@ -32,9 +32,17 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def print_report(report: BuildReport) -> None:
-    """Print what was built, and list the files that could not be read."""
+    """Print what was built, and list the guessed encodings, the skipped links and the files that could not be read."""
     changes = f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {report.removed} removed"
     click.echo(f"Documents: {report.documents} ({changes}). Passages: {report.passages}. Version: {report.version}.")
+    if report.guessed:
+        click.echo(f"Encoding guessed (--encoding NAME says which it is): {len(report.guessed)}", err=True)
+    for source, encoding in report.guessed:
+        click.echo(f"  {printable(source)}: {encoding}", err=True)
+    if report.skipped:
+        click.echo(f"Links not followed, to folders, out of the folder or to no file: {len(report.skipped)}", err=True)
+    for source in report.skipped:
+        click.echo(f"  {printable(source)}", err=True)
     if report.failed:
         click.echo(f"Could not be read: {len(report.failed)}", err=True)
     for error in report.failed:

@@ -12,7 +12,7 @@ from index.collections.document_writer import DocumentWriter, Origin
 from index.config import IndexConfig
 from index.errors import DocumentError, SourceConflict, UploadExists
 from index.storage.tables import NewDocument
-from index.text.preparation import Prepared
+from index.text.preparation import Prepared, SenderMetadata
 from index.text.sources import FoundFile, file_of, find_files
 from index.types import Encoder
 
@@ -26,14 +26,23 @@ class Workers(Protocol):
     """Other processes or machines that prepare and encode: `index.collections.ray_build.RayWorkers`."""
 
     def encode_files(
-        self, files: Sequence[FoundFile], existing: Mapping[str, Origin], encoder: Encoder, config: IndexConfig
+        self,
+        files: Sequence[FoundFile],
+        existing: Mapping[str, Origin],
+        encoder: Encoder,
+        config: IndexConfig,
+        metadata: SenderMetadata,
     ) -> Iterator[tuple[FoundFile, Outcome]]: ...
 
 
 class BuildOptions(Struct, frozen=True):
-    """`replace`: overwrite uploads with the same name. `workers`: prepare and encode there instead of here."""
+    """`replace`: overwrite uploads with the same name. `workers`: prepare and encode there instead of here.
+
+    `encoding`: of all text files, whatever they declare.
+    """
 
     replace: bool = False
+    encoding: str | None = None
     workers: Workers | None = None
     progress: Progress = lambda *_: None
 
@@ -44,6 +53,8 @@ class BuildReport(Struct, frozen=True):
     unchanged: int
     removed: int
     failed: list[DocumentError]
+    skipped: list[str]  # links that are not followed
+    guessed: list[tuple[str, str]]  # source and encoding of added and updated documents that do not declare it
     documents: int
     passages: int
     version: str
@@ -56,21 +67,25 @@ def build(writer: DocumentWriter, sources: Sequence[Path], options: BuildOptions
     UploadExists before anything is written, and the errors of a commit; batches already committed are kept.
     """
     options = options or BuildOptions()
-    files, failed = find_files(sources)
+    listed = find_files(sources)
+    files, failed = listed.files, listed.failed
     existing = writer.origins()
     check_origins(files, existing, replace=options.replace)
     removed = disappeared(sources, files, existing)
     expected = dict(existing)
     counts = {"added": 0, "updated": 0, "unchanged": 0}
+    guessed: list[tuple[str, str]] = []
     batch: list[NewDocument] = []
-    for done, (file, outcome) in enumerate(encode_files(writer, files, existing, options.workers)):
+    for done, (file, outcome) in enumerate(encode_files(writer, files, existing, options)):
         options.progress("documents", done, len(files))
         if isinstance(outcome, DocumentError):
             failed.append(outcome)
             continue
-        if outcome is None:
+        if outcome is None or (options.encoding and is_present(writer, outcome)):
             counts["unchanged"] += 1
             continue
+        if outcome.document.encoding_guessed:
+            guessed.append((file.source, outcome.document.encoding))
         counts["updated" if file.source in existing else "added"] += 1
         batch.append(outcome)
         if passages_of(batch) >= BATCH:
@@ -81,7 +96,26 @@ def build(writer: DocumentWriter, sources: Sequence[Path], options: BuildOptions
     options.progress("documents", len(files), len(files))
     documents, passages, version = writer.finish()
     return BuildReport(
-        **counts, removed=len(removed), failed=failed, documents=documents, passages=passages, version=version
+        **counts,
+        removed=len(removed),
+        failed=failed,
+        skipped=listed.skipped,
+        guessed=guessed,
+        documents=documents,
+        passages=passages,
+        version=version,
+    )
+
+
+def is_present(writer: DocumentWriter, new: NewDocument) -> bool:
+    """Whether the collection already has this document, read in this encoding."""
+    source = new.document.source
+    if writer.origins_of([source]).get(source) != (new.origin, new.document.sha256):
+        return False
+    (live,) = writer.live([source])
+    return live is not None and (live.encoding, live.encoding_guessed) == (
+        new.document.encoding,
+        new.document.encoding_guessed,
     )
 
 
@@ -105,16 +139,22 @@ def disappeared(roots: Sequence[Path], files: Sequence[FoundFile], existing: Map
 
 
 def encode_files(
-    writer: DocumentWriter, files: Sequence[FoundFile], existing: Mapping[str, Origin], workers: Workers | None
+    writer: DocumentWriter, files: Sequence[FoundFile], existing: Mapping[str, Origin], options: BuildOptions
 ) -> Iterator[tuple[FoundFile, Outcome]]:
-    """The outcome of each file, in order of completion."""
-    if workers is not None:
-        yield from workers.encode_files(files, existing, writer.encoder, writer.config)
+    """The outcome of each file, in order of completion.
+
+    With an encoding, every file is read again: an earlier build may have read it in another one.
+    """
+    metadata = SenderMetadata(charset=options.encoding)
+    if options.encoding:
+        existing = {}
+    if options.workers is not None:
+        yield from options.workers.encode_files(files, existing, writer.encoder, writer.config, metadata)
         return
     batch: list[tuple[FoundFile, Prepared]] = []
     for file in files:
         try:
-            prepared = writer.prepare_file(file, existing.get(file.source))
+            prepared = writer.prepare_file(file, existing.get(file.source), metadata)
         except DocumentError as error:
             yield file, error
             continue

@@ -65,7 +65,7 @@ class DocumentWriter(ABC):
     def finish(self) -> tuple[int, int, str]:
         """Do what a build postpones to its end. Returns the counts of documents and passages, and the version."""
 
-    def prepare_file(self, file: FoundFile, existing: Origin | None) -> Prepared | None:
+    def prepare_file(self, file: FoundFile, existing: Origin | None, metadata: SenderMetadata) -> Prepared | None:
         """Read and split a file; None if the index already contains it. Raises DocumentError."""
         try:
             data = file.path.read_bytes()
@@ -73,7 +73,7 @@ class DocumentWriter(ABC):
             raise UnreadableFile(source=file.source, reason=error.strerror) from error
         if existing == (file.origin, hashlib.sha256(data).hexdigest()):
             return None
-        return self.prepare(file.source, data, file.origin)
+        return self.prepare(file.source, data, file.origin, metadata)
 
     def prepare(self, source: str, data: bytes, origin: str | None, metadata: SenderMetadata = NO_METADATA) -> Prepared:
         return prepare(source, data, origin, self.encoder, self.config, metadata=metadata)

@@ -46,7 +46,7 @@ from index.errors import (
     UnreadableFile,
 )
 from index.storage.tables import NewDocument, NewPassage
-from index.text.preparation import LARGEST_DOCUMENT, Prepared, prepare
+from index.text.preparation import LARGEST_DOCUMENT, Prepared, SenderMetadata, prepare
 from index.text.sources import FoundFile
 from index.types import Encoder
 
@@ -110,6 +110,7 @@ class RayWorkers:
         existing: Mapping[str, Origin],
         encoder: Encoder,
         config: IndexConfig,
+        metadata: SenderMetadata,
     ) -> Iterator[tuple[FoundFile, Outcome]]:
         """The outcome of each file, exactly once.
 
@@ -126,7 +127,7 @@ class RayWorkers:
         if not waiting:
             return
         try:
-            for row in self._rows(list(waiting.values()), encoder, config):
+            for row in self._rows(list(waiting.values()), encoder, config, metadata):
                 result = msgspec.msgpack.decode(row["result"], type=Result)
                 finished = waiting.pop(result.source, None)  # repeated blocks can return twice
                 if finished is not None:
@@ -136,7 +137,9 @@ class RayWorkers:
         if waiting:
             raise RayFailed(reason=f"{len(waiting)} documents were not returned")
 
-    def _rows(self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig) -> Iterator[Row]:
+    def _rows(
+        self, files: Sequence[FoundFile], encoder: Encoder, config: IndexConfig, metadata: SenderMetadata
+    ) -> Iterator[Row]:
         import ray
         from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
         from ray.util.annotations import RayDeprecationWarning
@@ -154,7 +157,7 @@ class RayWorkers:
                 compute=ActorPoolStrategy(
                     min_size=1, max_size=self.workers, initial_size=self.workers, max_tasks_in_flight_per_actor=2
                 ),
-                fn_constructor_args=(encoder.name, model, code_sha256(), config),
+                fn_constructor_args=(encoder.name, model, code_sha256(), config, metadata),
                 num_cpus=1,
                 max_task_retries=RETRIES,
             )
@@ -164,7 +167,9 @@ class RayWorkers:
 class EncodingActor:
     """A worker with its encoder. Prepares and encodes documents."""
 
-    def __init__(self, name: str, model: dict[str, bytes], code: str, config: IndexConfig) -> None:
+    def __init__(
+        self, name: str, model: dict[str, bytes], code: str, config: IndexConfig, metadata: SenderMetadata
+    ) -> None:
         if code != code_sha256():
             raise RayVersionMismatch(machine=socket.gethostname())
         with TemporaryDirectory(prefix="pincite-encoder-") as folder:
@@ -174,6 +179,7 @@ class EncodingActor:
         if self.encoder.sha256 != config.encoder_sha256:
             raise EncoderMismatch(built_with=config.encoder, serving=f"{name} of {socket.gethostname()}")
         self.config = config
+        self.metadata = metadata
 
     def __call__(self, row: Row) -> Row:
         task = msgspec.msgpack.decode(row["read"], type=Read)
@@ -183,7 +189,7 @@ class EncodingActor:
         if isinstance(task.data, Failed):
             return Result(task.source, failed=task.data)
         try:
-            prepared = prepare(task.source, task.data, task.origin, self.encoder, self.config)
+            prepared = prepare(task.source, task.data, task.origin, self.encoder, self.config, metadata=self.metadata)
         except DocumentError as error:
             return Result(task.source, failed=failed(error))
         texts = dict(zip(prepared.keys, prepared.embedded, strict=True))

@@ -28,6 +28,7 @@ from index.storage.tables import (
     SCHEMA,
     NewDocument,
     PassageRow,
+    document_of,
     insert,
     passage_row,
     upgrade,
@@ -37,7 +38,7 @@ from index.text.structure import Structure
 from index.types import Document, Span
 
 BLOCK = 4096  # vectors read per query
-UPGRADED = (1, 2)  # formats that `upgrade` brings to the present one
+UPGRADED = (1, 2, 3)  # formats that `upgrade` brings to the present one
 SHA256 = "iif(structure IS NULL, '', sha256)"  # a document that an earlier version split counts as changed
 WITH_CONTENT = "document JOIN content ON content.document = number"
 
@@ -112,7 +113,7 @@ class Store:
             "ORDER BY source",
             change,
         )
-        return [Document(*row) for row in rows]
+        return [document_of(row) for row in rows]
 
     def origins(self) -> dict[str, tuple[str | None, str]]:
         """For each live source: the path it was built from, and its hash, "" where an earlier version split it."""
@@ -210,7 +211,7 @@ class Store:
     def added_documents(self, after: int, change: int) -> list[Document]:
         """The documents added after `after` and live as of `change`."""
         rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE {ADDED_SINCE}", after, change)
-        return [Document(*row) for row in rows]
+        return [document_of(row) for row in rows]
 
     def removed_documents(self, after: int, change: int) -> set[int]:
         rows = self._rows("SELECT number FROM document WHERE removed > ? AND removed <= ?", after, change)
@@ -225,13 +226,13 @@ class Store:
             sha256,
             now - RETENTION_SECONDS,
         )
-        documents = [Document(*row) for row in rows]
+        documents = [document_of(row) for row in rows]
         return (documents[0], self.content(documents[0].number)[0]) if documents else None
 
     def live(self, source: str) -> Document | None:
         """The live document of a source."""
         rows = self._rows(f"SELECT {DOCUMENT_FIELDS} FROM document WHERE source = ? AND removed IS NULL", source)
-        return next((Document(*row) for row in rows), None)
+        return next((document_of(row) for row in rows), None)
 
     def purged(self) -> int:
         """The last purged change. Derived indexes older than that cannot catch up from the store's rows."""

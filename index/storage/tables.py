@@ -14,7 +14,7 @@ from index.text.extraction import Extraction
 from index.text.structure import Structure
 from index.types import Document, Passage, Span
 
-FORMAT = 3  # raised whenever the stored data changes its meaning
+FORMAT = 4  # raised whenever the stored data changes its meaning
 APPLICATION = 0x50696E63  # "Pinc"; tells a store from any other SQLite file
 RETENTION_SECONDS = 600  # a replaced version stays readable this long, for citations that a client is about to open
 
@@ -35,6 +35,7 @@ CREATE TABLE document (
     date TEXT,
     sentences INTEGER NOT NULL,
     updated_at TEXT NOT NULL,
+    encoding_guessed INTEGER NOT NULL DEFAULT 0,
     origin TEXT,          -- the folder or file that it was built from; null for an upload
     added INTEGER NOT NULL,
     removed INTEGER,
@@ -93,6 +94,11 @@ class PassageRow(msgspec.Struct, frozen=True):
     passage: Passage
 
 
+def document_of(row: tuple) -> Document:  # type: ignore[type-arg]  # as SQLite gives it
+    """A document from the values of DOCUMENT_FIELDS; SQLite gives the last, a boolean, as a number."""
+    return Document(*(*row[:-1], bool(row[-1])))
+
+
 def passage_row(row: tuple) -> PassageRow:  # type: ignore[type-arg]  # as SQLite gives it
     number, document, first, last, start, end, headings = row
     path = tuple(msgspec.json.decode(headings, type=list[str]))
@@ -136,10 +142,12 @@ def checksum(connection: sqlite3.Connection, document: int) -> bytes:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Upgrade a store from format 1 (no checksums) or 2 (no blocks) to format 3. Call it in a transaction.
+    """Upgrade a store of format 1 (no checksums), 2 (no blocks) or 3 (no guessed encodings), in a transaction.
 
-    Documents stay as they were split. The next build reads those again that come from files.
+    Documents stay as they were split. The next build reads those again that come from files and have no blocks.
     """
+    if "encoding_guessed" not in {name for _, name, *_ in connection.execute("PRAGMA table_info(document)")}:
+        connection.execute("ALTER TABLE document ADD COLUMN encoding_guessed INTEGER NOT NULL DEFAULT 0")
     columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(content)")}
     for name in ("checksum", "structure", "extraction"):
         if name not in columns:

@@ -102,6 +102,7 @@ def prepare(
         date=metadata.date or extracted.date,
         sentences=len(sentences),
         updated_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        encoding_guessed=extracted.guessed,
     )
     keys = [hashlib.blake2b(each.encode(), digest_size=16).digest() for each in texts]
     extraction = None if extracted.map is None else Extraction(text, cast("AnyMap", extracted.map))

@@ -31,16 +31,29 @@ class FoundFile(Struct, frozen=True):
     origin: str  # the folder or file given by the user
 
 
-def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentError]]:
-    """The files in the given folders and files by source, and those whose names are invalid sources.
+class FoundFiles(Struct, frozen=True):
+    """The files by source; those whose names are invalid sources; links that are not followed."""
 
-    Hidden files and folders are skipped. Raises SourceConflict if two have the same source.
+    files: list[FoundFile]
+    failed: list[DocumentError]
+    skipped: list[str]
+
+
+def find_files(roots: Sequence[Path]) -> FoundFiles:
+    """The files in the given folders, and the given files.
+
+    Hidden files and folders are left out. Links to folders, and links that lead out of the given folder or nowhere, are
+    not followed. Raises SourceConflict if two have the same source.
     """
     files: dict[str, FoundFile] = {}
     failed: list[DocumentError] = []
+    skipped: list[str] = []
     for root in roots:
         origin = root.resolve()
         for source, path in files_under(origin):
+            if path.is_symlink() and not leads_to_file_in(origin, path):
+                skipped.append(source)
+                continue
             try:
                 check_source(source)
             except BadSource as error:
@@ -49,18 +62,24 @@ def find_files(roots: Sequence[Path]) -> tuple[list[FoundFile], list[DocumentErr
             other = files.setdefault(source, FoundFile(source, path, str(origin)))
             if other.path != path:
                 raise SourceConflict(source=source, first=other.origin, second=str(origin))
-    return [files[source] for source in sorted(files)], failed
+    return FoundFiles([files[source] for source in sorted(files)], failed, skipped)
+
+
+def leads_to_file_in(folder: Path, link: Path) -> bool:
+    return link.is_file() and link.resolve().is_relative_to(folder)
 
 
 def files_under(root: Path) -> Iterator[tuple[str, Path]]:
+    """The files and the links under a folder, by source; or the one file."""
     if root.is_file():
         yield root.name, root
         return
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        links = [name for name in folders if Path(folder, name).is_symlink()]
+        for name in sorted([*names, *links]):
             path = Path(folder, name)
-            if not name.startswith(".") and path.is_file():
+            if not name.startswith(".") and (path.is_file() or path.is_symlink()):
                 yield path.relative_to(root).as_posix(), path
 
 

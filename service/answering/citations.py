@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TypedDict
-from urllib.parse import quote as percent_encoded
 
 import regex
 
@@ -13,13 +12,10 @@ from index.text.positions import PositionMap
 from index.types import SourceMap, Span
 from prompts.packing import Run
 from service import schema
+from service.answering.text_fragments import shown, text_fragment
 
 CONTEXT = 32  # code points of prefix and suffix
 LONGEST_WHOLE = 2000  # code points; of a longer sentence, only the part that was read is cited
-FRAGMENT_WORDS = 3  # at each end of a text fragment
-FRAGMENT_WHOLE = 60  # code points; a text fragment contains shorter quotes completely
-WORD = regex.compile(r"\S+")
-GRAPHEME = regex.compile(r"\X")
 LINE = regex.compile(r"\r\n|\r|\n")
 
 
@@ -37,11 +33,12 @@ def cite(run: Run, content: Content) -> schema.Citation:
         date=document.date,
         media_type=document.media_type,
         encoding=document.encoding,
+        encoding_guessed=document.encoding_guessed,
         anchor=document.anchor,
         sentences=schema.SentenceRange(run.first, run.last, len(content.sentences)),
         range=range_of(content.positions, run.span),
         quote=schema.Quote(quote, text[max(0, start - CONTEXT) : start], text[end : end + CONTEXT]),
-        text_fragment=text_fragment(quote),
+        text_fragment=text_fragment(shown(run, content)),
         label=label(run, content),
         **places(run.span, content.map),
     )
@@ -93,16 +90,3 @@ def label(run: Run, content: Content) -> str:
 def range_of(positions: PositionMap, span: Span) -> schema.Range:
     found = positions.ranges(span)
     return schema.Range(found.codepoint, found.utf16, found.byte)
-
-
-def text_fragment(quote: str) -> str:
-    """A URL fragment that makes a browser scroll to the quote (WICG Scroll to Text Fragment).
-
-    "It was the best of times" -> "#:~:text=It%20was%20the%20best%20of%20times"
-    """
-    words = WORD.findall(quote)
-    if len(quote) <= FRAGMENT_WHOLE or len(words) <= 2 * FRAGMENT_WORDS:
-        ends = ["".join(GRAPHEME.findall(quote)[:FRAGMENT_WHOLE])] if len(words) == 1 else [" ".join(words)]
-    else:
-        ends = [" ".join(words[:FRAGMENT_WORDS]), " ".join(words[-FRAGMENT_WORDS:])]
-    return "#:~:text=" + ",".join(percent_encoded(end, safe="").replace("-", "%2D") for end in ends)

@@ -62,10 +62,14 @@ class Corpus:
         for name, text in files.items():
             (self.files / f"{name}.txt").write_text(text)
 
-    def build(self, *given: Path, replace: bool = False) -> BuildReport:
+    def build(self, *given: Path, replace: bool = False, encoding: str | None = None) -> BuildReport:
         self.encoder.encoded.clear()
         writer = Writer(self.place, self.store, self.encoder)
-        return build(writer, given or [self.files], BuildOptions(replace=replace))
+        return build(writer, given or [self.files], BuildOptions(replace=replace, encoding=encoding))
+
+    def records(self) -> dict[str, tuple[str, bool]]:
+        documents = Searcher.of(self.place, Store(self.place.store), self.encoder).documents(None, 100)
+        return {each.source: (each.encoding, each.encoding_guessed) for each in documents}
 
     def search(self, question: str, sources: list[str] | None = None) -> list[str]:
         searcher = Searcher.of(self.place, Store(self.place.store), self.encoder)
@@ -119,6 +123,51 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_built(corpus: Corpus) -> N
     report = corpus.build()
     assert report.documents == 1
     assert [str(error.facts["source"]) for error in report.failed] == ["bad.bin", "paper.pdf"]
+
+
+POLISH = "Zażółć gęślą jaźń, powiedział stary żółw. Źródło bije pod dębem, a ścieżka prowadzi w górę.\n" * 4
+
+
+def test_a_guessed_encoding_is_reported_until_it_is_given(corpus: Corpus) -> None:
+    corpus.write(plain="Cats sleep.")
+    (corpus.files / "old.txt").write_bytes(POLISH.encode("cp1250"))
+    (corpus.files / "page.html").write_bytes(b"<meta charset=windows-1252><p>The caf\xe9 opens at nine.</p>")
+    assert corpus.build().guessed == [("old.txt", "cp1250")]
+    assert corpus.records() == {
+        "old.txt": ("cp1250", True),
+        "page.html": ("cp1252", False),
+        "plain.txt": ("utf-8", False),
+    }
+    assert corpus.build().guessed == []  # unchanged files are not read
+
+
+def test_a_given_encoding_comes_before_what_a_file_declares_and_what_an_earlier_build_guessed(corpus: Corpus) -> None:
+    (corpus.files / "old.txt").write_bytes(POLISH.encode("cp1250"))
+    (corpus.files / "page.html").write_bytes(f"<meta charset=windows-1251><p>{POLISH}</p>".encode("cp1250"))
+    assert len(corpus.build().guessed) == 1
+    report = corpus.build(encoding="windows-1250")
+    assert (report.updated, report.unchanged, report.guessed) == (2, 0, [])
+    assert corpus.records() == {"old.txt": ("cp1250", False), "page.html": ("cp1250", False)}
+    assert "Źródło bije" in corpus.search("Źródło bije pod dębem", ["page.html"])[0]
+    again = corpus.build(encoding="windows-1250")
+    assert (again.updated, again.unchanged) == (0, 2)
+    assert corpus.build().unchanged == 2
+
+
+def test_a_file_that_is_not_in_the_given_encoding_is_named(corpus: Corpus) -> None:
+    corpus.write(plain="Cats sleep.")
+    (corpus.files / "broken.txt").write_bytes(b"caf\xe9")
+    report = corpus.build(encoding="utf-8")
+    assert [str(error.facts["source"]) for error in report.failed] == ["broken.txt"]
+    assert report.documents == 1
+
+
+def test_links_out_of_the_folder_are_reported(corpus: Corpus, tmp_path: Path) -> None:
+    corpus.write(plain="Cats sleep.")
+    (tmp_path / "secret.txt").write_text("The password is swordfish.")
+    (corpus.files / "link.txt").symlink_to(tmp_path / "secret.txt")
+    report = corpus.build()
+    assert (report.documents, report.skipped) == (1, ["link.txt"])
 
 
 def test_the_same_source_from_another_folder_is_an_error_that_names_both(corpus: Corpus, tmp_path: Path) -> None:

@@ -180,10 +180,15 @@ def test_documents_are_saved_from_a_store_with_a_damaged_page(tmp_path: Path) ->
     assert saved == set(TEXTS) - {"hen.txt"}
 
 
-def test_a_store_of_the_format_before_is_upgraded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "missing"),
+    [(1, {"content": "checksum", "document": "encoding_guessed"}), (3, {"document": "encoding_guessed"})],
+)
+def test_a_store_of_an_earlier_format_is_upgraded(tmp_path: Path, version: int, missing: dict[str, str]) -> None:
     collection = made(tmp_path)
     collection.close()
-    change(collection.place.store, "ALTER TABLE content DROP COLUMN checksum", "PRAGMA user_version = 1")
+    drops = [f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in missing.items()]
+    change(collection.place.store, *drops, f"PRAGMA user_version = {version}")
     collection = again(collection.place)
     assert len(found(collection, "cat dog owl")) == 3
     assert checked(tmp_path).findings == []

@@ -76,15 +76,42 @@ def test_files_are_found_below_a_folder_but_not_hidden_ones(tmp_path: Path) -> N
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    found, failed = find_files([tmp_path])
-    assert [file.source for file in found] == ["a/b/d.txt", "a/c.md", "b.txt"]
-    assert failed == []
+    listed = find_files([tmp_path])
+    assert [file.source for file in listed.files] == ["a/b/d.txt", "a/c.md", "b.txt"]
+    assert listed.failed == []
+    assert listed.skipped == []
+
+
+def test_links_out_of_the_folder_are_named_and_not_followed(tmp_path: Path) -> None:
+    docs, private = tmp_path / "docs", tmp_path / "docs-private"  # whose name begins like the folder's
+    for folder in (docs, docs / "part", private):
+        folder.mkdir()
+        (folder / "text.txt").write_text(str(folder))
+    (docs / "same.txt").symlink_to("part/text.txt")
+    (docs / "part" / "secret.txt").symlink_to(private / "text.txt")
+    (docs / "chain.txt").symlink_to("part/secret.txt")
+    (docs / "folder").symlink_to(private)
+    (docs / "part" / "up").symlink_to("..")
+    (docs / "lost.txt").symlink_to("nothing.txt")
+    (docs / "loop.txt").symlink_to("loop.txt")
+    listed = find_files([docs])
+    assert [file.source for file in listed.files] == ["part/text.txt", "same.txt", "text.txt"]
+    assert sorted(listed.skipped) == ["chain.txt", "folder", "loop.txt", "lost.txt", "part/secret.txt", "part/up"]
+
+
+def test_a_link_that_is_given_itself_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "x.txt").write_text("x")
+    (tmp_path / "near").symlink_to("far")
+    (tmp_path / "near.txt").symlink_to("far/x.txt")
+    assert [file.source for file in find_files([tmp_path / "near"]).files] == ["x.txt"]
+    assert [file.source for file in find_files([tmp_path / "near.txt"]).files] == ["x.txt"]
 
 
 def test_a_single_file_is_named_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.txt").write_text("x")
-    assert [file.source for file in find_files([tmp_path / "a" / "x.txt"])[0]] == ["x.txt"]
+    assert [file.source for file in find_files([tmp_path / "a" / "x.txt"]).files] == ["x.txt"]
 
 
 def test_one_name_in_two_folders_is_an_error_that_names_both(tmp_path: Path) -> None:

@@ -97,6 +97,25 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_built(index_folder:
     assert "no documents" in result.stderr
 
 
+def test_a_build_tells_what_it_guessed_and_which_links_it_did_not_follow(index_folder: Path, tmp_path: Path) -> None:
+    index, given = tmp_path / "index", tmp_path / "given"
+    with_encoder(index, index_folder)
+    given.mkdir()
+    (given / "old.txt").write_bytes(("Das Café öffnet früh, sagt die Wärterin. " * 9).encode("cp1252"))
+    (given / "link.txt").symlink_to(index_folder)
+    result = pincite("build", given, "--index", index)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"Encoding guessed .*--encoding NAME.*: 1\n  old.txt: ", result.stderr)
+    assert "not followed" in result.stderr
+    assert "  link.txt\n" in result.stderr
+    result = pincite("build", given, "--index", index, "--encoding", "windows-1252")
+    assert "guessed" not in result.stderr
+    assert pincite("list", "--index", index).stdout.splitlines()[1].split("\t")[3] == "cp1252"
+    for name in ("klingon", "utf-7", "base64"):
+        wrong = pincite("build", given, "--index", index, "--encoding", name)
+        assert (wrong.returncode, "--encoding" in wrong.stderr) == (2, True)
+
+
 def test_an_index_is_built_and_deleted_from_while_it_is_served(
     index_folder: Path, documents: Path, tmp_path: Path
 ) -> None:

@@ -61,6 +61,31 @@ def test_a_document_is_changed_only_as_expected(client: TestClient[Any]) -> None
     assert client.delete(path).status_code == 204
 
 
+def test_a_guessed_encoding_is_in_the_record_and_in_citations_until_it_is_given(client: TestClient[Any]) -> None:
+    text = "Zażółć gęślą jaźń, powiedział stary żółw. Źródło bije pod dębem, a ścieżka prowadzi w górę. " * 4
+    path, file = "/v1/documents/old.txt", text.encode("cp1250")
+    assert client.put(path, content=file).json()["encoding_guessed"]
+    assert client.get(path).json()["encoding_guessed"]
+    question = {"question": "Gdzie bije źródło?", "sources": ["old.txt"], "min_confidence": 0}
+    assert client.post("/v1/ask", json=question).json()["answers"][0]["citations"][0]["encoding_guessed"]
+    assert not client.put(path, content=file, params={"encoding": "cp1250"}).json()["encoding_guessed"]
+    assert not client.post("/v1/ask", json=question).json()["answers"][0]["citations"][0]["encoding_guessed"]
+    assert client.delete(path).status_code == 204
+
+
+def test_a_short_text_in_an_old_encoding_is_refused_with_the_candidates_and_the_way_out(
+    client: TestClient[Any],
+) -> None:
+    path, file = "/v1/documents/short.txt", "Ä Straße".encode("cp1252")
+    problem = client.put(path, content=file)
+    assert problem.status_code == 422
+    assert problem.json()["candidates"]
+    assert "?encoding=" in problem.json()["detail"]
+    response = client.put(path, content=file, params={"encoding": "windows-1252"})
+    assert (response.status_code, response.json()["encoding"]) == (201, "cp1252")
+    assert client.delete(path).status_code == 204
+
+
 def test_the_charset_of_the_header_wins(client: TestClient[Any]) -> None:
     text = "Zoë lives in Łódź."
     headers = {"Content-Type": "text/plain; charset=iso-8859-2"}
