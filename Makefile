@@ -105,7 +105,7 @@ torture: $(VENV)/installed-dev  ## kill the service and simulate power losses, h
 	$(BIN)/python -m tests.support.torture --kills $(KILLS) --points $(POINTS) --seed $(SEED)
 
 threshold: $(VENV)/installed-dev  ## choose the threshold on answers as they are served (DEV)
-	$(BIN)/python -m eval.training.operating_point $(filter-out %/real_docs,$(DEV)) eval/data/seeds \
+	$(BIN)/python -m eval.benchmarks.operating_point $(filter-out %/real_docs,$(DEV)) eval/data/seeds \
 		--real eval/data/real --real $(filter %/real_docs,$(DEV)) --write service/reader/weights/calibration.json
 
 train-reader: $(VENV)/installed-dev  ## train a reader (DATA START WEIGHTS DEVICE DEV READER); broken off, it goes on where it was

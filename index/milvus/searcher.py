@@ -117,6 +117,10 @@ class MilvusSearcher:
     def rarity(self, term: str) -> float:
         return bm25.rarity(self.passages, self._passage_counts([spelled(term)])[spelled(term)])
 
+    def corrected(self, question: str) -> str:
+        """The question as it is: Milvus does not find terms by edit distance."""
+        return question
+
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         dense, terms = self.rankings(question, sources)
         return self.fusion.hits(dense, terms, depth, self._read)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from index.errors import DocumentNotFound
 from index.search.derived import numbers_in
 from index.search.fusion import CANDIDATES, Fusion
+from index.search.spelling import corrected
 from index.search.vectors import Dense
 from index.search.views import View, moved_view, renewed_view, view_of
 from index.storage.contents import Content, Contents
@@ -23,6 +24,7 @@ from index.text.positions import PositionMap
 from index.text.sources import select
 from index.types import Document, Encoder, Hit, Span, StoredPassage, Vectors
 
+ALIKE = 50  # passages in which the correct spelling of a word is looked for
 FILTERS = 16  # document filters whose passages a view caches
 
 
@@ -86,6 +88,17 @@ class Searcher:
     def rarity(self, term: str) -> float:
         """The inverse document frequency of a term in this collection."""
         return self._terms.rarity(term)
+
+    def corrected(self, question: str) -> str:
+        """The question with misspelt words corrected to words of the passages."""
+
+        def is_known(word: str) -> bool:
+            return self._terms.holds(word) or self.encoder.count(word) <= self.encoder.count("a")
+
+        def alike(word: str, distance: int) -> list[str]:
+            return [each.text for each in self._read(self._terms.alike(word, distance, ALIKE)).values()]
+
+        return corrected(question, is_known, alike)
 
     def search(self, question: str, depth: int, sources: Sequence[str] | None = None) -> list[Hit]:
         """The `depth` best passages, best first. `sources` are glob patterns; a document matches any of them."""

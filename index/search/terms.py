@@ -127,6 +127,20 @@ class TermIndex:
         numbers = self._searcher.fast_field_values("number", [address for _, address in hits])
         return sorted(int(number or 0) for number in numbers)
 
+    def holds(self, word: str) -> bool:
+        """Whether a passage has every term of a word."""
+        return all(self._searcher.doc_freq("text", term) for term in words(word))
+
+    def alike(self, word: str, distance: int, most: int) -> list[int]:
+        """Up to `most` passages with a term within an edit distance of a word; a swap of neighbours counts as one."""
+        terms = words(word)
+        if len(terms) != 1:
+            return []
+        query = tantivy.Query.fuzzy_term_query(
+            self._index.schema, "text", terms[0], distance=distance, transposition_cost_one=True
+        )
+        return [number for number, _ in self._best(query, most)]
+
     def rarity(self, term: str) -> float:
         """The inverse document frequency of a term in BM25: never negative, about 0 for a term that is everywhere."""
         passages, holding = self._searcher.num_docs, self._searcher.doc_freq("text", term)

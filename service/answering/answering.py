@@ -8,6 +8,8 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from msgspec.structs import replace
+
 from index.backends import open_backend
 from index.collections.addresses import Address
 from index.collections.protocols import Collection, Searcher
@@ -89,7 +91,8 @@ class Answering:
         cached = self.cache.get(request, searcher.version, request_id, deadline)
         if cached is not None:
             return cached
-        response = self._response(request, request_id, searcher, deadline)
+        spelled = replace(request, question=searcher.corrected(request.question))
+        response = self._response(spelled, request_id, searcher, deadline)
         self.cache.put(request, response)
         return response
 
@@ -127,7 +130,8 @@ class Answering:
         """`deadline`: only carries a disconnect here. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        hits = self.retrieval.search(searcher, request.query, request.top_k, request.sources, deadline) or []
+        query = searcher.corrected(request.query)
+        hits = self.retrieval.search(searcher, query, request.top_k, request.sources, deadline) or []
         retrieved = deadline.elapsed_ms()
         return schema.SearchResponse(
             passages=found(hits, searcher),
@@ -141,7 +145,8 @@ class Answering:
         """`deadline`: as in `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        hits = self.retrieval.search(searcher, request.question, MOST_PACKED, request.sources, deadline) or []
+        question = searcher.corrected(request.question)
+        hits = self.retrieval.search(searcher, question, MOST_PACKED, request.sources, deadline) or []
         retrieved = deadline.elapsed_ms()
         deadline.raise_if_hung_up()
         packed = packed_context(hits, searcher, request.max_tokens, request.encoding)

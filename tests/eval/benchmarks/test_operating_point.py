@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from eval.training.operating_point import ServedAnswer, chosen, main, table, weights_of
+from eval.benchmarks.operating_point import ServedAnswer, chosen, main, table, weights_of
 from service.reader.neural import Calibration
 from tests.conftest import ROOT
 from tests.support.evaluating import small_set

@@ -1,6 +1,6 @@
 """Chooses the threshold from answers as they are served.
 
-    python -m eval.training.operating_point eval/data/seeds ../shared/data/dev/squad2 \
+    python -m eval.benchmarks.operating_point eval/data/seeds ../shared/data/dev/squad2 \
         --real eval/data/real --real ../shared/data/dev/real_docs --write service/reader/weights/calibration.json
 
 Calibration sees sentences of passages. What is served comes after that: rows with their header, whole lists, what a
