@@ -92,6 +92,7 @@ def joined(runs: Sequence[Run], text_of: TextOf) -> list[Run]:
         if (
             before
             and before.document == run.document
+            and run.first <= before.last + 1
             and not WORD.search(text_of(run.document), before.span.end, run.span.start)
         ):
             whole = Span(before.span.start, max(before.span.end, run.span.end))

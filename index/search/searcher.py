@@ -95,8 +95,8 @@ class Searcher:
         def is_known(word: str) -> bool:
             return self._terms.holds(word) or self.encoder.count(word) <= self.encoder.count("a")
 
-        def alike(word: str, distance: int) -> list[str]:
-            return [each.text for each in self._read(self._terms.alike(word, distance, ALIKE)).values()]
+        def alike(word: str) -> list[str]:
+            return [each.text for each in self._read(self._terms.alike(word, ALIKE)).values()]
 
         return corrected(question, is_known, alike)
 

@@ -12,40 +12,47 @@ from collections.abc import Callable
 
 WORD = re.compile(r"[^\W\d_]+")
 SHORTEST = 4  # letters of a word that is corrected
-LONG = 8  # letters of a word in which two mistakes are corrected
+SHORT = 5  # letters of a word in which one letter for another is no mistake: "modal", "model"
+ENDINGS = ("s", "es", "d", "ed", "n", "r", "er", "ing", "ly", "able")
 QUESTION_WORDS = ("which", "what", "when", "where", "does", "could", "should", "would", "many", "much")
 
 
-def corrected(question: str, is_known: Callable[[str], bool], alike: Callable[[str, int], list[str]]) -> str:
+def corrected(question: str, is_known: Callable[[str], bool], alike: Callable[[str], list[str]]) -> str:
     """`"wich platfroms?"` -> `"which platforms?"`. Capitalised words after the first count as names.
 
-    `is_known`: whether a word is spelt correctly. `alike`: texts with words within an edit distance of one.
+    `is_known`: whether a word is spelt correctly. `alike`: texts with a word that differs by one mistake.
     """
 
     def word_of(found: re.Match[str]) -> str:
         word = found[0]
-        is_name = word[0].isupper() and found.start() > 0
-        if len(word) < SHORTEST or is_name or not word.isascii() or is_known(word):
+        is_name = word[1:] != word[1:].lower() or (word[0].isupper() and found.start() > 0)
+        if len(word) < SHORTEST or is_name or not word.isascii() or any(map(is_known, forms(word))):
             return word
-        return nearest(word.lower(), alike(word, mistakes(word))) or word
+        return nearest(word.lower(), alike(word)) or word
 
     return WORD.sub(word_of, question)
 
 
-def mistakes(word: str) -> int:
-    """How many mistakes in a word are corrected."""
-    return 2 if len(word) >= LONG else 1
+def forms(word: str) -> list[str]:
+    """The word, and what remains without an ending: "bans" -> "bans", "ban"."""
+    stems = [word.removesuffix(ending) for ending in ENDINGS if word.endswith(ending)]
+    return [word, *(stem for stem in stems if len(stem) >= SHORTEST - 1)]
 
 
 def nearest(word: str, texts: list[str]) -> str | None:
-    """The word of the texts, or the word that asks, with the fewest mistakes; the most frequent of several."""
+    """The word of the texts, or the word that asks, that differs by one mistake; the most frequent of several."""
     counts = Counter(found.lower() for text in texts for found in WORD.findall(text))
     counts.update(dict.fromkeys(QUESTION_WORDS, sum(counts.values()) + 1))
     # The first letter is seldom wrong, and "uninstall" is no mistake for "install".
-    alike = [other for other in counts if other[0] == word[0] and abs(len(other) - len(word)) <= mistakes(word)]
-    distances = {other: edits(word, other) for other in alike}
-    best = min(distances, key=lambda other: (distances[other], -counts[other], other), default=None)
-    return best if best is not None and distances[best] <= mistakes(word) else None
+    alike = [other for other in counts if other[0] == word[0] and is_mistake(word, other)]
+    return min(alike, key=lambda other: (-counts[other], other), default=None)
+
+
+def is_mistake(word: str, other: str) -> bool:
+    """Whether a word is another with a letter too many, too few, swapped, or in a longer word, wrong."""
+    if abs(len(word) - len(other)) > 1 or edits(word, other) != 1:
+        return False
+    return len(word) > SHORT or len(word) != len(other) or sorted(word) == sorted(other)
 
 
 def edits(a: str, b: str) -> int:

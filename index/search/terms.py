@@ -131,13 +131,13 @@ class TermIndex:
         """Whether a passage has every term of a word."""
         return all(self._searcher.doc_freq("text", term) for term in words(word))
 
-    def alike(self, word: str, distance: int, most: int) -> list[int]:
-        """Up to `most` passages with a term within an edit distance of a word; a swap of neighbours counts as one."""
+    def alike(self, word: str, most: int) -> list[int]:
+        """Up to `most` passages with a term within two edits of that of a word: a mistake can change the stem too."""
         terms = words(word)
         if len(terms) != 1:
             return []
         query = tantivy.Query.fuzzy_term_query(
-            self._index.schema, "text", terms[0], distance=distance, transposition_cost_one=True
+            self._index.schema, "text", terms[0], distance=2, transposition_cost_one=True
         )
         return [number for number, _ in self._best(query, most)]
 

@@ -18,7 +18,8 @@ from tests.conftest import built
 
 TEXT = (
     "# Lantern\n\nLantern runs on the following platforms: Linux and macOS. To install it, run the installer.\n\n"
-    "The refrigerator belongs to Maria. Active members pay a yearly fee. The house has two powers of attorney.\n"
+    "The refrigerator belongs to Maria Bains, who leads. Telenet is fast. "
+    "Active members pay a yearly fee. The house has two powers of attorney.\n"
 )
 
 
@@ -59,6 +60,8 @@ def test_a_misspelt_word_becomes_the_nearest_word_of_the_documents(
         "Where does Marla live?",  # a name
         "How old is the horse?",  # a word of its own, although the documents have a house
         "How many rowers pay?",  # not: powers
+        "Who bans it, who lends it?",
+        "tElnet",
         "What is the capital of Peru?",
         "什么平台？",
         "platfrm2 = x",
@@ -97,5 +100,6 @@ def test_edits_are_between_the_difference_in_length_and_the_longer_word(a: str, 
 
 
 def test_the_most_frequent_of_equally_near_words_is_taken() -> None:
-    assert nearest("plats", ["plate plate slats", "plans"]) == "plate"
+    assert nearest("platess", ["plates plates plateis", "plats"]) == "plates"
+    assert nearest("plate", ["plats"]) is None  # another letter in a short word
     assert nearest("plats", []) is None

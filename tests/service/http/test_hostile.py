@@ -52,7 +52,8 @@ class Service:
 
     def __init__(self, address: str, index: Path) -> None:
         self.port = int(address.rpartition(":")[2])
-        self.client = httpx.Client(base_url=address, timeout=PATIENCE_S)
+        fresh = httpx.Limits(max_keepalive_connections=0)  # the service closes idle ones just when they are used again
+        self.client = httpx.Client(base_url=address, timeout=PATIENCE_S, limits=fresh)
         self.index = index
         self.sources = self.listed()
 
