@@ -106,7 +106,12 @@ def table(answers: Sequence[ServedAnswer], best: OperatingPoint) -> str:
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--real", multiple=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--real",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with sets as `eval.benchmarks.real_docs` asks them; together they are one set.",
+)
 @click.option("--most", type=int, default=150, show_default=True, help="Questions of each test set (a fixed sample).")
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/threshold"))
 @click.option("--write", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A calibration to change.")

@@ -32,12 +32,11 @@ from eval.runs.target import InProcess
 from eval.training.gathering import sample_places
 from index.collections.collection import Collection
 from index.collections.protocols import Searcher
-from index.types import Hit
 from service.answering import parallels, quantities, relocation, selection, units
 from service.answering.answering import Answering
 from service.answering.catalogue import Catalogue
 from service.answering.conflicts import Statement, conflict
-from service.answering.retrieval import Retrieval
+from service.answering.retrieval import Retrieval, Retrieved
 from service.llm import choosing
 from service.reader import baseline
 from service.reader.reader import Reader
@@ -98,14 +97,14 @@ class RememberedRetrieval(Retrieval):
 
     def __init__(self) -> None:
         super().__init__(1)
-        self._hits: dict[tuple[str, int], list[Hit] | None] = {}
+        self._retrieved: dict[tuple[str, int], Retrieved] = {}
 
     def search(
         self, searcher: Searcher, text: str, depth: int, sources: Sequence[str] | None, deadline: Deadline
-    ) -> list[Hit] | None:
-        if (text, depth) not in self._hits:
-            self._hits[text, depth] = super().search(searcher, text, depth, sources, deadline)
-        return self._hits[text, depth]
+    ) -> Retrieved:
+        if (text, depth) not in self._retrieved:
+            self._retrieved[text, depth] = super().search(searcher, text, depth, sources, deadline)
+        return self._retrieved[text, depth]
 
 
 @contextmanager

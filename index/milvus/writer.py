@@ -47,7 +47,7 @@ from index.text.passages import context
 from index.text.rendering import Renderer
 from index.types import Document
 
-CLOCK_SKEW_SECONDS = 60  # seconds; covers clock skew between machines and the longest request
+CLOCK_SKEW_SECONDS = 60  # covers clock skew between machines and the longest request
 MOST_REPLACED = 400  # replaced versions listed in a document's row; older ones are not readable
 
 Named = tuple[str, str]  # (source, version)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from os.path import commonprefix
 
 WORD = re.compile(r"[^\W\d_]+")
 SHORTEST = 4  # letters of a word that is corrected
@@ -42,31 +43,16 @@ def forms(word: str) -> list[str]:
 def nearest(word: str, texts: list[str]) -> str | None:
     """The word of the texts, or the word that asks, that differs by one mistake; the most frequent of several."""
     counts = Counter(found.lower() for text in texts for found in WORD.findall(text))
-    counts.update(dict.fromkeys(QUESTION_WORDS, sum(counts.values()) + 1))
+    counts.update(dict.fromkeys(QUESTION_WORDS, counts.total() + 1))  # preferred: "wich" is "which", not "with"
     # The first letter is seldom wrong, and "uninstall" is no mistake for "install".
     alike = [other for other in counts if other[0] == word[0] and is_mistake(word, other)]
     return min(alike, key=lambda other: (-counts[other], other), default=None)
 
 
 def is_mistake(word: str, other: str) -> bool:
-    """Whether a word is another with a letter too many, too few, swapped, or in a longer word, wrong."""
-    if abs(len(word) - len(other)) > 1 or edits(word, other) != 1:
-        return False
-    return len(word) > SHORT or len(word) != len(other) or sorted(word) == sorted(other)
-
-
-def edits(a: str, b: str) -> int:
-    """Insertions, deletions, substitutions and swaps of neighbours from one word to another.
-
-    The optimal string alignment distance (Damerau 1964): "platfroms", "platforms" -> 1.
-    """
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, letter in enumerate(a, start=1):
-        before, previous, row = row, before, [i]
-        for j, other in enumerate(b, start=1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
-                cost = min(cost, previous[j - 2] + 1)
-            row.append(cost)
-    return row[-1]
+    """Whether a word is another with a letter too many, too few, swapped with the next, or in a longer word, wrong."""
+    start = len(commonprefix([word, other]))  # noqa: RUF071  # letters, not paths
+    wrong, right = word[start:], other[start:]
+    swapped = wrong[:2] == right[1::-1] and wrong[2:] == right[2:]
+    replaced = len(word) > SHORT and wrong[1:] == right[1:]
+    return word != other and (wrong[1:] == right or wrong == right[1:] or swapped or replaced)

@@ -91,20 +91,19 @@ class Answering:
         cached = self.cache.get(request, searcher.version, request_id, deadline)
         if cached is not None:
             return cached
-        spelled = replace(request, question=searcher.corrected(request.question))
-        response = self._response(spelled, request_id, searcher, deadline)
+        response = self._response(request, request_id, searcher, deadline)
         self.cache.put(request, response)
         return response
 
     def _response(
         self, request: schema.AskRequest, request_id: str, searcher: Searcher, deadline: Deadline
     ) -> schema.AskResponse:
-        hits = self.retrieval.search(
+        retrieved = self.retrieval.search(
             searcher, request.question, max(DEPTH, request.passages), request.sources, deadline
         )
-        skipped = [RETRIEVE] if hits is None else []
-        hits = hits or []
-        retrieved = deadline.elapsed_ms()
+        request, hits = replace(request, question=retrieved.question), retrieved.hits
+        skipped = [RETRIEVE] if retrieved.skipped else []
+        retrieve_ms = deadline.elapsed_ms()
         reading = Reading([], cut=True) if skipped else self._read(request.question, hits[:DEPTH], searcher, deadline)
         if reading.cut:
             skipped += [READ_ON if reading.candidates else READ]
@@ -122,7 +121,7 @@ class Answering:
             skipped=skipped,
             index=index_info(searcher),
             timings_ms=schema.AskTimings(
-                retrieve=retrieved, read=round(total - retrieved - choosing, 3), choose=choosing, total=total
+                retrieve=retrieve_ms, read=round(total - retrieve_ms - choosing, 3), choose=choosing, total=total
             ),
         )
 
@@ -130,13 +129,12 @@ class Answering:
         """`deadline`: only carries a disconnect here. Raises CollectionNotFound, BadPattern or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        query = searcher.corrected(request.query)
-        hits = self.retrieval.search(searcher, query, request.top_k, request.sources, deadline) or []
-        retrieved = deadline.elapsed_ms()
+        hits = self.retrieval.search(searcher, request.query, request.top_k, request.sources, deadline).hits
+        retrieve_ms = deadline.elapsed_ms()
         return schema.SearchResponse(
             passages=found(hits, searcher),
             index=index_info(searcher),
-            timings_ms=schema.SearchTimings(retrieve=retrieved, total=deadline.elapsed_ms()),
+            timings_ms=schema.SearchTimings(retrieve=retrieve_ms, total=deadline.elapsed_ms()),
         )
 
     def context(
@@ -145,9 +143,8 @@ class Answering:
         """`deadline`: as in `search`. Raises CollectionNotFound, BadPattern, UnknownTokens or HungUp."""
         deadline = deadline or Deadline()
         searcher = self.searcher(request.collection)
-        question = searcher.corrected(request.question)
-        hits = self.retrieval.search(searcher, question, MOST_PACKED, request.sources, deadline) or []
-        retrieved = deadline.elapsed_ms()
+        hits = self.retrieval.search(searcher, request.question, MOST_PACKED, request.sources, deadline).hits
+        retrieve_ms = deadline.elapsed_ms()
         deadline.raise_if_hung_up()
         packed = packed_context(hits, searcher, request.max_tokens, request.encoding)
         return schema.ContextResponse(
@@ -157,7 +154,7 @@ class Answering:
             citations=packed.citations,
             left_out=packed.left_out,
             index=index_info(searcher),
-            timings_ms=schema.SearchTimings(retrieve=retrieved, total=deadline.elapsed_ms()),
+            timings_ms=schema.SearchTimings(retrieve=retrieve_ms, total=deadline.elapsed_ms()),
         )
 
     def verify(self, request: schema.VerifyRequest) -> schema.VerifyResponse:

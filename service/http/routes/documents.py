@@ -202,11 +202,11 @@ def file_of(answering: Answering, collection: str, source: str, version: str | N
     if version is None:
         content = searcher.content(searcher.document(source).number)
         return content.document, content.file
-    version_found = answering.collection(collection).version(source, version.lower())
-    if version_found is None:
+    document_version = answering.collection(collection).version(source, version.lower())
+    if document_version is None:
         live = searcher.live(source)
         raise errors.VersionGone(source=source, present=live and live.sha256)
-    return version_found
+    return document_version
 
 
 def document_headers(etag: str) -> dict[str, str]:

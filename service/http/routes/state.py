@@ -61,8 +61,8 @@ async def ready(request: AppRequest, answering: NamedDependency[Answering], work
     """
     if isinstance(request.auth, errors.KeysUnusable):
         raise request.auth
-    is_ready = await workers.run(answering.ready)
-    return replace(is_ready, collections=[each for each in is_ready.collections if request.user.sees(each.name)])
+    readiness = await workers.run(answering.ready)
+    return replace(readiness, collections=[each for each in readiness.collections if request.user.sees(each.name)])
 
 
 class Metrics(PrometheusController):

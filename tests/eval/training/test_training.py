@@ -164,11 +164,11 @@ def test_sentences_of_a_document_are_put_in_their_order(tmp_path: Path) -> None:
          "answers": [{"text": text.split()[1], "start": text.index(text.split()[1])}]}
         for title, text in zip(titles, texts, strict=True)
     ]  # fmt: skip
-    left, result, other = examples_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
-    assert left.text == result.text == 'He came . Then "  he "  left .'
-    assert (left.right, result.right, other.right) == ([1], [0], [0])
-    assert result.text[slice(*result.answers[0])] == "came"
-    assert other.text == texts[2]
+    first, second, third = examples_of(written(tmp_path / "qamr_mine.jsonl.gz", rows))
+    assert first.text == second.text == 'He came . Then "  he "  left .'
+    assert (first.right, second.right, third.right) == ([1], [0], [0])
+    assert second.text[slice(*second.answers[0])] == "came"
+    assert third.text == texts[2]
 
 
 def test_groups_are_the_same_for_the_same_seed(tmp_path: Path) -> None:

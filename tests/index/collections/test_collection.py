@@ -85,11 +85,11 @@ def test_a_question_in_flight_keeps_its_version_which_is_freed_when_it_is_done(c
     collection.writer.delete(["a.txt"])
     assert found(collection, "cats") == []
     assert [hit.passage.text for hit in old.search("cats", 5)] == ["Cats sleep."]
-    result = weakref.ref(old)
+    reference = weakref.ref(old)
     gc.disable()
     try:
         del old
-        assert result() is None
+        assert reference() is None
     finally:
         gc.enable()
 

@@ -396,12 +396,12 @@ def test_every_route_names_its_scope_and_one_that_does_not_is_for_admins(index: 
 
 
 def test_pages_of_listed_origins_and_of_live_tokens_may_ask_and_no_others(index: Path, ring: Keyring) -> None:
-    listed, result = "https://listed.example", "https://gone.example"
+    listed, registered = "https://listed.example", "https://registered.example"
     ring.make(["ask"])
-    _, token = ring.make(READ_ONLY, origin=result, expires=SOON)
+    _, token = ring.make(READ_ONLY, origin=registered, expires=SOON)
     ring.make(READ_ONLY, origin=PAGE, expires=SOON)
     with opened(index, cors_origins=[listed]) as client:
-        for origin in (listed, PAGE, result):
+        for origin in (listed, PAGE, registered):
             asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,x-new"}
             response = client.options("/v1/ask", headers={"Origin": origin, **asked})
             assert response.status_code == 204
@@ -417,7 +417,7 @@ def test_pages_of_listed_origins_and_of_live_tokens_may_ask_and_no_others(index:
             )
             assert "access-control-allow-credentials" not in response.headers
         ring.revoke(token.id)
-        for origin in (result, "https://evil.example", "null"):
+        for origin in (registered, "https://evil.example", "null"):
             response = client.options("/v1/ask", headers={"Origin": origin, **asked})
             assert (response.status_code, response.json()["type"]) == (403, "urn:pincite:problem:origin-not-listed")
             assert "access-control-allow-origin" not in client.get("/health", headers={"Origin": origin}).headers

@@ -347,7 +347,7 @@ def test_a_quote_is_highlighted_in_the_hosts_own_text_which_stays_as_it_is(world
 def test_pieces_join_to_the_text_and_the_quote_is_whole(world: World, page: Page, text: str) -> None:
     page.goto(f"{world.address}/examples")
     middle = len(text.encode("utf-16-le")) // 4 // 2 * 2
-    shown_text = page.evaluate(
+    outcome = page.evaluate(
         """async ([text, start, end]) => {
             const { pieces } = await import("/embed/painting.js");
             const made = pieces(text, [start, end]);
@@ -358,8 +358,8 @@ def test_pieces_join_to_the_text_and_the_quote_is_whole(world: World, page: Page
         }""",
         [text, middle, middle + 6_000],
     )
-    assert shown_text[:2] == [True, [True]]
-    assert shown_text[2] <= 30_000
+    assert outcome[:2] == [True, [True]]
+    assert outcome[2] <= 30_000
 
 
 def test_the_page_answers_a_link_and_opens_the_source_beside(world: World, page: Page) -> None:
